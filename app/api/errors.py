@@ -1,0 +1,165 @@
+"""The one place where errors become HTTP: `application/problem+json` (RFC 9457)."""
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+
+from app.core.errors import DatabaseUnavailable, DomainError, StorageFull
+from app.schemas.problem import FieldError, Problem
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE_PREFIX = "urn:lead-distribution:problem:"
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
+
+
+class MalformedBody(DomainError):
+    """The body is not JSON: UTF-8, one value, no key twice in an object."""
+
+    status = 400
+    code = "malformed_body"
+
+
+class RouteNotFound(DomainError):
+    """There is nothing at this path."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(DomainError):
+    """This path does not take this method; `Allow` names those it takes."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class BodyTooLarge(DomainError):
+    """The body is larger than this service takes."""
+
+    status = 413
+    code = "body_too_large"
+
+
+class UnsupportedMediaType(DomainError):
+    """The body must be sent as `Content-Type: application/json`."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class InvalidRequest(DomainError):
+    """The request has fields that are missing, unknown or out of range; `errors` names them."""
+
+    status = 422
+    code = "invalid_request"
+
+
+class InternalError(DomainError):
+    """The service failed; whether anything was written is unknown."""
+
+    status = 500
+    code = "internal_error"
+
+
+_BY_STATUS = {error.status: error for error in (RouteNotFound, MethodNotAllowed, BodyTooLarge)}
+
+READ_ERRORS = (InvalidRequest, InternalError, DatabaseUnavailable)
+"""What any request that reads can meet."""
+WRITE_ERRORS = (*READ_ERRORS, BodyTooLarge, StorageFull)
+"""What any request that writes can meet."""
+BODY_ERRORS = (*WRITE_ERRORS, MalformedBody, UnsupportedMediaType)
+"""What any request with a body can meet."""
+
+
+def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
+    """The errors of a route as FastAPI's `responses`, several of one status joined."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in sorted(errors, key=lambda error: error.status):
+        line = f"`{error.code}`: {error.message()}"
+        response = responses.setdefault(error.status, {"model": Problem, "description": line})
+        if line not in response["description"]:
+            response["description"] += f"\n\n{line}"
+    return responses
+
+
+def problem_response(
+    request_id: str,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: Sequence[FieldError] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """An error as its response."""
+    problem = Problem(
+        type=_TYPE_PREFIX + code,
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request_id,
+        errors=list(errors) or None,
+    )
+    return Response(
+        to_json(problem, by_alias=True, exclude_none=True),
+        status_code=status,
+        headers=headers,
+        media_type=MEDIA_TYPE,
+    )
+
+
+def domain_error_response(
+    request_id: str, error: DomainError | type[DomainError], errors: Sequence[FieldError] = ()
+) -> Response:
+    """A domain error as its response."""
+    headers = None if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return problem_response(
+        request_id, error.status, error.code, error.message(), errors=errors, headers=headers
+    )
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every error of the application as a problem."""
+
+    @app.exception_handler(DomainError)
+    async def on_domain_error(request: Request, error: DomainError) -> Response:
+        return domain_error_response(request.state.request_id, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
+        fields = [_field_error(entry) for entry in error.errors()]
+        return domain_error_response(request.state.request_id, InvalidRequest, fields)
+
+    @app.exception_handler(HTTPException)
+    async def on_http_exception(request: Request, error: HTTPException) -> Response:
+        known = _BY_STATUS.get(error.status_code, InternalError)
+        return problem_response(
+            request.state.request_id,
+            error.status_code,
+            known.code,
+            known.message(),
+            headers=dict(error.headers or {}),
+        )
+
+
+def _field_error(entry: dict[str, Any]) -> FieldError:
+    """Say what is wrong with a field, without a character of what was sent.
+
+    Pydantic's messages are constant texts but for that of UUIDs, which quotes the input.
+    """
+    location, *path = entry["loc"]
+    if entry["type"] == "extra_forbidden" and not _FIELD_NAME.fullmatch(str(path[-1])):
+        path.pop()
+    return FieldError(
+        location=location,
+        pointer="".join(f"/{part}" for part in path),
+        code=entry["type"],
+        detail="Input should be a UUID." if entry["type"] == "uuid_parsing" else entry["msg"],
+    )

@@ -1,0 +1,31 @@
+"""Keyset pages: an array, and a link to the next one."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+
+from app.schemas.query import PageQuery
+
+
+class Numbered(Protocol):
+    """Anything with an id."""
+
+    @property
+    def id(self) -> int: ...
+
+
+Item = TypeVar("Item", bound=Numbered)
+
+
+def paginate(
+    items: Sequence[Item], page: PageQuery, request: Request, response: Response
+) -> Sequence[Item]:
+    """Cut `page.limit` items out of up to one more, and link to the next page if there is one."""
+    if len(items) <= page.limit:
+        return items
+    shown = items[: page.limit]
+    query = urlencode({**request.query_params, "after": shown[-1].id})
+    response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+    return shown

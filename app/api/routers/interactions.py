@@ -1,0 +1,80 @@
+"""Interactions: bots create them, staff list, read and close them."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.api.dependencies import ReadSession, WriteSession
+from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
+from app.api.json_body import JSONRoute
+from app.api.pagination import paginate
+from app.core.errors import DomainError, InteractionNotFound, SourceNotFound
+from app.crud import InteractionCRUD
+from app.crud.interaction import InteractionRow
+from app.models import Interaction
+from app.schemas import CreateInteraction, ReadInteraction
+from app.schemas.query import IdParameter, InteractionQuery
+from app.services import intake
+
+router = APIRouter(tags=["interactions"], route_class=JSONRoute)
+
+
+@router.post(
+    "/interaction",
+    status_code=201,
+    response_model=ReadInteraction,
+    responses=problems(SourceNotFound, *BODY_ERRORS),
+)
+async def create_interaction(
+    inquiry: CreateInteraction, session: WriteSession, response: Response
+) -> InteractionRow:
+    """Take an inquiry in: find or create the lead, pick the operator, write the interaction.
+
+    201 means that all of it is on disk. With nobody available `operator_id` is null and the
+    interaction waits.
+    """
+    [recorded] = await intake.record(session, [inquiry])
+    if isinstance(recorded, DomainError):
+        raise recorded
+    response.headers["Location"] = f"/interactions/{recorded.id}"
+    return recorded
+
+
+@router.get("/interactions", response_model=list[ReadInteraction], responses=problems(*READ_ERRORS))
+async def list_interactions(
+    query: Annotated[InteractionQuery, Query()],
+    session: ReadSession,
+    request: Request,
+    response: Response,
+) -> Sequence[InteractionRow]:
+    """Interactions, oldest first, filtered by any of the parameters together."""
+    filters = query.model_dump(exclude={"limit"})
+    rows = await InteractionCRUD(session).list_page(limit=query.limit + 1, **filters)
+    return paginate(rows, query, request, response)
+
+
+@router.get(
+    "/interactions/{interaction_id}",
+    response_model=ReadInteraction,
+    responses=problems(InteractionNotFound, *READ_ERRORS),
+)
+async def read_interaction(interaction_id: IdParameter, session: ReadSession) -> Interaction:
+    """One interaction."""
+    return _found(await InteractionCRUD(session).get_by_id(interaction_id))
+
+
+@router.post(
+    "/interactions/{interaction_id}/close",
+    response_model=ReadInteraction,
+    responses=problems(InteractionNotFound, *WRITE_ERRORS),
+)
+async def close_interaction(interaction_id: IdParameter, session: WriteSession) -> Interaction:
+    """Close an interaction. Closing it again changes nothing, `closed_at` included."""
+    return _found(await InteractionCRUD(session).set_inactive(interaction_id))
+
+
+def _found(interaction: Interaction | None) -> Interaction:
+    if interaction is None:
+        raise InteractionNotFound
+    return interaction

@@ -1,0 +1,53 @@
+"""Leads: staff look them up and read their interactions."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.dependencies import Page, ReadSession
+from app.api.errors import BODY_ERRORS, READ_ERRORS, problems
+from app.api.json_body import JSONRoute
+from app.api.pagination import paginate
+from app.core.errors import LeadNotFound
+from app.crud import InteractionCRUD, LeadCRUD
+from app.crud.interaction import InteractionRow
+from app.models import Lead
+from app.schemas import ReadInteraction, ReadLead, SearchLead
+
+router = APIRouter(prefix="/leads", tags=["leads"], route_class=JSONRoute)
+
+
+@router.post("/search", response_model=ReadLead, responses=problems(LeadNotFound, *BODY_ERRORS))
+async def search_lead(wanted: SearchLead, session: ReadSession) -> Lead:
+    """The lead of an e-mail address. A POST, so that no address stands in a URL."""
+    return _found(await LeadCRUD(session).get_by_email(wanted.email))
+
+
+@router.get("/{lead_uuid}", response_model=ReadLead, responses=problems(LeadNotFound, *READ_ERRORS))
+async def read_lead(lead_uuid: UUID, session: ReadSession) -> Lead:
+    """One lead."""
+    return _found(await LeadCRUD(session).get_by_uuid(lead_uuid))
+
+
+@router.get(
+    "/{lead_uuid}/interactions",
+    response_model=list[ReadInteraction],
+    responses=problems(LeadNotFound, *READ_ERRORS),
+)
+async def list_lead_interactions(
+    lead_uuid: UUID, page: Page, session: ReadSession, request: Request, response: Response
+) -> Sequence[InteractionRow]:
+    """A lead's interactions, oldest first."""
+    rows = await InteractionCRUD(session).list_by_lead(
+        lead_uuid, limit=page.limit + 1, after=page.after
+    )
+    if rows is None:
+        raise LeadNotFound
+    return paginate(rows, page, request, response)
+
+
+def _found(lead: Lead | None) -> Lead:
+    if lead is None:
+        raise LeadNotFound
+    return lead

@@ -1,0 +1,64 @@
+"""Operators: admins create and change them."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Request, Response
+
+from app.api.dependencies import Page, ReadSession, WriteSession
+from app.api.errors import BODY_ERRORS, READ_ERRORS, problems
+from app.api.json_body import JSONRoute
+from app.api.pagination import paginate
+from app.core.errors import OperatorNotFound
+from app.crud import OperatorCRUD
+from app.models import Operator
+from app.schemas import CreateOperator, ReadOperator, UpdateOperator
+from app.schemas.query import IdParameter
+
+router = APIRouter(prefix="/operators", tags=["operators"], route_class=JSONRoute)
+
+
+@router.get("", response_model=list[ReadOperator], responses=problems(*READ_ERRORS))
+async def list_operators(
+    page: Page, session: ReadSession, request: Request, response: Response
+) -> Sequence[Operator]:
+    """Operators, in the order they were created."""
+    rows = await OperatorCRUD(session).list_page(limit=page.limit + 1, after=page.after)
+    return paginate(rows, page, request, response)
+
+
+@router.post("", status_code=201, response_model=ReadOperator, responses=problems(*BODY_ERRORS))
+async def create_operator(
+    new: CreateOperator, session: WriteSession, response: Response
+) -> Operator:
+    """Create an operator. It gets inquiries once it has a weight in a source."""
+    operator = await OperatorCRUD(session).create(**new.model_dump())
+    response.headers["Location"] = f"/operators/{operator.id}"
+    return operator
+
+
+@router.get(
+    "/{operator_id}",
+    response_model=ReadOperator,
+    responses=problems(OperatorNotFound, *READ_ERRORS),
+)
+async def read_operator(operator_id: IdParameter, session: ReadSession) -> Operator:
+    """One operator."""
+    return _found(await OperatorCRUD(session).get_by_id(operator_id))
+
+
+@router.patch(
+    "/{operator_id}",
+    response_model=ReadOperator,
+    responses=problems(OperatorNotFound, *BODY_ERRORS),
+)
+async def update_operator(
+    operator_id: IdParameter, changes: UpdateOperator, session: WriteSession
+) -> Operator:
+    """Change what is named, keep the rest. An inactive operator gets no further inquiry."""
+    return _found(await OperatorCRUD(session).update(operator_id, changes))
+
+
+def _found(operator: Operator | None) -> Operator:
+    if operator is None:
+        raise OperatorNotFound
+    return operator

@@ -1,0 +1,1 @@
+"""Settings, errors and rules that every other room may rely on."""

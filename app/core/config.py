@@ -1,0 +1,62 @@
+"""Settings, read once from the environment or a `.env` file."""
+
+from typing import Annotated
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+class Settings(BaseSettings):
+    """Every setting of the service; the field's name in capitals is the variable's name."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    database_url: Annotated[
+        str,
+        Field(
+            description="The SQLite file, as `sqlite:///relative.db` or `sqlite:////absolute.db`."
+        ),
+    ] = "sqlite:///leads.db"
+    database_readers: Annotated[
+        int, Field(ge=1, le=64, description="Connections that read while the one writer writes.")
+    ] = 4
+    max_body_bytes: Annotated[
+        int,
+        Field(
+            ge=1024, le=16 * 1024 * 1024, description="A larger request body is refused with 413."
+        ),
+    ] = 64 * 1024
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_a_sqlite_file(cls, value: str) -> str:
+        try:
+            url = make_url(value)
+        except ArgumentError:
+            raise ValueError("must be a database URL such as sqlite:///leads.db") from None
+        if url.drivername not in ("sqlite", "sqlite+aiosqlite"):
+            raise ValueError("must begin with sqlite:///")
+        if not url.database or ":memory:" in url.database or url.database.startswith("file:"):
+            raise ValueError("must name a file: readers and the writer share it")
+        return value
+
+
+def load_settings() -> Settings:
+    """The settings in force.
+
+    Raises:
+        SystemExit: a setting is unusable; its message is one line that names the variable.
+
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise SystemExit(f"Cannot start: {faults}") from None

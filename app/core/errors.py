@@ -1,0 +1,77 @@
+"""What can go wrong, in the words of the domain. The docstring of an error is its message."""
+
+from inspect import getdoc
+from typing import ClassVar
+
+
+class StartupError(Exception):
+    """The service cannot start; the message says why in one line."""
+
+
+class DomainError(Exception):
+    """The request cannot be served."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    retry_after: ClassVar[int | None] = None
+    """Seconds after which the same request may be sent again."""
+
+    def __init__(self) -> None:
+        super().__init__(self.message())
+
+    @classmethod
+    def message(cls) -> str:
+        """The sentence that a client reads."""
+        return getdoc(cls) or cls.__name__
+
+
+class SourceNotFound(DomainError):
+    """There is no source with this id."""
+
+    status = 404
+    code = "source_not_found"
+
+
+class OperatorNotFound(DomainError):
+    """There is no operator with this id."""
+
+    status = 404
+    code = "operator_not_found"
+
+
+class LeadNotFound(DomainError):
+    """There is no such lead."""
+
+    status = 404
+    code = "lead_not_found"
+
+
+class InteractionNotFound(DomainError):
+    """There is no interaction with this id."""
+
+    status = 404
+    code = "interaction_not_found"
+
+
+class DatabaseUnavailable(DomainError):
+    """The database does not answer at present; nothing is known to be written. Try again."""
+
+    status = 503
+    code = "database_unavailable"
+    retry_after = 2
+
+
+class StorageFull(DomainError):
+    """There is no room left to store anything; nothing was written."""
+
+    status = 503
+    code = "storage_full"
+    retry_after = 30
+
+
+class SchemaOutdated(DomainError):
+    """The database's schema is not the one this version of the service works with."""
+
+    status = 503
+    code = "schema_outdated"
+    retry_after = 30

@@ -1,0 +1,8 @@
+"""Bounds that the HTTP interface and the database both hold."""
+
+MAX_ID = 2**63 - 1
+MAX_WEIGHT = 1_000_000
+MAX_OPERATORS_PER_SOURCE = 1_000
+MAX_LOAD_LIMIT = 1_000_000
+MAX_EMAIL_LENGTH = 254
+"""Characters; the longest address that SMTP can carry (RFC 5321, erratum 1690)."""

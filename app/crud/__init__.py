@@ -1,0 +1,16 @@
+"""Repositories: one class a table. They flush what they write and never commit on their own."""
+
+from app.crud.interaction import InteractionCRUD
+from app.crud.lead import LeadCRUD
+from app.crud.operator import OperatorCRUD
+from app.crud.source import SourceCRUD
+from app.crud.source_operator_setting import Candidate, SourceOperatorSettingCRUD
+
+__all__ = [
+    "Candidate",
+    "InteractionCRUD",
+    "LeadCRUD",
+    "OperatorCRUD",
+    "SourceCRUD",
+    "SourceOperatorSettingCRUD",
+]

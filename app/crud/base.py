@@ -1,0 +1,47 @@
+"""What the repositories of numbered resources share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Operator, Source
+
+Resource = TypeVar("Resource", Source, Operator)
+
+
+class ResourceCRUD(Generic[Resource]):
+    """Creates, reads and changes rows that are never deleted. Subclasses name their `model`."""
+
+    model: ClassVar[type[Any]]
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def create(self, **values: Any) -> Resource:
+        """A new row, with its id."""
+        resource: Resource = self.model(**values)
+        self._session.add(resource)
+        await self._session.flush()
+        return resource
+
+    async def get_by_id(self, id: int) -> Resource | None:
+        """The row with this id, if there is one."""
+        return await self._session.get(self.model, id)
+
+    async def list_page(self, *, limit: int, after: int = 0) -> Sequence[Resource]:
+        """At most `limit` rows whose id is greater than `after`, in id order."""
+        rows = await self._session.scalars(
+            select(self.model).where(self.model.id > after).order_by(self.model.id).limit(limit)
+        )
+        return rows.all()
+
+    async def update(self, id: int, changes: Mapping[str, object]) -> Resource | None:
+        """The row with this id after these changes, if there is one; what is not named stays."""
+        resource = await self.get_by_id(id)
+        if resource is not None:
+            for name, value in changes.items():
+                setattr(resource, name, value)
+            await self._session.flush()
+        return resource

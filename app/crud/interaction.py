@@ -1,0 +1,127 @@
+"""Interactions in the database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import and_, insert, not_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.types import utc_now
+from app.models import Base, Interaction, Lead
+
+
+class NewInteraction(NamedTuple):
+    """What a new interaction is made of."""
+
+    lead_uuid: UUID
+    source_id: int
+    operator_id: int | None = None
+    payload: Any = None
+
+
+class InteractionRow(NamedTuple):
+    """An interaction as it stands in the database."""
+
+    id: int
+    lead_uuid: UUID
+    source_id: int
+    operator_id: int | None
+    is_active: bool
+    payload: Any
+    created_at: datetime
+    closed_at: datetime | None
+
+
+_table = Base.metadata.tables[Interaction.__tablename__]
+_columns = tuple(_table.c[name] for name in InteractionRow._fields)
+_is_active = _table.c.is_active == true()
+_is_waiting = and_(_is_active, _table.c.operator_id.is_(None))
+
+
+class InteractionCRUD:
+    """Writes, closes and lists interactions."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def create(
+        self, lead_uuid: UUID, source_id: int, operator_id: int | None = None, payload: Any = None
+    ) -> Interaction:
+        """A new interaction, with its id."""
+        [row] = await self.create_many([NewInteraction(lead_uuid, source_id, operator_id, payload)])
+        return await self._session.get_one(Interaction, row.id)
+
+    async def create_many(self, interactions: Sequence[NewInteraction]) -> list[InteractionRow]:
+        """New interactions, in one statement; their ids rise in the order given."""
+        now = utc_now()
+        rows = [
+            {**new._asdict(), "is_active": True, "created_at": now, "closed_at": None}
+            for new in interactions
+        ]
+        ids = await self._session.scalars(
+            insert(_table).returning(_table.c.id, sort_by_parameter_order=True), rows
+        )
+        return [InteractionRow(id=id, **row) for id, row in zip(ids, rows, strict=True)]
+
+    async def get_by_id(self, id: int) -> Interaction | None:
+        """The interaction with this id, if there is one."""
+        return await self._session.get(Interaction, id)
+
+    async def set_inactive(self, id: int) -> Interaction | None:
+        """The interaction with this id, closed now unless it was closed before."""
+        interaction = await self.get_by_id(id)
+        if interaction is not None and interaction.is_active:
+            interaction.is_active = False
+            interaction.closed_at = utc_now()
+            await self._session.flush()
+        return interaction
+
+    async def list_by_lead(
+        self, lead_uuid: UUID, *, limit: int, after: int = 0
+    ) -> list[InteractionRow] | None:
+        """A lead's interactions after this id, oldest first; None if there is no such lead."""
+        rows = await self._session.execute(
+            select(*_columns)
+            .select_from(Lead)
+            .outerjoin(_table, and_(_table.c.lead_uuid == Lead.uuid, _table.c.id > after))
+            .where(Lead.uuid == lead_uuid)
+            .order_by(_table.c.id)
+            .limit(limit)
+        )
+        found = rows.all()
+        if not found:
+            return None
+        # A lead without interactions comes as one row of nothing.
+        return [InteractionRow._make(row) for row in found if row[0] is not None]
+
+    async def list_page(
+        self,
+        *,
+        limit: int,
+        after: int = 0,
+        operator_id: int | None = None,
+        source_id: int | None = None,
+        is_active: bool | None = None,
+        waiting: bool | None = None,
+    ) -> list[InteractionRow]:
+        """Interactions after this id, oldest first; a filter that is None lets everything pass."""
+        query = select(*_columns).where(_table.c.id > after).order_by(_table.c.id).limit(limit)
+        if operator_id is not None:
+            query = query.where(_table.c.operator_id == operator_id)
+        if source_id is not None:
+            query = query.where(_table.c.source_id == source_id)
+        if is_active is not None:
+            query = query.where(_is_active if is_active else not_(_is_active))
+        if waiting is not None:
+            query = query.where(_is_waiting if waiting else not_(_is_waiting))
+        return [InteractionRow._make(row) for row in await self._session.execute(query)]
+
+    async def flush(self) -> None:
+        """Send what is pending to the database, inside the transaction."""
+        await self._session.flush()
+
+    async def commit(self) -> None:
+        """Commit the session's transaction."""
+        await self._session.commit()

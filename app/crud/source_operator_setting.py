@@ -1,0 +1,73 @@
+"""Weights of operators in sources."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import and_, delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Operator, Source, SourceOperatorSetting
+
+
+class Candidate(NamedTuple):
+    """An active operator of a source, as the distribution sees them."""
+
+    operator_id: int
+    weight: int
+
+
+class SourceOperatorSettingCRUD:
+    """Reads and replaces the weights of a source."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def list_by_source(self, source_id: int) -> Sequence[SourceOperatorSetting]:
+        """All settings of a source, by operator id."""
+        settings = await self._session.scalars(
+            select(SourceOperatorSetting)
+            .where(SourceOperatorSetting.source_id == source_id)
+            .order_by(SourceOperatorSetting.operator_id)
+        )
+        return settings.all()
+
+    async def get_candidates_for_distribution(self, source_id: int) -> list[Candidate]:
+        """The active operators of a source, by operator id; none if there is no such source."""
+        return (await self.get_candidates_by_source([source_id])).get(source_id, [])
+
+    async def get_candidates_by_source(
+        self, source_ids: Iterable[int]
+    ) -> dict[int, list[Candidate]]:
+        """The active operators of several sources, in one statement.
+
+        A source that does not exist has no entry; one without active operators has an empty list.
+        """
+        setting = SourceOperatorSetting
+        rows = await self._session.execute(
+            select(Source.id, Operator.id, setting.weight)
+            .select_from(Source)
+            .outerjoin(setting, setting.source_id == Source.id)
+            .outerjoin(Operator, and_(Operator.id == setting.operator_id, Operator.active))
+            .where(Source.id.in_(source_ids))
+            .order_by(Source.id, Operator.id)
+        )
+        candidates: dict[int, list[Candidate]] = {}
+        for source_id, operator_id, weight in rows:
+            of_source = candidates.setdefault(source_id, [])
+            if operator_id is not None:
+                of_source.append(Candidate(operator_id, weight))
+        return candidates
+
+    async def replace_source_weights(
+        self, source_id: int, weights: Mapping[int, int] | Iterable[tuple[int, int]]
+    ) -> None:
+        """Make these the weights of a source, by operator id, in place of all it had."""
+        await self._session.execute(
+            delete(SourceOperatorSetting).where(SourceOperatorSetting.source_id == source_id)
+        )
+        rows = [
+            {"source_id": source_id, "operator_id": operator_id, "weight": weight}
+            for operator_id, weight in sorted(dict(weights).items())
+        ]
+        if rows:
+            await self._session.execute(insert(SourceOperatorSetting), rows)

@@ -1,0 +1,1 @@
+"""The database: sessions, migrations and column types. Knows nothing of leads."""

@@ -1,0 +1,10 @@
+"""Alembic's entry: runs the migrations on the connection that `app.db.migrate` opened."""
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    # SQLite alters a table by building it anew.
+    render_as_batch=True,
+)
+context.run_migrations()

@@ -1,0 +1,116 @@
+"""All that only SQLite needs: engines and pragmas, the one-process lock, what its errors mean."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
+
+BUSY_TIMEOUT = 2.0
+"""Seconds that SQLite itself waits for another process's lock."""
+TURN_TIMEOUT = 2.5
+"""Seconds that a request waits for a connection; with BUSY_TIMEOUT an answer comes within five."""
+
+_DURABLE = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
+
+
+def writer_engine(path: Path) -> AsyncEngine:
+    """One connection, handed on first come first served; every BEGIN takes the write lock.
+
+    A deferred BEGIN would take the lock at the first write, where SQLite can no longer wait for it.
+    """
+    engine = _engine(
+        path,
+        [*_DURABLE, "PRAGMA foreign_keys = ON"],
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=TURN_TIMEOUT,
+    )
+    _begin_immediate(engine)
+    return engine
+
+
+def reader_engine(path: Path, size: int) -> AsyncEngine:
+    """`size` connections that cannot write."""
+    return _engine(
+        path,
+        ["PRAGMA query_only = ON"],
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=TURN_TIMEOUT,
+    )
+
+
+def migration_engine(path: Path) -> AsyncEngine:
+    """A connection for schema changes: with keys on, rebuilding a table empties its children."""
+    engine = _engine(path, [*_DURABLE, "PRAGMA foreign_keys = OFF"], poolclass=NullPool)
+    _begin_immediate(engine)
+    return engine
+
+
+def lock_for_this_process(path: Path) -> FileLock:
+    """Keep every other server process off the file.
+
+    Two processes that both checkpoint can corrupt the database (the WAL-reset fault of SQLite
+    before 3.51.3), and the first-come-first-served order of the one writer would be lost.
+
+    Raises:
+        StartupError: another process serves the file, or its folder cannot be written.
+
+    """
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StartupError(f"Another process already serves the database {path.name}.") from None
+    except OSError as error:
+        raise StartupError(f"The folder of the database {path.name}: {error.strerror}.") from None
+    return lock
+
+
+def as_domain_error(error: DBAPIError) -> DomainError | None:
+    """What a driver's error means to a client; None if it is a fault of the service itself."""
+    match getattr(error.orig, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_FULL:
+            return StorageFull()
+        case (
+            sqlite3.SQLITE_BUSY
+            | sqlite3.SQLITE_CANTOPEN
+            | sqlite3.SQLITE_IOERR
+            | sqlite3.SQLITE_READONLY
+        ):
+            return DatabaseUnavailable()
+        case _:
+            return None
+
+
+def _engine(path: Path, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        # The driver begins no transaction of its own: BEGIN is ours to choose.
+        connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None},
+        hide_parameters=True,
+        **pool,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_pragmas(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    return engine
+
+
+def _begin_immediate(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,49 @@
+"""The application: `uvicorn app.main:app`. Wiring only."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.api.docs import TAGS, install_docs
+from app.api.errors import install_error_handlers
+from app.api.middleware import BodyLimitMiddleware, RequestIdMiddleware, StartupMessageMiddleware
+from app.api.routers import health, interactions, leads, operators, sources
+from app.core.config import Settings, load_settings
+from app.db.database import Database
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service under these settings, or under those of the environment."""
+    settings = settings or load_settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(settings.database_url, readers=settings.database_readers)
+        async with database.serving():
+            app.state.database = database
+            yield
+
+    app = FastAPI(
+        title="Lead distribution",
+        summary="Takes inquiries from bots and finds the operator who shall answer.",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        openapi_tags=TAGS,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
+    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(StartupMessageMiddleware)
+    install_error_handlers(app)
+    for resource in (interactions, leads, operators, sources, health):
+        app.include_router(resource.router)
+    install_docs(app)
+    return app
+
+
+app = create_app()

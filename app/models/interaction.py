@@ -1,0 +1,43 @@
+"""An interaction: one inquiry of a lead, and who answers it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, ForeignKey, Index, true
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db.types import BigId, UTCDateTime, utc_now
+from app.models.base import Base
+from app.models.lead import Lead
+
+
+class Interaction(Base):
+    """One inquiry of a lead; without an operator and active, it waits."""
+
+    __tablename__ = "interactions"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    lead_uuid: Mapped[UUID] = mapped_column(ForeignKey("leads.uuid"))
+    source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
+    operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
+    is_active: Mapped[bool] = mapped_column(default=True)
+    payload: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+    closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    lead: Mapped[Lead] = relationship(back_populates="interactions", lazy="raise")
+
+
+# Lists are read by keyset in id order, so each index ends in the id. Those of active interactions
+# stay small however long the history grows, and count an operator's load.
+_active = Interaction.is_active == true()
+Index(None, Interaction.lead_uuid, Interaction.id)
+Index(None, Interaction.operator_id, Interaction.id)
+Index(None, Interaction.source_id, Interaction.id)
+for _name, _columns in {
+    "ix_interactions_active_id": (Interaction.id,),
+    "ix_interactions_active_operator_id_id": (Interaction.operator_id, Interaction.id),
+    "ix_interactions_active_source_id_id": (Interaction.source_id, Interaction.id),
+}.items():
+    Index(_name, *_columns, sqlite_where=_active, postgresql_where=_active)

@@ -1,0 +1,29 @@
+"""A lead: the person who asks."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core.limits import MAX_EMAIL_LENGTH
+from app.db.types import UTCDateTime, utc_now
+from app.models.base import Base
+
+if TYPE_CHECKING:
+    from app.models.interaction import Interaction
+
+
+class Lead(Base):
+    """Who asks, known by one e-mail address."""
+
+    __tablename__ = "leads"
+
+    uuid: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    email: Mapped[str] = mapped_column(String(MAX_EMAIL_LENGTH), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
+
+    interactions: Mapped[list["Interaction"]] = relationship(
+        back_populates="lead", order_by="Interaction.id", lazy="raise"
+    )

@@ -1,0 +1,26 @@
+"""Leads as staff look them up and read them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from app.schemas.base import Email, RequestSchema, ResponseSchema
+
+
+class SearchLead(RequestSchema):
+    """The address to look for; it never stands in a URL, where logs would keep it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "anna.petrova@example.com"}]}
+    )
+
+    email: Email
+
+
+class ReadLead(ResponseSchema):
+    """A lead."""
+
+    uuid: UUID
+    email: str = Field(description="The address in lower case.")
+    created_at: datetime

@@ -1,0 +1,48 @@
+"""Operators as admins set them."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, StrictBool
+from typing_extensions import TypedDict
+
+from app.core.limits import MAX_LOAD_LIMIT
+from app.schemas.base import RequestSchema, ResponseSchema, Text
+
+LoadLimit = Annotated[int, Field(strict=True, ge=0, le=MAX_LOAD_LIMIT)]
+
+
+class CreateOperator(RequestSchema):
+    """A new operator."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"name": "Maria Ivanova", "active": True, "load_limit": 20}]
+        }
+    )
+
+    name: Text
+    active: StrictBool = True
+    load_limit: LoadLimit | None = Field(
+        default=None, description="Active interactions at most; null is no limit."
+    )
+
+
+class UpdateOperator(TypedDict, total=False):
+    """Changes of an operator: an absent field stays as it is, null clears the limit."""
+
+    __pydantic_config__ = ConfigDict(  # type: ignore[misc]  # pydantic's own hook
+        extra="forbid", json_schema_extra={"examples": [{"active": False}]}
+    )
+
+    name: Text
+    active: StrictBool
+    load_limit: LoadLimit | None
+
+
+class ReadOperator(ResponseSchema):
+    """An operator."""
+
+    id: int
+    name: str
+    active: bool
+    load_limit: int | None

@@ -1,0 +1,45 @@
+"""Query and path parameters."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from app.core.limits import MAX_ID
+from app.schemas.base import RequestSchema
+
+_digits = re.compile(r"[0-9]{1,19}", re.ASCII)
+
+
+def _plain_integer(value: Any) -> Any:
+    """Refuse what `int()` would also take: signs, spaces, underscores, fractions."""
+    if isinstance(value, str) and not _digits.fullmatch(value):
+        raise PydanticCustomError("int_parsing", "Input should be a whole number in plain digits.")
+    return value
+
+
+IdParameter = Annotated[int, BeforeValidator(_plain_integer), Field(ge=1, le=MAX_ID)]
+"""A numeric key in a path or a query."""
+
+
+class PageQuery(RequestSchema):
+    """Which page of a list."""
+
+    limit: Annotated[int, BeforeValidator(_plain_integer)] = Field(
+        default=100, ge=1, le=1000, description="Items on the page, at most."
+    )
+    after: Annotated[int, BeforeValidator(_plain_integer)] = Field(
+        default=0, ge=0, le=MAX_ID, description="The id of the item before the page."
+    )
+
+
+class InteractionQuery(PageQuery):
+    """Which interactions, and which page of them."""
+
+    operator_id: IdParameter | None = None
+    source_id: IdParameter | None = None
+    is_active: bool | None = None
+    waiting: bool | None = Field(
+        default=None, description="Whether they are active and have no operator yet."
+    )

@@ -1,0 +1,73 @@
+"""Sources and the operators that answer for them, as admins set them."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict
+
+from app.core.limits import MAX_OPERATORS_PER_SOURCE, MAX_WEIGHT
+from app.schemas.base import Id, RequestSchema, ResponseSchema, Text
+
+Weight = Annotated[int, Field(strict=True, ge=0, le=MAX_WEIGHT)]
+
+
+class CreateSource(RequestSchema):
+    """A new source."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"description": "Telegram bot"}]})
+
+    description: Text
+
+
+class UpdateSource(TypedDict, total=False):
+    """Changes of a source: an absent field stays as it is."""
+
+    __pydantic_config__ = ConfigDict(  # type: ignore[misc]  # pydantic's own hook
+        extra="forbid", json_schema_extra={"examples": [{"description": "Telegram bot, rentals"}]}
+    )
+
+    description: Text
+
+
+class ReadSource(ResponseSchema):
+    """A source."""
+
+    id: int
+    description: str
+
+
+class SetSourceOperator(RequestSchema):
+    """An operator's weight in a source."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"operator_id": 1, "weight": 30}]})
+
+    operator_id: Id
+    weight: Weight = Field(
+        description="The share grows with it; 0 keeps the link but takes the operator out."
+    )
+
+
+def _each_operator_once(settings: list[SetSourceOperator]) -> list[SetSourceOperator]:
+    if len({setting.operator_id for setting in settings}) != len(settings):
+        raise PydanticCustomError("duplicate_operator", "An operator is listed twice.")
+    return settings
+
+
+SetSourceOperators = Annotated[
+    list[SetSourceOperator],
+    Field(max_length=MAX_OPERATORS_PER_SOURCE),
+    AfterValidator(_each_operator_once),
+]
+"""The whole list of a source's operators."""
+
+
+class ReadSourceOperator(ResponseSchema):
+    """An operator's weight in a source, and what it amounts to."""
+
+    operator_id: int
+    weight: int
+    share: float = Field(
+        description="The part of the source's inquiries, 0 to 1, expected at present: 0 for an "
+        "inactive operator."
+    )

@@ -1,0 +1,75 @@
+"""What every test may ask for: a migrated database of its own, the application on it, a client."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.core.config import Settings
+from app.db.database import Database
+from app.db.migrate import upgrade
+from app.main import create_app
+from tests.support.api import Api
+from tests.support.server import LiveServer, run_server
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database, migrated once; tests work on copies."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    asyncio.run(upgrade(path))
+    return path
+
+
+@pytest.fixture
+def database_path(tmp_path: Path, template: Path) -> Path:
+    """A database file of the test's own."""
+    return Path(shutil.copy(template, tmp_path / "test.db"))
+
+
+@pytest.fixture
+def settings(database_path: Path) -> Settings:
+    """The default settings on the test's database, whatever the environment says."""
+    return Settings(_env_file=None, database_url=f"sqlite:///{database_path}")
+
+
+@pytest.fixture
+async def database(database_path: Path) -> AsyncIterator[Database]:
+    """The open database."""
+    database = Database(f"sqlite:///{database_path}")
+    async with database.serving():
+        yield database
+
+
+@pytest.fixture
+async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application, in-process."""
+    app = create_app(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def api(client: httpx.AsyncClient) -> Api:
+    """The in-process client with the service's calls as methods."""
+    return Api(client)
+
+
+@pytest.fixture
+async def server(settings: Settings) -> AsyncIterator[LiveServer]:
+    """The application behind a real socket."""
+    async with run_server(create_app(settings)) as server:
+        yield server
+
+
+@pytest.fixture
+def rows(database_path: Path) -> sqlite3.Connection:
+    """A plain connection that sees what is committed."""
+    return sqlite3.connect(database_path)
