@@ -3,7 +3,8 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -70,6 +71,7 @@ async def server(settings: Settings) -> AsyncIterator[LiveServer]:
 
 
 @pytest.fixture
-def rows(database_path: Path) -> sqlite3.Connection:
+def rows(database_path: Path) -> Iterator[sqlite3.Connection]:
     """A plain connection that sees what is committed."""
-    return sqlite3.connect(database_path)
+    with closing(sqlite3.connect(database_path)) as connection:
+        yield connection

@@ -62,9 +62,11 @@ def lock_for_this_process(path: Path) -> FileLock:
     before 3.51.3), and the first-come-first-served order of the one writer would be lost.
 
     Raises:
-        StartupError: another process serves the file, or its folder cannot be written.
+        StartupError: another process serves the file, or its folder is missing or read-only.
 
     """
+    if not path.parent.is_dir():
+        raise StartupError(f"There is no folder for the database {path.name}.")
     lock = FileLock(f"{path}.lock")
     try:
         lock.acquire(timeout=0)
@@ -85,6 +87,8 @@ def as_domain_error(error: DBAPIError) -> DomainError | None:
             | sqlite3.SQLITE_CANTOPEN
             | sqlite3.SQLITE_IOERR
             | sqlite3.SQLITE_READONLY
+            | sqlite3.SQLITE_CORRUPT
+            | sqlite3.SQLITE_NOTADB
         ):
             return DatabaseUnavailable()
         case _:
@@ -97,6 +101,7 @@ def _engine(path: Path, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:
         # The driver begins no transaction of its own: BEGIN is ours to choose.
         connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None},
         hide_parameters=True,
+        pool_reset_on_return=None,
         **pool,
     )
 
@@ -106,6 +111,12 @@ def _engine(path: Path, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:
         for pragma in pragmas:
             cursor.execute(pragma)
         cursor.close()
+
+    @event.listens_for(engine.sync_engine, "reset")
+    def end_transaction(connection: Any, _record: object, _state: object) -> None:
+        # A COMMIT that failed leaves its transaction open, which SQLAlchemy takes for ended.
+        if connection.driver_connection.in_transaction:
+            connection.rollback()
 
     return engine
 

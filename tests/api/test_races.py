@@ -1,0 +1,125 @@
+"""Requests that meet each other: no error, nothing lost, nothing half-written."""
+
+import asyncio
+import sqlite3
+
+import httpx
+
+from tests.support.api import Api
+from tests.support.integrity import faults
+from tests.support.load import at_once, keep_on, new_client
+from tests.support.server import LiveServer
+
+
+async def test_first_requests_of_one_address_meet(
+    server: LiveServer, rows: sqlite3.Connection
+) -> None:
+    """Fifty bots report the same new lead at once, ten times over: one lead each time."""
+    async with new_client(server.url) as client:
+        source = await Api(client).create_source()
+        for turn in range(10):
+            inquiry = {"email": f"new{turn}@example.com", "source_id": source}
+            answers = await at_once(client.post("/interaction", json=inquiry) for _ in range(50))
+
+            assert {201} == {answer.status_code for answer in answers}
+            assert 1 == len({answer.json()["lead_uuid"] for answer in answers})
+            assert 50 == len({answer.json()["id"] for answer in answers})
+
+    assert (10,) == rows.execute("SELECT count(*) FROM leads").fetchone()
+    assert [] == faults(rows)
+
+
+async def test_bots_post_while_an_admin_replaces_the_weights(
+    server: LiveServer, rows: sqlite3.Connection
+) -> None:
+    """Twenty bots and sixty replacements: only successes, only operators of the source."""
+    async with new_client(server.url) as client:
+        api = Api(client)
+        operators = [await api.create_operator() for _ in range(4)]
+        source = await api.create_source({operators[0]: 1})
+        finished = asyncio.Event()
+
+        async def replace_weights() -> None:
+            for turn in range(60):
+                await api.set_weights(source, dict.fromkeys(operators, 1 + turn % 7))
+            finished.set()
+
+        def bot(name: int) -> "asyncio.Future[list[httpx.Response]]":
+            inquiry = {"email": f"bot{name}@example.com", "source_id": source, "payload": name}
+            return asyncio.ensure_future(
+                keep_on(lambda: client.post("/interaction", json=inquiry), finished)
+            )
+
+        answers, *_ = await asyncio.gather(
+            at_once(bot(name) for name in range(20)), replace_weights()
+        )
+
+    statuses = [answer.status_code for of_bot in answers for answer in of_bot]
+    assert {201} == set(statuses)
+    assert (len(statuses),) == rows.execute("SELECT count(*) FROM interactions").fetchone()
+    assert [] == faults(rows)
+
+
+async def test_connections_torn_off_in_mid_write(
+    server: LiveServer, rows: sqlite3.Connection
+) -> None:
+    """Bots that hang up without reading the answer harm nobody; what was taken in is whole."""
+    async with new_client(server.url) as client:
+        source = await Api(client).create_source()
+        body = b'{"email": "gone@example.com", "source_id": %d, "payload": [1, 2]}' % source
+        head = (
+            b"POST /interaction HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+            b"Content-Length: %d\r\n\r\n" % len(body)
+        )
+
+        async def hang_up(turn: int) -> None:
+            _, writer = await asyncio.open_connection(server.host, server.port)
+            writer.write((head + body)[: len(head + body) - (turn % 3) * 20])
+            await writer.drain()
+            await asyncio.sleep(turn % 5 / 1000)
+            writer.transport.abort()
+
+        healthy = {"email": "here@example.com", "source_id": source}
+        for turn in range(0, 200, 20):
+            _, answer = await asyncio.gather(
+                at_once(hang_up(turn + offset) for offset in range(20)),
+                client.post("/interaction", json=healthy),
+            )
+
+            assert 201 == answer.status_code
+
+    assert [] == faults(rows)
+    assert {("[1, 2]",)} == set(
+        rows.execute("SELECT DISTINCT payload FROM interactions WHERE payload IS NOT NULL")
+    )
+
+
+async def test_requests_cancelled_in_mid_write(
+    client: httpx.AsyncClient, rows: sqlite3.Connection
+) -> None:
+    """Three thousand requests cancelled at any point: the write lock is never left behind."""
+    source = await Api(client).create_source()
+    for turn in range(60):
+        requests = [
+            asyncio.ensure_future(
+                client.post(
+                    "/interaction", json={"email": f"l{turn}.{n}@example.com", "source_id": source}
+                )
+            )
+            for n in range(50)
+        ]
+        for n, request in enumerate(requests):
+            asyncio.get_running_loop().call_later((n + turn % 10) / 4000, request.cancel)
+        await asyncio.gather(*requests, return_exceptions=True)
+
+    assert (await Api(client).post(source))["id"]
+    assert [] == faults(rows)
+
+
+async def test_twenty_operators_created_at_once(client: httpx.AsyncClient) -> None:
+    """Admins do not get in each other's way either."""
+    api = Api(client)
+    created = await at_once(api.create_operator(f"Operator {n}") for n in range(20))
+
+    assert 20 == len(set(created))
+    assert 20 == len(await api.call("GET", "/operators"))

@@ -1,0 +1,189 @@
+"""Sessions that read, sessions that write, and what may go wrong with them."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
+from app.crud import LeadCRUD, OperatorCRUD
+from app.db.database import Database
+
+COUNT = "SELECT count(*) FROM operators"
+
+
+async def test_writing_commits_when_the_block_ends(
+    database: Database, rows: sqlite3.Connection
+) -> None:
+    """Others see the rows as soon as the block is left, and not before."""
+    async with database.writing() as session:
+        await OperatorCRUD(session).create(name="Maria")
+        before = rows.execute(COUNT).fetchone()
+
+    assert (0,) == before
+    assert (1,) == rows.execute(COUNT).fetchone()
+
+
+async def test_writing_rolls_back_when_the_block_raises(
+    database: Database, rows: sqlite3.Connection
+) -> None:
+    """An error inside the block leaves nothing, and the next writer is not disturbed."""
+    with pytest.raises(RuntimeError):
+        async with database.writing() as session:
+            await OperatorCRUD(session).create(name="Maria")
+            raise RuntimeError
+
+    async with database.writing() as session:
+        await OperatorCRUD(session).create(name="Boris")
+
+    assert [("Boris",)] == rows.execute("SELECT name FROM operators").fetchall()
+
+
+async def test_reading_cannot_write(database: Database) -> None:
+    """A reading session refuses to write."""
+    with pytest.raises(DomainError):
+        async with database.reading() as session:
+            await OperatorCRUD(session).create(name="Maria")
+
+
+async def test_writers_take_turns_in_order(database: Database) -> None:
+    """Whoever asked first writes first."""
+    order: list[int] = []
+
+    async def write(number: int) -> None:
+        async with database.writing() as session:
+            await session.execute(text(COUNT))
+            order.append(number)
+
+    await asyncio.gather(*(write(number) for number in range(30)))
+
+    assert list(range(30)) == order
+
+
+async def test_durability_and_foreign_keys_are_on(database: Database) -> None:
+    """The writer syncs every commit, checks foreign keys, and writes to a log ahead."""
+    pragmas = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    async with database.writing() as session:
+        found = {name: await session.scalar(text(f"PRAGMA {name}")) for name in pragmas}
+
+    assert pragmas == found
+
+
+async def test_orphans_are_impossible(database: Database, rows: sqlite3.Connection) -> None:
+    """A row that points nowhere is refused."""
+    with pytest.raises(IntegrityError):
+        async with database.writing() as session:
+            await session.execute(text("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1)"))
+
+    assert (0,) == rows.execute("SELECT count(*) FROM source_operator_settings").fetchone()
+
+
+async def test_failing_commit_writes_nothing(database: Database, rows: sqlite3.Connection) -> None:
+    """A COMMIT that the database refuses is an error, and the next one works again."""
+    rows.executescript(
+        """
+        CREATE TABLE bomb (parent INTEGER REFERENCES sources (id) DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER fuse AFTER INSERT ON operators WHEN new.name = 'Maria'
+        BEGIN INSERT INTO bomb VALUES (99); END;
+        """
+    )
+    with pytest.raises(IntegrityError):
+        async with database.writing() as session:
+            await OperatorCRUD(session).create(name="Maria")
+    async with database.writing() as session:
+        await OperatorCRUD(session).create(name="Boris")
+
+    assert [("Boris",)] == rows.execute("SELECT name FROM operators").fetchall()
+
+
+async def test_locked_database_is_unavailable_and_recovers(
+    database: Database, rows: sqlite3.Connection
+) -> None:
+    """Another process's lock is an error that says to try again; afterwards all is as before."""
+    rows.execute("BEGIN IMMEDIATE")
+    with pytest.raises(DatabaseUnavailable):
+        async with database.writing() as session:
+            await OperatorCRUD(session).create(name="Maria")
+    async with database.reading() as session:
+        assert 0 == await session.scalar(text(COUNT))
+    rows.rollback()
+    async with database.writing() as session:
+        await OperatorCRUD(session).create(name="Maria")
+
+    assert (1,) == rows.execute(COUNT).fetchone()
+
+
+async def test_full_disk_is_storage_full_and_recovers(database: Database) -> None:
+    """No room is an error of its own; reads go on, and with room writes do too."""
+    async with database.writing() as session:
+        pages = await session.scalar(text("PRAGMA page_count"))
+        await session.execute(text(f"PRAGMA max_page_count = {pages}"))
+    with pytest.raises(StorageFull):
+        async with database.writing() as session:
+            await LeadCRUD(session).get_or_create_by_emails(
+                f"{'x' * 60}{number}@example.com" for number in range(200)
+            )
+    async with database.reading() as session:
+        assert 0 == await session.scalar(text("SELECT count(*) FROM leads"))
+    async with database.writing() as session:
+        await session.execute(text("PRAGMA max_page_count = 1000000"))
+        created = await LeadCRUD(session).get_or_create_by_emails(["lead@example.com"])
+
+    assert ["lead@example.com"] == list(created)
+
+
+async def test_fault_of_the_service_is_not_disguised(database: Database) -> None:
+    """A statement that makes no sense is nobody's fault but ours."""
+    with pytest.raises(OperationalError):
+        async with database.reading() as session:
+            await session.execute(text("SELECT * FROM nowhere"))
+
+
+async def test_second_process_is_kept_off_the_file(database: Database, database_path: Path) -> None:
+    """One file, one server: the second one says so and does not start."""
+    with pytest.raises(StartupError, match="already serves"):
+        async with Database(f"sqlite:///{database_path}").serving():
+            pass
+
+
+async def test_missing_folder_is_said_plainly(tmp_path: Path) -> None:
+    """A file that cannot be opened stops the start with its reason."""
+    with pytest.raises(StartupError, match="no folder"):
+        async with Database(f"sqlite:///{tmp_path}/nowhere/test.db").serving():
+            pass
+
+
+async def test_foreign_file_is_said_plainly(tmp_path: Path) -> None:
+    """Something that is no database at all is not touched."""
+    path = tmp_path / "letter.db"
+    path.write_text("Dear reader, " * 500)
+    with pytest.raises(StartupError, match=r"letter\.db"):
+        async with Database(f"sqlite:///{path}").serving():
+            pass
+
+    assert path.read_text().startswith("Dear reader")
+
+
+async def test_cancelled_writer_leaves_no_lock(
+    database: Database, rows: sqlite3.Connection
+) -> None:
+    """Writers cancelled at every possible moment: the next one writes, and nothing is in halves."""
+
+    async def write() -> None:
+        async with database.writing() as session:
+            operators = OperatorCRUD(session)
+            for name in ("first", "second"):
+                await operators.create(name=name)
+
+    for moment in range(300):
+        task = asyncio.create_task(write())
+        await asyncio.sleep(moment / 100_000)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await write()
+
+    counts = dict(rows.execute("SELECT name, count(*) FROM operators GROUP BY name").fetchall())
+    assert counts["first"] == counts["second"] >= 1

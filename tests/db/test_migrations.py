@@ -1,0 +1,95 @@
+"""Migrations give the schema of the models, all of it or nothing."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from app.core.errors import StartupError
+from app.db import migrate
+from app.db.migrate import upgrade
+from app.models import Base
+
+
+def schema_of(path: Path) -> set[str]:
+    """The statements that would create the schema, without Alembic's own table."""
+    statements = sqlite3.connect(path).execute(
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name <> 'alembic_version'"
+    )
+    return {" ".join(sql.split()) for (sql,) in statements}
+
+
+async def test_migrations_and_models_are_equal(template: Path, tmp_path: Path) -> None:
+    """Every table, column, constraint and index, to the letter."""
+    created = tmp_path / "created.db"
+    engine = create_engine(f"sqlite:///{created}")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+    assert schema_of(created) == schema_of(template)
+
+
+async def test_upgrade_of_a_current_database_changes_nothing(
+    template: Path, database_path: Path
+) -> None:
+    """Every start runs the migrations; the second time there is nothing to do."""
+    await upgrade(database_path)
+
+    assert schema_of(template) == schema_of(database_path)
+
+
+@pytest.fixture
+def failing_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The migrations, and one more that fails half-way."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for entry in migrate.MIGRATIONS.glob("*.*"):
+        (folder / entry.name).write_text(entry.read_text())
+    versions = folder / "versions"
+    versions.mkdir()
+    for entry in (migrate.MIGRATIONS / "versions").glob("*.py"):
+        (versions / entry.name).write_text(entry.read_text())
+    (versions / "9999_fails.py").write_text(
+        "from alembic import op\n"
+        f"revision, down_revision = '9999', {migrate.head_revision()!r}\n"
+        "def upgrade():\n"
+        "    op.execute('CREATE TABLE half (id INTEGER)')\n"
+        "    op.execute('DELETE FROM operators')\n"
+        "    op.execute('NONSENSE')\n"
+    )
+    monkeypatch.setattr(migrate, "MIGRATIONS", folder)
+    return folder
+
+
+async def test_failing_migration_leaves_the_old_schema_and_data(
+    failing_migration: Path, database_path: Path, template: Path
+) -> None:
+    """What the failed migration did before it failed is undone."""
+    rows = sqlite3.connect(database_path)
+    rows.execute("INSERT INTO operators (id, name, active) VALUES (1, 'Maria', 1)")
+    rows.commit()
+    with pytest.raises(Exception, match="NONSENSE"):
+        await upgrade(database_path)
+
+    assert failing_migration.exists()
+    assert schema_of(template) == schema_of(database_path)
+    assert [("Maria",)] == rows.execute("SELECT name FROM operators").fetchall()
+
+
+async def test_migration_that_orphans_rows_is_refused(database_path: Path) -> None:
+    """Keys are off while the schema changes, so they are checked before the commit."""
+    rows = sqlite3.connect(database_path)
+    rows.execute("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1)")
+    rows.commit()
+    with pytest.raises(StartupError, match="without their parent"):
+        await upgrade(database_path)
+
+
+async def test_schema_of_a_later_version_is_refused(database_path: Path) -> None:
+    """An old service does not touch a newer database."""
+    rows = sqlite3.connect(database_path)
+    rows.execute("UPDATE alembic_version SET version_num = '7777'")
+    rows.commit()
+    with pytest.raises(StartupError, match="not of this version"):
+        await upgrade(database_path)

@@ -1,0 +1,26 @@
+"""Many requests at once."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import httpx
+
+
+def new_client(url: str, connections: int = 64) -> httpx.AsyncClient:
+    """A client that opens as many connections as asked, and waits patiently."""
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return httpx.AsyncClient(base_url=url, limits=limits, timeout=30)
+
+
+async def at_once(calls: Iterable[Awaitable[Any]]) -> list[Any]:
+    """The results of calls that run side by side, in order."""
+    return await asyncio.gather(*calls)
+
+
+async def keep_on(call: Callable[[], Awaitable[Any]], until: asyncio.Event) -> list[Any]:
+    """The results of a call that is made again and again until the event is set."""
+    results = []
+    while not until.is_set():
+        results.append(await call())
+    return results
