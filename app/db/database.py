@@ -1,10 +1,8 @@
 """The door to the database: sessions that read and sessions that write."""
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -32,7 +30,6 @@ class Database:
         self.path = Path(make_url(url).database or "").resolve()
         self._writer = sqlite.writer_engine(self.path)
         self._readers = sqlite.reader_engine(self.path, readers)
-        self._endings: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -47,7 +44,6 @@ class Database:
             try:
                 yield
             finally:
-                await asyncio.gather(*self._endings, return_exceptions=True)
                 # The writer goes last: whoever closes last checkpoints, and only the writer may.
                 await self._readers.dispose()
                 await self._writer.dispose()
@@ -60,13 +56,11 @@ class Database:
             DatabaseUnavailable: no connection within `sqlite.TURN_TIMEOUT` seconds, or no answer.
 
         """
-        session = ReadSession(self._readers)
         try:
-            yield session
+            async with ReadSession(self._readers) as session:
+                yield session
         except (DBAPIError, PoolTimeout) as error:
             raise _domain_error(error) from error
-        finally:
-            await self._uninterrupted(session.close())
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[WriteSession]:
@@ -77,14 +71,12 @@ class Database:
             StorageFull: there was no room; nothing was written.
 
         """
-        session = WriteSession(self._writer, expire_on_commit=False)
         try:
-            try:
+            async with (
+                WriteSession(self._writer, expire_on_commit=False) as session,
+                session.begin(),
+            ):
                 yield session
-            except BaseException:
-                await self._uninterrupted(session.close())
-                raise
-            await self._uninterrupted(_commit(session))
         except (DBAPIError, PoolTimeout) as error:
             raise _domain_error(error) from error
 
@@ -105,23 +97,6 @@ class Database:
                 raise
         if revision != head_revision():
             raise SchemaOutdated
-
-    async def _uninterrupted(self, ending: Coroutine[Any, Any, None]) -> None:
-        """Run a session's ending to its end, whatever becomes of the request.
-
-        In the request's own task, a client that hangs up would leave the write lock taken.
-        """
-        task = asyncio.create_task(ending)
-        self._endings.add(task)
-        task.add_done_callback(self._endings.discard)
-        await asyncio.shield(task)
-
-
-async def _commit(session: AsyncSession) -> None:
-    try:
-        await session.commit()
-    finally:
-        await session.close()
 
 
 def _domain_error(error: DBAPIError | PoolTimeout) -> Exception:
