@@ -1,0 +1,93 @@
+"""Interactions are written one by one or in batches, and closed once."""
+
+from datetime import UTC
+
+import pytest
+from sqlalchemy.orm import selectinload
+
+from app.crud import InteractionCRUD, LeadCRUD, OperatorCRUD, SourceCRUD
+from app.crud.interaction import NewInteraction
+from app.db.database import Database, WriteSession
+from app.models import Lead
+
+
+async def create_lead_and_source(session: WriteSession) -> NewInteraction:
+    """An interaction to be made, with what it points to."""
+    lead = await LeadCRUD(session).get_or_create_by_email("lead@example.com")
+    source = await SourceCRUD(session).create(description="bot")
+    return NewInteraction(lead.uuid, source.id)
+
+
+async def test_created_without_operator(database: Database) -> None:
+    """It waits: active, with nobody to answer."""
+    async with database.writing() as session:
+        new = await create_lead_and_source(session)
+        created = await InteractionCRUD(session).create(new.lead_uuid, new.source_id)
+
+    assert (None, True, None) == (created.operator_id, created.is_active, created.closed_at)
+    assert UTC == created.created_at.tzinfo
+
+
+async def test_flush_and_commit_of_the_repository(database: Database) -> None:
+    """The repository passes its session's flush and commit on."""
+    async with database.writing() as session:
+        new = await create_lead_and_source(session)
+        interactions = InteractionCRUD(session)
+        created = await interactions.create(new.lead_uuid, new.source_id)
+        await interactions.flush()
+        await interactions.commit()
+        async with database.reading() as other:
+            found = await InteractionCRUD(other).get_by_id(created.id)
+
+    assert found is not None
+
+
+async def test_batch_keeps_its_order(database: Database) -> None:
+    """Ids rise in the order given, and each row keeps its own payload and operator."""
+    async with database.writing() as session:
+        new = await create_lead_and_source(session)
+        operator = await OperatorCRUD(session).create(name="Maria")
+        wanted = [
+            new._replace(payload=number, operator_id=operator.id if number % 3 else None)
+            for number in range(500)
+        ]
+        written = await InteractionCRUD(session).create_many(wanted)
+    async with database.reading() as session:
+        read = await InteractionCRUD(session).list_page(limit=1000)
+
+    assert written == read
+    assert [new.payload for new in wanted] == [row.payload for row in read]
+    assert sorted(row.id for row in read) == [row.id for row in read]
+
+
+async def test_closing_twice_is_closing_once(database: Database) -> None:
+    """The second close changes nothing, not even the time."""
+    async with database.writing() as session:
+        new = await create_lead_and_source(session)
+        created = await InteractionCRUD(session).create(new.lead_uuid, new.source_id)
+    async with database.writing() as session:
+        first = await InteractionCRUD(session).set_inactive(created.id)
+    async with database.writing() as session:
+        second = await InteractionCRUD(session).set_inactive(created.id)
+
+    assert first is not None
+    assert second is not None
+    assert (False, first.closed_at) == (second.is_active, second.closed_at)
+
+
+@pytest.mark.parametrize("method", ["get_by_id", "set_inactive"])
+async def test_unknown_id_gives_none(database: Database, method: str) -> None:
+    """What does not exist is no error to the repository."""
+    async with database.writing() as session:
+        assert await getattr(InteractionCRUD(session), method)(7) is None
+
+
+async def test_interactions_of_a_lead_when_asked_for(database: Database) -> None:
+    """The relationship gives them in order, both ways."""
+    async with database.writing() as session:
+        new = await create_lead_and_source(session)
+        await InteractionCRUD(session).create_many([new, new])
+    async with database.reading() as session:
+        lead = await session.get_one(Lead, new.lead_uuid, options=[selectinload(Lead.interactions)])
+
+    assert [1, 2] == [interaction.id for interaction in lead.interactions]

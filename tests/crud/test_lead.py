@@ -1,0 +1,66 @@
+"""Leads are found by any spelling of their address, and created once."""
+
+import asyncio
+
+import pytest
+from sqlalchemy.exc import InvalidRequestError
+
+from app.crud import LeadCRUD
+from app.db.database import Database
+
+
+async def test_created_once_and_found_by_any_case(database: Database) -> None:
+    """The second call finds what the first created."""
+    async with database.writing() as session:
+        first = await LeadCRUD(session).get_or_create_by_email("Lead@Example.com")
+        second = await LeadCRUD(session).get_or_create_by_email("lead@example.COM")
+
+    assert first is second
+    assert "lead@example.com" == first.email
+
+
+async def test_many_at_once_keep_known_leads(database: Database) -> None:
+    """A batch answers for known and new addresses alike, one key each."""
+    async with database.writing() as session:
+        leads = LeadCRUD(session)
+        known = await leads.get_or_create_by_email("known@example.com")
+        uuids = await leads.get_or_create_by_emails(
+            ["new@example.com", "KNOWN@example.com", "new@example.com"]
+        )
+
+    assert {"known@example.com", "new@example.com"} == uuids.keys()
+    assert known.uuid == uuids["known@example.com"]
+
+
+async def test_losing_a_race_keeps_the_earlier_rows(database: Database) -> None:
+    """Creating a lead that somebody else created meanwhile rolls nothing back."""
+    async with database.writing() as session:
+        leads = LeadCRUD(session)
+        await leads.get_or_create_by_email("earlier@example.com")
+        # What a transaction does that read before the other one's commit, and inserts after it.
+        await leads._create_missing(["earlier@example.com", "later@example.com"])  # noqa: SLF001
+    async with database.reading() as session:
+        found = [
+            await LeadCRUD(session).get_by_email(f"{name}@example.com")
+            for name in ("earlier", "later")
+        ]
+
+    assert all(found)
+
+
+async def test_fifty_sessions_create_one_lead(database: Database) -> None:
+    """Sessions that race for one address all get the same lead."""
+
+    async def create() -> object:
+        async with database.writing() as session:
+            return (await LeadCRUD(session).get_or_create_by_email("lead@example.com")).uuid
+
+    assert 1 == len(set(await asyncio.gather(*(create() for _ in range(50)))))
+
+
+async def test_interactions_do_not_load_by_surprise(database: Database) -> None:
+    """The relationship is there for joins; touching it by accident is an error, not a query."""
+    async with database.writing() as session:
+        lead = await LeadCRUD(session).get_or_create_by_email("lead@example.com")
+        with pytest.raises(InvalidRequestError):
+            _ = lead.interactions

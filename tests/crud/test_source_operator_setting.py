@@ -1,0 +1,69 @@
+"""Weights are replaced as a whole; only active operators are candidates."""
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from app.crud import Candidate, OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
+from app.db.database import Database, WriteSession
+
+
+async def create_source_with(session: WriteSession, weights: dict[str, int]) -> int:
+    """A source with operators of these names and weights, numbered from 1; returns its id."""
+    source = await SourceCRUD(session).create(description="bot")
+    operators = {name: (await OperatorCRUD(session).create(name=name)).id for name in weights}
+    await SourceOperatorSettingCRUD(session).replace_source_weights(
+        source.id, [(operators[name], weight) for name, weight in weights.items()]
+    )
+    return source.id
+
+
+async def test_replacing_leaves_nothing_of_the_old_list(database: Database) -> None:
+    """Who is not named any more has no setting."""
+    async with database.writing() as session:
+        source_id = await create_source_with(session, {"Maria": 10, "Boris": 20})
+        settings = SourceOperatorSettingCRUD(session)
+        await settings.replace_source_weights(source_id, {2: 5})
+        kept = [
+            (setting.operator_id, setting.weight)
+            for setting in await settings.list_by_source(source_id)
+        ]
+        await settings.replace_source_weights(source_id, {})
+        emptied = await settings.list_by_source(source_id)
+
+    assert [(2, 5)] == kept
+    assert [] == list(emptied)
+
+
+async def test_candidates_are_active(database: Database) -> None:
+    """An inactive operator keeps the setting but is no candidate."""
+    async with database.writing() as session:
+        source_id = await create_source_with(session, {"Maria": 10, "Boris": 20, "Vera": 0})
+        await OperatorCRUD(session).update(2, {"active": False})
+        settings = SourceOperatorSettingCRUD(session)
+        candidates = await settings.get_candidates_for_distribution(source_id)
+
+        assert [Candidate(1, 10), Candidate(3, 0)] == candidates
+        assert 3 == len(await settings.list_by_source(source_id))
+
+
+async def test_candidates_of_several_sources(database: Database) -> None:
+    """Unknown sources have no entry, those without operators an empty one."""
+    async with database.writing() as session:
+        first = await create_source_with(session, {"Maria": 10})
+        second = await create_source_with(session, {})
+        settings = SourceOperatorSettingCRUD(session)
+
+        assert {first: [Candidate(1, 10)], second: []} == (
+            await settings.get_candidates_by_source([first, second, 99])
+        )
+        assert [] == await settings.get_candidates_for_distribution(99)
+
+
+@pytest.mark.parametrize("weight", [-1, 1_000_001])
+async def test_weight_out_of_range_is_refused_by_the_database(
+    database: Database, weight: int
+) -> None:
+    """The bounds hold whichever way a row comes in."""
+    with pytest.raises(IntegrityError):
+        async with database.writing() as session:
+            await create_source_with(session, {"Maria": weight})

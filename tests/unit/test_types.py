@@ -1,0 +1,31 @@
+"""Moments keep their place in time, whatever the database does to zones."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy.exc import StatementError
+
+from app.crud import LeadCRUD
+from app.db.database import Database
+from app.models import Lead
+
+
+async def test_moment_comes_back_as_utc(database: Database) -> None:
+    """Another zone's moment is the same moment in UTC."""
+    moment = datetime(2026, 3, 29, 1, 59, 59, 123456, timezone(timedelta(hours=5, minutes=45)))
+    async with database.writing() as session:
+        session.add(Lead(email="lead@example.com", created_at=moment))
+    async with database.reading() as session:
+        lead = await LeadCRUD(session).get_by_email("lead@example.com")
+
+    assert lead is not None
+    assert moment == lead.created_at
+    assert UTC == lead.created_at.tzinfo
+
+
+async def test_moment_without_zone_is_refused(database: Database) -> None:
+    """A naive datetime could be any of twenty-four moments."""
+    naive = datetime(2026, 3, 29, 1, 59, 59)  # noqa: DTZ001
+    with pytest.raises(StatementError, match="not a moment"):
+        async with database.writing() as session:
+            session.add(Lead(email="lead@example.com", created_at=naive))
