@@ -11,6 +11,11 @@ from app.api.middleware import BodyLimitMiddleware, RequestIdMiddleware, Startup
 from app.api.routers import health, interactions, leads, operators, sources
 from app.core.config import Settings, load_settings
 from app.db.database import Database
+from app.db.group_commit import GroupCommit
+from app.services.intake import record
+
+DRAIN_TIMEOUT = 10
+"""Seconds that inquiries which wait at shutdown are given."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -21,8 +26,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(settings.database_url, readers=settings.database_readers)
         async with database.serving():
-            app.state.database = database
+            intake = GroupCommit(database, record, capacity=settings.intake_capacity)
+            app.state.database, app.state.intake = database, intake
             yield
+            await intake.drain(DRAIN_TIMEOUT)
 
     app = FastAPI(
         title="Lead distribution",

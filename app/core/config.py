@@ -24,6 +24,10 @@ class Settings(BaseSettings):
     database_readers: Annotated[
         int, Field(ge=1, le=64, description="Connections that read while the one writer writes.")
     ] = 4
+    intake_capacity: Annotated[
+        int,
+        Field(ge=1, le=10_000, description="Inquiries that may wait; the next one gets a 503."),
+    ] = 1024
     max_body_bytes: Annotated[
         int,
         Field(

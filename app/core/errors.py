@@ -53,6 +53,21 @@ class InteractionNotFound(DomainError):
     code = "interaction_not_found"
 
 
+class IdempotencyKeyReused(DomainError):
+    """Another request was sent under this idempotency key before."""
+
+    status = 422
+    code = "idempotency_key_reused"
+
+
+class Busy(DomainError):
+    """More requests wait than the service takes; nothing was written. Try again."""
+
+    status = 503
+    code = "busy"
+    retry_after = 1
+
+
 class DatabaseUnavailable(DomainError):
     """The database does not answer at present; nothing is known to be written. Try again."""
 

@@ -1,5 +1,6 @@
 """Repositories: one class a table. They flush what they write and never commit on their own."""
 
+from app.crud.idempotency_key import IdempotencyKeyCRUD
 from app.crud.interaction import InteractionCRUD
 from app.crud.lead import LeadCRUD
 from app.crud.operator import OperatorCRUD
@@ -8,6 +9,7 @@ from app.crud.source_operator_setting import Candidate, SourceOperatorSettingCRU
 
 __all__ = [
     "Candidate",
+    "IdempotencyKeyCRUD",
     "InteractionCRUD",
     "LeadCRUD",
     "OperatorCRUD",

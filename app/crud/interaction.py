@@ -35,7 +35,7 @@ class InteractionRow(NamedTuple):
 
 
 _table = Base.metadata.tables[Interaction.__tablename__]
-_columns = tuple(_table.c[name] for name in InteractionRow._fields)
+COLUMNS = tuple(_table.c[name] for name in InteractionRow._fields)
 _is_active = _table.c.is_active == true()
 _is_waiting = and_(_is_active, _table.c.operator_id.is_(None))
 
@@ -83,7 +83,7 @@ class InteractionCRUD:
     ) -> list[InteractionRow] | None:
         """A lead's interactions after this id, oldest first; None if there is no such lead."""
         rows = await self._session.execute(
-            select(*_columns)
+            select(*COLUMNS)
             .select_from(Lead)
             .outerjoin(_table, and_(_table.c.lead_uuid == Lead.uuid, _table.c.id > after))
             .where(Lead.uuid == lead_uuid)
@@ -107,7 +107,7 @@ class InteractionCRUD:
         waiting: bool | None = None,
     ) -> list[InteractionRow]:
         """Interactions after this id, oldest first; a filter that is None lets everything pass."""
-        query = select(*_columns).where(_table.c.id > after).order_by(_table.c.id).limit(limit)
+        query = select(*COLUMNS).where(_table.c.id > after).order_by(_table.c.id).limit(limit)
         if operator_id is not None:
             query = query.where(_table.c.operator_id == operator_id)
         if source_id is not None:

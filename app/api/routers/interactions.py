@@ -5,17 +5,22 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dependencies import ReadSession, WriteSession
+from app.api.dependencies import IdempotencyKey, Intake, ReadSession, WriteSession
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.pagination import paginate
-from app.core.errors import DomainError, InteractionNotFound, SourceNotFound
+from app.core.errors import (
+    Busy,
+    IdempotencyKeyReused,
+    InteractionNotFound,
+    SourceNotFound,
+)
 from app.crud import InteractionCRUD
 from app.crud.interaction import InteractionRow
 from app.models import Interaction
 from app.schemas import CreateInteraction, ReadInteraction
 from app.schemas.query import IdParameter, InteractionQuery
-from app.services import intake
+from app.services.intake import Inquiry
 
 router = APIRouter(tags=["interactions"], route_class=JSONRoute)
 
@@ -24,21 +29,27 @@ router = APIRouter(tags=["interactions"], route_class=JSONRoute)
     "/interaction",
     status_code=201,
     response_model=ReadInteraction,
-    responses=problems(SourceNotFound, *BODY_ERRORS),
+    responses=problems(SourceNotFound, IdempotencyKeyReused, Busy, *BODY_ERRORS),
 )
 async def create_interaction(
-    inquiry: CreateInteraction, session: WriteSession, response: Response
+    body: CreateInteraction,
+    intake: Intake,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
 ) -> InteractionRow:
     """Take an inquiry in: find or create the lead, pick the operator, write the interaction.
 
     201 means that all of it is on disk. With nobody available `operator_id` is null and the
     interaction waits.
+
+    Without an answer, or with a 5xx, send the same request again: with the same `Idempotency-Key`
+    it is written once, and answered as it was the first time, with `Idempotent-Replayed: true`.
     """
-    [recorded] = await intake.record(session, [inquiry])
-    if isinstance(recorded, DomainError):
-        raise recorded
-    response.headers["Location"] = f"/interactions/{recorded.id}"
-    return recorded
+    recorded = await intake.submit(Inquiry(body, idempotency_key))
+    response.headers["Location"] = f"/interactions/{recorded.interaction.id}"
+    if recorded.replayed:
+        response.headers["Idempotent-Replayed"] = "true"
+    return recorded.interaction
 
 
 @router.get("/interactions", response_model=list[ReadInteraction], responses=problems(*READ_ERRORS))

@@ -1,0 +1,61 @@
+"""Idempotency keys in the database."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import insert, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.crud.interaction import COLUMNS, InteractionRow
+from app.models import Base, IdempotencyKey, Interaction
+
+_table = Base.metadata.tables[IdempotencyKey.__tablename__]
+
+
+class Slot(NamedTuple):
+    """What a key is unique in: the source that it came from."""
+
+    source_id: int
+    key: str
+
+
+class Answer(NamedTuple):
+    """What was answered to the first request under a key."""
+
+    fingerprint: bytes
+    interaction: InteractionRow
+
+
+class IdempotencyKeyCRUD:
+    """Remembers what was answered under a key."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get_answers(self, slots: Iterable[Slot]) -> dict[Slot, Answer]:
+        """The first answers under those keys that were used before, in one statement."""
+        rows = await self._session.execute(
+            select(_table.c.key, _table.c.fingerprint, _table.c.operator_id, *COLUMNS)
+            .join(Interaction, Interaction.id == _table.c.interaction_id)
+            .where(tuple_(_table.c.source_id, _table.c.key).in_(list(slots)))
+        )
+        answers = {}
+        for key, fingerprint, operator_id, *columns in rows:
+            now = InteractionRow._make(columns)
+            then = now._replace(operator_id=operator_id, is_active=True, closed_at=None)
+            answers[Slot(now.source_id, key)] = Answer(fingerprint, then)
+        return answers
+
+    async def create_many(self, answers: Sequence[tuple[Slot, Answer]]) -> None:
+        """Remember these answers, in one statement."""
+        rows = [
+            {
+                "source_id": slot.source_id,
+                "key": slot.key,
+                "fingerprint": answer.fingerprint,
+                "interaction_id": answer.interaction.id,
+                "operator_id": answer.interaction.operator_id,
+            }
+            for slot, answer in answers
+        ]
+        await self._session.execute(insert(_table), rows)

@@ -1,0 +1,106 @@
+"""Group commit: many waiting requests, one durable transaction.
+
+A COMMIT that is synced to disk costs the same for one request as for a hundred. So requests wait
+in line while a transaction is under way, and the next one takes all that wait. Nothing waits on a
+timer: a request that comes alone is served at once.
+
+Source: Gawlick and Kinkade, Varieties of concurrency control in IMS/VS Fast Path, IEEE Database
+Engineering 8 (2), 1985.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from app.core.errors import Busy, DomainError
+from app.db.database import Database, WriteSession
+
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
+Work = Callable[[WriteSession, Sequence[Request]], Awaitable[Sequence[Result | DomainError]]]
+"""Does the work of a batch; gives each request, in order, its own result or its own error."""
+
+
+class _Waiter(NamedTuple, Generic[Request, Result]):
+    request: Request
+    future: asyncio.Future[Result]
+
+    def settle(self, outcome: Result | Exception) -> None:
+        """Hand the outcome over, unless the caller has gone."""
+        if self.future.done():
+            return
+        if isinstance(outcome, Exception):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+
+
+class GroupCommit(Generic[Request, Result]):
+    """A bounded waiting line before one writer, who commits all that waits at once."""
+
+    def __init__(self, database: Database, work: Work[Request, Result], *, capacity: int) -> None:
+        self._database = database
+        self._work = work
+        self._capacity = capacity
+        self._line: list[_Waiter[Request, Result]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._closed = False
+
+    async def submit(self, request: Request) -> Result:
+        """Wait until the request's result is committed and synced, and return it.
+
+        A caller that is cancelled stops waiting; the transaction goes on without it.
+
+        Raises:
+            Busy: `capacity` requests wait already, or the line is closed; nothing was written.
+            DomainError: this request's own error, or that of the transaction.
+
+        """
+        if self._closed or len(self._line) >= self._capacity:
+            raise Busy
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._line.append(_Waiter(request, future))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._serve_the_line())
+        return await future
+
+    async def drain(self, within: float) -> None:
+        """Close the line, and give those in it at most `within` seconds; then they are `Busy`."""
+        self._closed = True
+        if self._writer is not None:
+            await asyncio.wait({self._writer}, timeout=within)
+        for waiter in self._line:
+            waiter.settle(Busy())
+
+    async def _serve_the_line(self) -> None:
+        try:
+            while self._line:
+                batch, self._line = self._line, []
+                # Whoever has gone before the transaction begins is not written.
+                await self._settle([waiter for waiter in batch if not waiter.future.done()])
+        finally:
+            self._writer = None
+
+    async def _settle(self, batch: Sequence[_Waiter[Request, Result]]) -> None:
+        if not batch:
+            return
+        outcomes: Sequence[Result | Exception]
+        try:
+            outcomes = await self._commit([waiter.request for waiter in batch])
+        except DomainError as error:
+            # The database is away or full, for one as for all.
+            outcomes = [type(error)() for _ in batch]
+        except Exception as error:  # noqa: BLE001  # whatever it is, each caller must hear of it
+            if len(batch) > 1:
+                # One of them breaks the transaction; alone, it breaks only its own.
+                for waiter in batch:
+                    await self._settle([waiter])
+                return
+            outcomes = [error]
+        for waiter, outcome in zip(batch, outcomes, strict=True):
+            waiter.settle(outcome)
+
+    async def _commit(self, requests: Sequence[Request]) -> Sequence[Result | DomainError]:
+        async with self._database.writing() as session:
+            return await self._work(session, requests)
