@@ -2,16 +2,19 @@
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from filelock import FileLock, Timeout
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
+from app.db.sqlite_cursor import OneHopConnection
 
 BUSY_TIMEOUT = 2.0
 """Seconds that SQLite itself waits for another process's lock."""
@@ -29,6 +32,7 @@ def writer_engine(path: Path) -> AsyncEngine:
     engine = _engine(
         path,
         [*_DURABLE, "PRAGMA foreign_keys = ON"],
+        poolclass=AsyncAdaptedQueuePool,
         pool_size=1,
         max_overflow=0,
         pool_timeout=TURN_TIMEOUT,
@@ -42,6 +46,7 @@ def reader_engine(path: Path, size: int) -> AsyncEngine:
     return _engine(
         path,
         ["PRAGMA query_only = ON"],
+        poolclass=AsyncAdaptedQueuePool,
         pool_size=size,
         max_overflow=0,
         pool_timeout=TURN_TIMEOUT,
@@ -97,9 +102,8 @@ def as_domain_error(error: DBAPIError) -> DomainError | None:
 
 def _engine(path: Path, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:
     engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=str(path)),
-        # The driver begins no transaction of its own: BEGIN is ours to choose.
-        connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": None},
+        "sqlite+aiosqlite:///",
+        async_creator=partial(_connect, path),
         hide_parameters=True,
         pool_reset_on_return=None,
         **pool,
@@ -119,6 +123,16 @@ def _engine(path: Path, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:
             connection.rollback()
 
     return engine
+
+
+async def _connect(path: Path) -> aiosqlite.Connection:
+    def connect() -> sqlite3.Connection:
+        # The driver begins no transaction of its own: BEGIN is ours to choose.
+        return sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
+
+    connection = OneHopConnection(connect, iter_chunk_size=64)
+    connection._thread.daemon = True  # noqa: SLF001  # as SQLAlchemy does, or exit would hang
+    return await connection
 
 
 def _begin_immediate(engine: AsyncEngine) -> None:
