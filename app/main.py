@@ -1,5 +1,6 @@
 """The application: `uvicorn app.main:app`. Wiring only."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -28,7 +29,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         async with database.serving():
             intake = GroupCommit(database, record, capacity=settings.intake_capacity)
             app.state.database, app.state.intake = database, intake
+            # What has been loaded by now stays: full collections need not walk it again and again.
+            gc.collect()
+            gc.freeze()
             yield
+            gc.unfreeze()
             await intake.drain(DRAIN_TIMEOUT)
 
     app = FastAPI(

@@ -14,7 +14,7 @@ from app.schemas.query import PageQuery
 from app.services.intake import Inquiry, Recorded
 
 
-def get_database(request: Request) -> Database:
+async def get_database(request: Request) -> Database:
     """The database that the lifespan opened."""
     database: Database = request.app.state.database
     return database
@@ -33,7 +33,7 @@ async def _writing(database: OpenDatabase) -> AsyncIterator[_WriteSession]:
         yield session
 
 
-def _intake(request: Request) -> GroupCommit[Inquiry, Recorded]:
+async def _intake(request: Request) -> GroupCommit[Inquiry, Recorded]:
     intake: GroupCommit[Inquiry, Recorded] = request.app.state.intake
     return intake
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, insert, not_, select, true
+from sqlalchemy import and_, func, insert, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.types import utc_now
@@ -28,14 +28,16 @@ class InteractionRow(NamedTuple):
     lead_uuid: UUID
     source_id: int
     operator_id: int | None
-    is_active: bool
     payload: Any
+    is_active: bool
     created_at: datetime
-    closed_at: datetime | None
+    closed_at: datetime | None = None
 
 
 _table = Base.metadata.tables[Interaction.__tablename__]
 COLUMNS = tuple(_table.c[name] for name in InteractionRow._fields)
+_INSERT = insert(_table)
+_LAST_ID = select(func.max(_table.c.id))
 _is_active = _table.c.is_active == true()
 _is_waiting = and_(_is_active, _table.c.operator_id.is_(None))
 
@@ -54,16 +56,18 @@ class InteractionCRUD:
         return await self._session.get_one(Interaction, row.id)
 
     async def create_many(self, interactions: Sequence[NewInteraction]) -> list[InteractionRow]:
-        """New interactions, in one statement; their ids rise in the order given."""
+        """New interactions, in two statements; their ids rise in the order given.
+
+        The ids are taken under the write lock, as INSERT … RETURNING runs once for each row.
+        """
         now = utc_now()
+        last_id = await self._session.scalar(_LAST_ID)
         rows = [
-            {**new._asdict(), "is_active": True, "created_at": now, "closed_at": None}
-            for new in interactions
+            InteractionRow(id, *new, is_active=True, created_at=now)
+            for id, new in enumerate(interactions, start=(last_id or 0) + 1)
         ]
-        ids = await self._session.scalars(
-            insert(_table).returning(_table.c.id, sort_by_parameter_order=True), rows
-        )
-        return [InteractionRow(id=id, **row) for id, row in zip(ids, rows, strict=True)]
+        await self._session.execute(_INSERT, [row._asdict() for row in rows])
+        return rows
 
     async def get_by_id(self, id: int) -> Interaction | None:
         """The interaction with this id, if there is one."""

@@ -1,9 +1,10 @@
 """Leads in the database."""
 
 from collections.abc import Iterable
+from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import CursorResult, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.email import fold_email
@@ -12,6 +13,10 @@ from app.db.upsert import insert_if_absent
 from app.models import Base, Lead
 
 _table = Base.metadata.tables[Lead.__tablename__]
+# Statements of the hot path are built once: building one costs more than running it.
+_UUIDS_BY_EMAIL = select(_table.c.email, _table.c.uuid).where(
+    _table.c.email.in_(bindparam("emails", expanding=True))
+)
 
 
 class LeadCRUD:
@@ -42,22 +47,24 @@ class LeadCRUD:
         wanted = {fold_email(email) for email in emails}
         known = await self._uuids_by_email(wanted)
         missing = wanted - known.keys()
-        if missing:
-            await self._create_missing(missing)
-            known |= await self._uuids_by_email(missing)
-        return known
+        return known | await self._create_missing(missing) if missing else known
 
     async def _get_by_email(self, email: str) -> Lead | None:
         return await self._session.scalar(select(Lead).where(Lead.email == email))
 
     async def _uuids_by_email(self, emails: Iterable[str]) -> dict[str, UUID]:
-        rows = await self._session.execute(
-            select(Lead.email, Lead.uuid).where(Lead.email.in_(emails))
-        )
-        return {row.email: row.uuid for row in rows}
+        rows = await self._session.execute(_UUIDS_BY_EMAIL, {"emails": list(emails)})
+        return {email: uuid for email, uuid in rows}  # noqa: C416
 
-    async def _create_missing(self, emails: Iterable[str]) -> None:
+    async def _create_missing(self, emails: Iterable[str]) -> dict[str, UUID]:
         now = utc_now()
         # In one order everywhere: two transactions that insert the same leads cannot deadlock.
-        rows = [{"uuid": uuid4(), "email": email, "created_at": now} for email in sorted(emails)]
-        await self._session.execute(insert_if_absent(self._session, _table), rows)
+        uuids = {email: uuid4() for email in sorted(emails)}
+        inserted = await self._session.execute(
+            insert_if_absent(_table, self._session.get_bind().dialect.name),
+            [{"uuid": uuid, "email": email, "created_at": now} for email, uuid in uuids.items()],
+        )
+        if cast("CursorResult[Any]", inserted).rowcount == len(uuids):
+            return uuids
+        # Somebody beside us was faster with some of them.
+        return await self._uuids_by_email(uuids)

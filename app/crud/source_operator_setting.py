@@ -3,10 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, delete, insert, select
+from sqlalchemy import and_, bindparam, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Operator, Source, SourceOperatorSetting
+from app.models import Base, Operator, Source, SourceOperatorSetting
+
+_sources, _operators, _settings = (
+    Base.metadata.tables[model.__tablename__] for model in (Source, Operator, SourceOperatorSetting)
+)
+_CANDIDATES_BY_SOURCE = (
+    select(_sources.c.id, _operators.c.id, _settings.c.weight)
+    .select_from(_sources)
+    .outerjoin(_settings, _settings.c.source_id == _sources.c.id)
+    .outerjoin(_operators, and_(_operators.c.id == _settings.c.operator_id, _operators.c.active))
+    .where(_sources.c.id.in_(bindparam("source_ids", expanding=True)))
+    .order_by(_sources.c.id, _operators.c.id)
+)
 
 
 class Candidate(NamedTuple):
@@ -42,15 +54,7 @@ class SourceOperatorSettingCRUD:
 
         A source that does not exist has no entry; one without active operators has an empty list.
         """
-        setting = SourceOperatorSetting
-        rows = await self._session.execute(
-            select(Source.id, Operator.id, setting.weight)
-            .select_from(Source)
-            .outerjoin(setting, setting.source_id == Source.id)
-            .outerjoin(Operator, and_(Operator.id == setting.operator_id, Operator.active))
-            .where(Source.id.in_(source_ids))
-            .order_by(Source.id, Operator.id)
-        )
+        rows = await self._session.execute(_CANDIDATES_BY_SOURCE, {"source_ids": list(source_ids)})
         candidates: dict[int, list[Candidate]] = {}
         for source_id, operator_id, weight in rows:
             of_source = candidates.setdefault(source_id, [])
