@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Coroutine
+from math import inf
 from typing import Any
 
 from fastapi import Request, Response
@@ -45,6 +46,7 @@ def parse_json(body: bytes) -> Any:
     """The value of a JSON text.
 
     NaN and the infinities pass, as they name a field that can be pointed at; no schema takes them.
+    An integer too long for Python to read is one of them.
 
     Raises:
         MalformedBody: not UTF-8, not JSON, a key twice in one object, or nested beyond all measure.
@@ -64,7 +66,14 @@ def _object_of_distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-_decode = json.JSONDecoder(object_pairs_hook=_object_of_distinct_keys).decode
+def _integer(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:
+        return inf
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_object_of_distinct_keys, parse_int=_integer).decode
 
 
 def _require_json(content_type: str) -> None:

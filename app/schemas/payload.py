@@ -1,5 +1,6 @@
 """The body of an inquiry: any JSON value that can be stored and read back unchanged."""
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Annotated, Any
 
@@ -18,26 +19,32 @@ def check_payload(value: Any) -> Any:
             with NUL or half a surrogate pair.
 
     """
-    level = [value]
+    items = [value]
     for _ in range(MAX_DEPTH + 1):
-        inner: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                for key in item:
-                    _check_text(key)
-                inner.extend(item.values())
-            elif isinstance(item, list):
-                inner.extend(item)
+        containers = []
+        for item in items:
+            if isinstance(item, (dict, list)):
+                containers.append(item)
             elif isinstance(item, str):
                 _check_text(item)
             elif isinstance(item, float) and not isfinite(item):
-                raise PydanticCustomError("not_finite", "A number is not finite.")
-        if not inner:
+                raise PydanticCustomError(
+                    "not_finite", "A number is not finite, or too long to be read."
+                )
+        if not containers:
             return value
-        level = inner
+        items = [item for container in containers for item in _items(container)]
     raise PydanticCustomError(
         "too_deep", "More than {levels} levels are nested.", {"levels": MAX_DEPTH}
     )
+
+
+def _items(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    if isinstance(container, list):
+        return container
+    for key in container:
+        _check_text(key)
+    return container.values()
 
 
 def _check_text(text: str) -> None:

@@ -19,8 +19,18 @@ def _plain_integer(value: Any) -> Any:
     return value
 
 
-IdParameter = Annotated[int, BeforeValidator(_plain_integer), Field(ge=1, le=MAX_ID)]
+def _plain_boolean(value: Any) -> Any:
+    """Refuse what pydantic would also take: 1, yes, on."""
+    if isinstance(value, str) and value not in ("true", "false"):
+        raise PydanticCustomError("bool_parsing", "Input should be true or false.")
+    return value
+
+
+IdParameter = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_plain_integer)]
 """A numeric key in a path or a query."""
+
+Flag = Annotated[bool, BeforeValidator(_plain_boolean)]
+"""A yes or no in a query."""
 
 
 class PageQuery(RequestSchema):
@@ -39,7 +49,7 @@ class InteractionQuery(PageQuery):
 
     operator_id: IdParameter | None = None
     source_id: IdParameter | None = None
-    is_active: bool | None = None
-    waiting: bool | None = Field(
+    is_active: Flag | None = None
+    waiting: Flag | None = Field(
         default=None, description="Whether they are active and have no operator yet."
     )
