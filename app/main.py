@@ -8,7 +8,12 @@ from fastapi import FastAPI
 
 from app.api.docs import TAGS, install_docs
 from app.api.errors import install_error_handlers
-from app.api.middleware import BodyLimitMiddleware, RequestIdMiddleware, StartupMessageMiddleware
+from app.api.middleware import (
+    BodyLimitMiddleware,
+    HeaderLimitMiddleware,
+    RequestIdMiddleware,
+    StartupMessageMiddleware,
+)
 from app.api.routers import health, interactions, leads, operators, sources
 from app.core.config import Settings, load_settings
 from app.db.database import Database
@@ -49,6 +54,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     # The last one added is the outermost.
     app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
+    app.add_middleware(HeaderLimitMiddleware)
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(StartupMessageMiddleware)
     install_error_handlers(app)

@@ -7,8 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from app.core.errors import DatabaseUnavailable, DomainError, StorageFull
 from app.schemas.problem import FieldError, Problem
@@ -60,6 +62,13 @@ class InvalidRequest(DomainError):
     code = "invalid_request"
 
 
+class HeaderFieldsTooLarge(DomainError):
+    """The address and the headers are larger than this service takes."""
+
+    status = 431
+    code = "header_fields_too_large"
+
+
 class InternalError(DomainError):
     """The service failed; whether anything was written is unknown."""
 
@@ -69,7 +78,9 @@ class InternalError(DomainError):
 
 _BY_STATUS = {error.status: error for error in (RouteNotFound, MethodNotAllowed, BodyTooLarge)}
 
-READ_ERRORS = (InvalidRequest, InternalError, DatabaseUnavailable)
+PROBE_ERRORS = (HeaderFieldsTooLarge, InternalError)
+"""What any request can meet."""
+READ_ERRORS = (*PROBE_ERRORS, InvalidRequest, DatabaseUnavailable)
 """What any request that reads can meet."""
 WRITE_ERRORS = (*READ_ERRORS, BodyTooLarge, StorageFull)
 """What any request that writes can meet."""
@@ -140,13 +151,29 @@ def install_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> Response:
         known = _BY_STATUS.get(error.status_code, InternalError)
+        headers = dict(error.headers or {})
+        if known is MethodNotAllowed:
+            headers["Allow"] = ", ".join(sorted(_methods(request))) or headers["Allow"]
         return problem_response(
             request.state.request_id,
             error.status_code,
             known.code,
             known.message(),
-            headers=dict(error.headers or {}),
+            headers=headers,
         )
+
+
+def _methods(request: Request) -> set[str]:
+    """What the path of the request takes; the router itself names the methods of one route only."""
+    # Within a mount, `root_path` is the mount's.
+    root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
+    scope = {**request.scope, "root_path": root}
+    return {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if route.matches(scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
 
 
 def _field_error(entry: dict[str, Any]) -> FieldError:

@@ -6,13 +6,21 @@ import sys
 from secrets import token_hex
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import BodyTooLarge, InternalError, domain_error_response
+from app.api.errors import (
+    BodyTooLarge,
+    HeaderFieldsTooLarge,
+    InternalError,
+    domain_error_response,
+)
 from app.core.errors import StartupError
 
 _log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+_LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
+_MAX_HEAD_BYTES = 32 * 1024
 
 
 class RequestIdMiddleware:
@@ -42,11 +50,33 @@ class RequestIdMiddleware:
 
         try:
             await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            # The body never came whole: nothing was done, and nobody is left to answer.
+            return
         except Exception:
             _log.exception("request %s failed", request_id)
             if started:
                 raise
             await domain_error_response(request_id, InternalError)(scope, receive, send_with_id)
+
+
+class HeaderLimitMiddleware:
+    """Refuses requests whose target and headers are too large in sum; httptools has no limit."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and _head_size(scope) > _MAX_HEAD_BYTES:
+            refusal = domain_error_response(scope["state"]["request_id"], HeaderFieldsTooLarge)
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _head_size(scope: Scope) -> int:
+    target = len(scope["path"]) + len(scope["query_string"])
+    return target + sum(len(name) + len(value) for name, value in scope["headers"])
 
 
 class BodyLimitMiddleware:
@@ -64,7 +94,7 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdecimal() or int(announced) > self._limit:
+        if not _LENGTH.fullmatch(announced) or int(announced) > self._limit:
             refusal = domain_error_response(scope["state"]["request_id"], BodyTooLarge)
             await refusal(scope, receive, send)
             return

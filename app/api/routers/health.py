@@ -3,20 +3,20 @@
 from fastapi import APIRouter
 
 from app.api.dependencies import OpenDatabase
-from app.api.errors import InternalError, problems
+from app.api.errors import PROBE_ERRORS, problems
 from app.core.errors import DatabaseUnavailable, SchemaOutdated
 from app.schemas.health import ReadHealth
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses=problems(InternalError))
+@router.get("/healthz", responses=problems(*PROBE_ERRORS))
 async def check_health() -> ReadHealth:
     """Whether the process is up."""
     return ReadHealth()
 
 
-@router.get("/readyz", responses=problems(DatabaseUnavailable, SchemaOutdated, InternalError))
+@router.get("/readyz", responses=problems(DatabaseUnavailable, SchemaOutdated, *PROBE_ERRORS))
 async def check_readiness(database: OpenDatabase) -> ReadHealth:
     """Whether the database answers and its schema is current."""
     await database.require_current_schema()
