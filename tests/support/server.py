@@ -26,7 +26,9 @@ class LiveServer:
 async def run_server(app: FastAPI) -> AsyncIterator[LiveServer]:
     """Serve on a free loopback port until the block ends."""
     server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, http="httptools", access_log=False)
+        uvicorn.Config(
+            app, host="127.0.0.1", port=0, http="httptools", access_log=False, log_config=None
+        )
     )
     # Its signal handlers belong to the test runner here.
     serving = asyncio.create_task(server._serve())  # noqa: SLF001
