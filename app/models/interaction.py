@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, ForeignKey, Index, true
+from sqlalchemy import ForeignKey, Index, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.types import BigId, UTCDateTime, utc_now
+from app.db.types import BigId, JSONText, UTCDateTime, utc_now
 from app.models.base import Base
 from app.models.lead import Lead
 
@@ -22,7 +22,7 @@ class Interaction(Base):
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
     operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
     is_active: Mapped[bool] = mapped_column(default=True)
-    payload: Mapped[Any] = mapped_column(JSON(none_as_null=True), nullable=True)
+    payload: Mapped[Any] = mapped_column(JSONText, nullable=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
