@@ -1,0 +1,95 @@
+"""Errors: every one a problem with an id, every fault of the service in the log, once."""
+
+import logging
+import re
+import sqlite3
+
+import httpx
+import pytest
+
+from tests.api.conftest import CANARY
+from tests.support.api import Api
+from tests.support.problems import read_problem
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/operators/", "/interactions/1/2/3", "/docs/x"])
+async def test_nothing_at_this_path(client: httpx.AsyncClient, path: str) -> None:
+    """An unknown path is a problem like any other."""
+    read_problem(await client.get(path), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/interaction", {"POST"}),
+        ("POST", "/interactions", {"GET"}),
+        ("DELETE", "/operators", {"GET", "POST"}),
+        ("DELETE", "/operators/1", {"GET", "PATCH"}),
+        ("PATCH", "/sources/1/operators", {"GET", "PUT"}),
+        ("POST", "/docs/assets/swagger-ui.css", {"GET", "HEAD"}),
+    ],
+)
+async def test_method_not_allowed(
+    client: httpx.AsyncClient, method: str, path: str, allowed: set[str]
+) -> None:
+    """`Allow` names all methods of the path, not those of one route."""
+    response = await client.request(method, path)
+
+    read_problem(response, 405, "method_not_allowed")
+    assert allowed == set(response.headers["Allow"].split(", "))
+
+
+async def test_fault_of_the_service(
+    api: Api,
+    client: httpx.AsyncClient,
+    rows: sqlite3.Connection,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The client gets an id, the log under that id the traceback, and neither what was sent."""
+    source = await api.create_source()
+    rows.execute("DROP TABLE leads")
+    rows.commit()
+
+    response = await client.post(
+        "/interaction",
+        json={"email": f"{CANARY}@example.com", "source_id": source, "payload": CANARY},
+    )
+
+    problem = read_problem(response, 500, "internal_error")
+    assert "leads" not in response.text
+    [record] = caplog.records
+    assert logging.ERROR == record.levelno
+    assert problem["request_id"] in record.getMessage()
+    assert record.exc_info is not None
+    assert "no such table: leads" in caplog.text
+    assert CANARY not in caplog.text
+    assert 200 == (await client.get("/sources")).status_code
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/nothing", "/operators?limit=0"])
+@pytest.mark.parametrize("id", ["12345678", "a-B_c.9" * 9, "0" * 64])
+async def test_request_id_of_a_proxy_is_kept(client: httpx.AsyncClient, path: str, id: str) -> None:
+    """One id names the request in the proxy's log and in ours."""
+    response = await client.get(path, headers={"X-Request-ID": id})
+
+    assert id == response.headers["X-Request-ID"]
+    if not response.is_success:
+        assert id == response.json()["request_id"]
+
+
+@pytest.mark.parametrize(
+    "id", ["", "1234567", "0" * 65, "with space", "semi;colon", "new\tline1", "\u0661" * 8]
+)
+async def test_odd_request_id_is_replaced(client: httpx.AsyncClient, id: str) -> None:
+    """What could confuse a log is not taken over."""
+    response = await client.get("/nothing", headers={b"X-Request-ID": id.encode()})
+
+    problem = read_problem(response, 404, "not_found")
+    assert re.fullmatch("[0-9a-f]{32}", problem["request_id"])
+
+
+async def test_every_request_has_its_own_id(client: httpx.AsyncClient) -> None:
+    """Without a proxy the service makes ids up."""
+    ids = {(await client.get("/healthz")).headers["X-Request-ID"] for _ in range(5)}
+
+    assert 5 == len(ids)
