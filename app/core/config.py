@@ -40,7 +40,8 @@ class Settings(BaseSettings):
     def _names_a_sqlite_file(cls, value: str) -> str:
         try:
             url = make_url(value)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
+            # Not the error's own text: what it takes for a port may be part of a password.
             raise ValueError("must be a database URL such as sqlite:///leads.db") from None
         if url.drivername not in ("sqlite", "sqlite+aiosqlite"):
             raise ValueError("must begin with sqlite:///")
@@ -64,3 +65,5 @@ def load_settings() -> Settings:
             for fault in error.errors(include_input=False, include_url=False)
         )
         raise SystemExit(f"Cannot start: {faults}") from None
+    except (OSError, UnicodeDecodeError):
+        raise SystemExit("Cannot start: the file .env is no readable UTF-8 text") from None

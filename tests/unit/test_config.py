@@ -1,0 +1,149 @@
+"""The settings: from the environment, from `.env`, and what is said of unusable ones."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core.config import Settings, load_settings
+
+SETTINGS = [
+    ("database_url", "sqlite:///other.db", "sqlite:///other.db"),
+    ("database_readers", "7", 7),
+    ("max_body_bytes", "2048", 2048),
+]
+by_setting = pytest.mark.parametrize(("name", "text", "value"), SETTINGS)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty working folder, and none of the settings in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def refusal() -> str:
+    """The line with which the settings in force are refused."""
+    with pytest.raises(SystemExit) as refused:
+        load_settings()
+    return str(refused.value)
+
+
+def test_every_setting_is_tested_here() -> None:
+    """A new setting joins this table."""
+    assert set(Settings.model_fields) == {name for name, *_ in SETTINGS}
+
+
+def test_nothing_needs_to_be_set() -> None:
+    """The service starts from a bare checkout."""
+    settings = load_settings()
+
+    assert "sqlite:///leads.db" == settings.database_url
+    assert 4 == settings.database_readers
+    assert 64 * 1024 == settings.max_body_bytes
+
+
+@by_setting
+def test_setting_comes_from_the_environment(
+    name: str, text: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variable is the setting's name in capitals."""
+    monkeypatch.setenv(name.upper(), text)
+
+    assert value == getattr(load_settings(), name)
+
+
+@by_setting
+def test_setting_comes_from_the_env_file(name: str, text: str, value: Any) -> None:
+    """A `.env` in the working folder sets what the environment does not."""
+    Path(".env").write_text(f"{name.upper()}={text}\n", encoding="utf-8")
+
+    assert value == getattr(load_settings(), name)
+
+
+def test_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two values the environment's counts."""
+    Path(".env").write_text("DATABASE_READERS=2\n", encoding="utf-8")
+    monkeypatch.setenv("DATABASE_READERS", "3")
+
+    assert 3 == load_settings().database_readers
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_empty_variable_is_as_good_as_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty variable leaves the default, as compose files rely on."""
+    default = getattr(load_settings(), name)
+
+    monkeypatch.setenv(name.upper(), "")
+
+    assert default == getattr(load_settings(), name)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DATABASE_URL", "hush-hush"),
+        ("DATABASE_URL", "mysql://staff:hush-hush@db/leads"),
+        ("DATABASE_URL", "mysql://staff:hush-hush:1@db/leads"),
+        ("DATABASE_URL", "sqlite://staff:hush-hush/leads.db"),
+        ("DATABASE_URL", "sqlite:///file:hush-hush?mode=memory"),
+        ("DATABASE_URL", "sqlite:///:memory:?key=hush-hush"),
+        ("DATABASE_READERS", "hush-hush"),
+        ("MAX_BODY_BYTES", "hush-hush"),
+    ],
+)
+def test_bad_value_is_named_and_not_repeated(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one line names the variable; the value, which may hold a password, is kept out of it."""
+    monkeypatch.setenv(variable, value)
+
+    message = refusal()
+
+    assert message.startswith(f"Cannot start: {variable}: ")
+    assert "\n" not in message
+    assert "hush" not in message
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_database_in_memory_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers and the writer would each see a database of their own."""
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    assert "DATABASE_URL: must name a file" in refusal()
+
+
+@pytest.mark.parametrize("value", ["0", "65", "-1", "1.5"])
+def test_reader_count_has_bounds(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 to 64 readers, whole ones."""
+    monkeypatch.setenv("DATABASE_READERS", value)
+
+    assert refusal().startswith("Cannot start: DATABASE_READERS: ")
+
+
+@pytest.mark.parametrize("value", ["1023", str(16 * 1024 * 1024 + 1)])
+def test_body_limit_has_bounds(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """1 KiB to 16 MiB."""
+    monkeypatch.setenv("MAX_BODY_BYTES", value)
+
+    assert refusal().startswith("Cannot start: MAX_BODY_BYTES: ")
+
+
+def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two faults need one attempt to be found, and still one line."""
+    monkeypatch.setenv("DATABASE_READERS", "none")
+    monkeypatch.setenv("MAX_BODY_BYTES", "none")
+
+    message = refusal()
+
+    assert "DATABASE_READERS" in message
+    assert "MAX_BODY_BYTES" in message
+    assert "\n" not in message
+
+
+def test_env_file_that_is_no_text_is_named() -> None:
+    """A `.env` saved in another encoding is no reason for a traceback."""
+    Path(".env").write_bytes("DATABASE_URL=sqlite:///leads.db".encode("utf-16"))
+
+    assert "Cannot start: the file .env is no readable UTF-8 text" == refusal()
