@@ -9,9 +9,8 @@ from fastapi import FastAPI
 from app.api.docs import TAGS, install_docs
 from app.api.errors import install_error_handlers
 from app.api.middleware import (
-    BodyLimitMiddleware,
-    HeaderLimitMiddleware,
     RequestIdMiddleware,
+    SizeLimitMiddleware,
     StartupMessageMiddleware,
 )
 from app.api.routers import health, interactions, leads, operators, sources
@@ -53,8 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     # The last one added is the outermost.
-    app.add_middleware(BodyLimitMiddleware, limit=settings.max_body_bytes)
-    app.add_middleware(HeaderLimitMiddleware)
+    app.add_middleware(SizeLimitMiddleware, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(StartupMessageMiddleware)
     install_error_handlers(app)

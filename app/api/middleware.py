@@ -5,7 +5,6 @@ import re
 import sys
 from secrets import token_hex
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -15,12 +14,12 @@ from app.api.errors import (
     InternalError,
     domain_error_response,
 )
-from app.core.errors import StartupError
+from app.core.errors import DomainError, StartupError
 
 _log = logging.getLogger(__name__)
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
-_LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
-_MAX_HEAD_BYTES = 32 * 1024
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_LENGTH = re.compile(rb"[0-9]{1,19}")
+MAX_HEAD_BYTES = 32 * 1024
 
 
 class RequestIdMiddleware:
@@ -36,16 +35,16 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else token_hex(16)
-        scope.setdefault("state", {})["request_id"] = request_id
+        given = _header(scope, b"x-request-id", default=b"")
+        request_id = given if _REQUEST_ID.fullmatch(given) else token_hex(16).encode()
+        scope.setdefault("state", {})["request_id"] = request_id.decode()
         started = False
 
         async def send_with_id(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
             await send(message)
 
         try:
@@ -54,49 +53,33 @@ class RequestIdMiddleware:
             # The body never came whole: nothing was done, and nobody is left to answer.
             return
         except Exception:
-            _log.exception("request %s failed", request_id)
+            _log.exception("request %s failed", request_id.decode())
             if started:
                 raise
-            await domain_error_response(request_id, InternalError)(scope, receive, send_with_id)
+            await _refuse(InternalError, scope, receive, send_with_id)
 
 
-class HeaderLimitMiddleware:
-    """Refuses requests whose target and headers are too large in sum; httptools has no limit."""
+class SizeLimitMiddleware:
+    """Refuses heads and bodies over a limit; bodies by their announced length or while they come.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _head_size(scope) > _MAX_HEAD_BYTES:
-            refusal = domain_error_response(scope["state"]["request_id"], HeaderFieldsTooLarge)
-            await refusal(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-
-def _head_size(scope: Scope) -> int:
-    target = len(scope["path"]) + len(scope["query_string"])
-    return target + sum(len(name) + len(value) for name, value in scope["headers"])
-
-
-class BodyLimitMiddleware:
-    """Refuses bodies over a limit, by their announced length or while they come.
-
-    FastAPI's own `max_body_size` answers in plain text and outside the error handlers.
+    httptools limits no header, and FastAPI's own `max_body_size` answers in plain text and outside
+    the error handlers.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
         self._app = app
-        self._limit = limit
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "0")
-        if not _LENGTH.fullmatch(announced) or int(announced) > self._limit:
-            refusal = domain_error_response(scope["state"]["request_id"], BodyTooLarge)
-            await refusal(scope, receive, send)
+        if _head_size(scope) > MAX_HEAD_BYTES:
+            await _refuse(HeaderFieldsTooLarge, scope, receive, send)
+            return
+        announced = _header(scope, b"content-length", default=b"0")
+        if not _LENGTH.fullmatch(announced) or int(announced) > self._max_body_bytes:
+            await _refuse(BodyTooLarge, scope, receive, send)
             return
         received = 0
 
@@ -104,11 +87,29 @@ class BodyLimitMiddleware:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._limit:
+            if received > self._max_body_bytes:
                 raise BodyTooLarge
             return message
 
         await self._app(scope, receive_within_limit, send)
+
+
+def _header(scope: Scope, wanted: bytes, *, default: bytes) -> bytes:
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return bytes(value)
+    return default
+
+
+def _head_size(scope: Scope) -> int:
+    size = len(scope["path"]) + len(scope["query_string"])
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+    return size
+
+
+async def _refuse(error: type[DomainError], scope: Scope, receive: Receive, send: Send) -> None:
+    await domain_error_response(scope["state"]["request_id"], error)(scope, receive, send)
 
 
 class StartupMessageMiddleware:
@@ -118,10 +119,14 @@ class StartupMessageMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+
         async def send_briefly(message: Message) -> None:
             error = sys.exc_info()[1]
             if message["type"] == "lifespan.startup.failed" and isinstance(error, StartupError):
                 message = {**message, "message": str(error)}
             await send(message)
 
-        await self._app(scope, receive, send_briefly if scope["type"] == "lifespan" else send)
+        await self._app(scope, receive, send_briefly)

@@ -10,6 +10,7 @@ from app.core.config import Settings, load_settings
 SETTINGS = [
     ("database_url", "sqlite:///other.db", "sqlite:///other.db"),
     ("database_readers", "7", 7),
+    ("intake_capacity", "500", 500),
     ("max_body_bytes", "2048", 2048),
 ]
 by_setting = pytest.mark.parametrize(("name", "text", "value"), SETTINGS)
