@@ -1,8 +1,8 @@
 """Health: what probes ask."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from app.api.dependencies import OpenDatabase
+from app.api.dependencies import database_of
 from app.api.errors import PROBE_ERRORS, problems
 from app.core.errors import DatabaseUnavailable, SchemaOutdated
 from app.schemas.health import ReadHealth
@@ -17,7 +17,7 @@ async def check_health() -> ReadHealth:
 
 
 @router.get("/readyz", responses=problems(DatabaseUnavailable, SchemaOutdated, *PROBE_ERRORS))
-async def check_readiness(database: OpenDatabase) -> ReadHealth:
+async def check_readiness(request: Request) -> ReadHealth:
     """Whether the database answers and its schema is current."""
-    await database.require_current_schema()
+    await database_of(request).require_current_schema()
     return ReadHealth()

@@ -5,8 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dependencies import IdempotencyKey, Intake, ReadSession, WriteSession
+from app.api.dependencies import ReadSession, WriteSession, intake_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
+from app.api.idempotency import IDEMPOTENCY_KEY_PARAMETER, read_idempotency_key
 from app.api.json_body import JSONRoute
 from app.api.pagination import paginate
 from app.core.errors import (
@@ -30,12 +31,10 @@ router = APIRouter(tags=["interactions"], route_class=JSONRoute)
     status_code=201,
     response_model=ReadInteraction,
     responses=problems(SourceNotFound, IdempotencyKeyReused, Busy, *BODY_ERRORS),
+    openapi_extra={"parameters": [IDEMPOTENCY_KEY_PARAMETER]},
 )
 async def create_interaction(
-    body: CreateInteraction,
-    intake: Intake,
-    response: Response,
-    idempotency_key: IdempotencyKey = None,
+    body: CreateInteraction, request: Request, response: Response
 ) -> InteractionRow:
     """Take an inquiry in: find or create the lead, pick the operator, write the interaction.
 
@@ -45,7 +44,8 @@ async def create_interaction(
     Without an answer, or with a 5xx, send the same request again: with the same `Idempotency-Key`
     it is written once, and answered as it was the first time, with `Idempotent-Replayed: true`.
     """
-    recorded = await intake.submit(Inquiry(body, idempotency_key))
+    inquiry = Inquiry(body, read_idempotency_key(request))
+    recorded = await intake_of(request).submit(inquiry)
     response.headers["Location"] = f"/interactions/{recorded.interaction.id}"
     if recorded.replayed:
         response.headers["Idempotent-Replayed"] = "true"
