@@ -1,5 +1,6 @@
 """What comes in and goes out, one file a resource."""
 
+from app.schemas.health import ReadHealth
 from app.schemas.interaction import CreateInteraction, ReadInteraction
 from app.schemas.lead import ReadLead, SearchLead
 from app.schemas.operator import CreateOperator, ReadOperator, UpdateOperator
@@ -8,6 +9,7 @@ from app.schemas.source import (
     CreateSource,
     ReadSource,
     ReadSourceOperator,
+    SetSourceOperator,
     SetSourceOperators,
     UpdateSource,
 )
@@ -17,12 +19,14 @@ __all__ = [
     "CreateOperator",
     "CreateSource",
     "Problem",
+    "ReadHealth",
     "ReadInteraction",
     "ReadLead",
     "ReadOperator",
     "ReadSource",
     "ReadSourceOperator",
     "SearchLead",
+    "SetSourceOperator",
     "SetSourceOperators",
     "UpdateOperator",
     "UpdateSource",

@@ -2,10 +2,14 @@
 
 from typing import Literal
 
+from pydantic import ConfigDict
+
 from app.schemas.base import ResponseSchema
 
 
 class ReadHealth(ResponseSchema):
     """All is well; anything else is a problem with status 503."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 
     status: Literal["ok"] = "ok"

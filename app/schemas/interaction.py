@@ -35,6 +35,23 @@ class CreateInteraction(RequestSchema):
 class ReadInteraction(ResponseSchema):
     """An interaction of a lead."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 1,
+                    "lead_uuid": "5f0c7b0e-6a34-4a0b-9d0f-3d1b7b7f2c11",
+                    "source_id": 1,
+                    "operator_id": 1,
+                    "is_active": False,
+                    "payload": {"channel": "telegram", "text": "Is the flat still free?"},
+                    "created_at": "2026-01-02T03:04:05.678901Z",
+                    "closed_at": "2026-01-02T04:05:06.789012Z",
+                }
+            ]
+        }
+    )
+
     id: int
     lead_uuid: UUID
     source_id: int

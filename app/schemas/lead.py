@@ -21,6 +21,18 @@ class SearchLead(RequestSchema):
 class ReadLead(ResponseSchema):
     """A lead."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "uuid": "5f0c7b0e-6a34-4a0b-9d0f-3d1b7b7f2c11",
+                    "email": "anna.petrova@example.com",
+                    "created_at": "2026-01-02T03:04:05.678901Z",
+                }
+            ]
+        }
+    )
+
     uuid: UUID
     email: str = Field(description="The address in lower case.")
     created_at: datetime

@@ -42,6 +42,12 @@ class UpdateOperator(TypedDict, total=False):
 class ReadOperator(ResponseSchema):
     """An operator."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"id": 1, "name": "Maria Ivanova", "active": True, "load_limit": 20}]
+        }
+    )
+
     id: int
     name: str
     active: bool

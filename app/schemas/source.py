@@ -33,6 +33,10 @@ class UpdateSource(TypedDict, total=False):
 class ReadSource(ResponseSchema):
     """A source."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"id": 1, "description": "Telegram bot"}]}
+    )
+
     id: int
     description: str
 
@@ -64,6 +68,10 @@ SetSourceOperators = Annotated[
 
 class ReadSourceOperator(ResponseSchema):
     """An operator's weight in a source, and what it amounts to."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"operator_id": 1, "weight": 30, "share": 0.75}]}
+    )
 
     operator_id: int
     weight: int

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from app.api.dependencies import database_of
 from app.api.errors import PROBE_ERRORS, problems
 from app.core.errors import DatabaseUnavailable, SchemaOutdated
-from app.schemas.health import ReadHealth
+from app.schemas import ReadHealth
 
 router = APIRouter(tags=["health"])
 
