@@ -1,0 +1,162 @@
+"""The OpenAPI document: complete, true, and kept by the service."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from pydantic import TypeAdapter
+
+from app import schemas
+from app.main import create_app
+from tests.support.server import LiveServer
+
+ROOT = Path(__file__).parents[2]
+OPERATIONS = {
+    "create_interaction": "POST /interaction",
+    "list_interactions": "GET /interactions",
+    "read_interaction": "GET /interactions/{interaction_id}",
+    "close_interaction": "POST /interactions/{interaction_id}/close",
+    "search_lead": "POST /leads/search",
+    "read_lead": "GET /leads/{lead_uuid}",
+    "list_lead_interactions": "GET /leads/{lead_uuid}/interactions",
+    "list_operators": "GET /operators",
+    "create_operator": "POST /operators",
+    "read_operator": "GET /operators/{operator_id}",
+    "update_operator": "PATCH /operators/{operator_id}",
+    "list_sources": "GET /sources",
+    "create_source": "POST /sources",
+    "read_source": "GET /sources/{source_id}",
+    "update_source": "PATCH /sources/{source_id}",
+    "list_source_operators": "GET /sources/{source_id}/operators",
+    "replace_source_operators": "PUT /sources/{source_id}/operators",
+    "check_health": "GET /healthz",
+    "check_readiness": "GET /readyz",
+}
+
+
+class Operation(NamedTuple):
+    """One method of one path."""
+
+    name: str
+    spec: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    """The document, as a client loads it."""
+    loaded: dict[str, Any] = json.loads(json.dumps(create_app().openapi()))
+    return loaded
+
+
+@pytest.fixture
+def operations(document: dict[str, Any]) -> list[Operation]:
+    """All operations of the document."""
+    return [
+        Operation(f"{method.upper()} {path}", spec)
+        for path, methods in document["paths"].items()
+        for method, spec in methods.items()
+    ]
+
+
+def contents(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The media types and schemas of an operation's bodies."""
+    bodies = [operation.spec.get("requestBody", {}), *operation.spec["responses"].values()]
+    for body in bodies:
+        for media_type, content in body.get("content", {}).items():
+            yield media_type, content["schema"]
+
+
+def test_operation_ids_are_stable(operations: list[Operation]) -> None:
+    """Generated clients name their functions by these."""
+    assert len(operations) == len(OPERATIONS)
+    assert OPERATIONS == {operation.spec["operationId"]: operation.name for operation in operations}
+
+
+def test_every_operation_has_a_tag_that_is_described(
+    document: dict[str, Any], operations: list[Operation]
+) -> None:
+    """Swagger UI groups by tags."""
+    described = {tag["name"] for tag in document["tags"] if tag["description"]}
+
+    assert [] == [
+        operation.name
+        for operation in operations
+        if len(operation.spec["tags"]) != 1 or not described.issuperset(operation.spec["tags"])
+    ]
+
+
+def test_every_operation_declares_its_errors(operations: list[Operation]) -> None:
+    """Errors are problems, everywhere; a body or a parameter brings its own."""
+    for name, spec in operations:
+        responses = spec["responses"]
+        expected = {"431", "500"}
+        if "health" not in spec["tags"]:
+            expected |= {"422", "503"}
+        if "requestBody" in spec:
+            expected |= {"400", "413", "415"}
+        if "{" in name:
+            expected |= {"404"}
+
+        assert expected <= responses.keys(), name
+        for status, response in responses.items():
+            problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+            if status >= "400":
+                assert {"application/problem+json": problem} == response["content"], name
+                assert response["description"].startswith("`"), name
+            else:
+                assert {"application/json"} == response["content"].keys(), name
+            assert "X-Request-ID" in response["headers"], name
+
+
+def test_every_body_has_an_example_that_is_valid(
+    document: dict[str, Any], operations: list[Operation]
+) -> None:
+    """An example that Swagger UI offers is one that the service takes or gives."""
+    components = document["components"]["schemas"]
+    for operation in operations:
+        for _, schema in contents(operation):
+            name = schema.get("items", schema)["$ref"].rpartition("/")[2]
+            component = components[name]
+
+            assert component["examples"], name
+            for example in component["examples"]:
+                TypeAdapter(getattr(schemas, name)).validate_json(json.dumps(example))
+                assert component["properties"].keys() >= example.keys(), name
+                assert set(component.get("required", ())) <= example.keys(), name
+
+
+def test_greatest_id_is_exact(document: dict[str, Any]) -> None:
+    """2^63 - 1 is not rounded to 2^63, which the service refuses."""
+    [parameter] = document["paths"]["/interactions/{interaction_id}"]["get"]["parameters"]
+    body = document["components"]["schemas"]["CreateInteraction"]["properties"]["source_id"]
+
+    assert 2**63 - 1 == parameter["schema"]["maximum"] == body["maximum"]
+    assert 1 == parameter["schema"]["minimum"] == body["minimum"]
+
+
+@pytest.mark.heavy
+async def test_service_keeps_its_word(server: LiveServer, tmp_path: Path) -> None:
+    """Schemathesis tries examples, edges and random input, valid and not, with every check on."""
+    pytest.importorskip("schemathesis", reason="needs tests/requirements.txt")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "schemathesis.cli",
+        f"--config-file={ROOT / '.ci' / 'schemathesis.toml'}",
+        "--no-color",
+        "run",
+        f"{server.url}/openapi.json",
+        "--continue-on-failure",
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+
+    assert 0 == process.returncode, output.decode()
