@@ -25,7 +25,6 @@ IDEMPOTENCY_KEY_PARAMETER = {
     "description": "The bot's own name for this inquiry, unique in its source: 1 to 255 visible "
     "ASCII characters.",
     "schema": {"type": "string", "pattern": _PATTERN},
-    "example": "telegram-update-415926535",
 }
 """The header as the OpenAPI document describes it."""
 

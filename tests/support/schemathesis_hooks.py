@@ -1,6 +1,8 @@
 """What JSON Schema cannot say about the service's input, said to Schemathesis."""
 
+import re
 from typing import Any
+from uuid import uuid4
 
 import schemathesis
 from hypothesis import strategies as st
@@ -15,6 +17,16 @@ schemathesis.openapi.format(
 def map_body(context: schemathesis.HookContext, body: Any) -> Any:
     """Write whole numbers as integers: JSON Schema holds 1.0 to be one, the service does not."""
     return _with_integers(body)
+
+
+@schemathesis.hook
+def before_call(
+    context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
+) -> None:
+    """Give every valid request a key of its own: under a used one the service refuses another."""
+    key = case.headers.get("Idempotency-Key")
+    if key is not None and re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+        case.headers["Idempotency-Key"] = uuid4().hex
 
 
 def _with_integers(value: Any) -> Any:
