@@ -500,6 +500,16 @@ async def test_path_with_no_uuid(probe: Prober, subtests: pytest.Subtests, path:
             assert {("path", "/lead_uuid")} == await probe.invalid("GET", path.format(uuid))
 
 
+async def test_refusal_of_a_uuid_quotes_no_character(client: httpx.AsyncClient) -> None:
+    """Whatever stood in the UUID's place, the answer is the same."""
+    details = [
+        (await client.get(f"/leads/{uuid}")).json()["errors"][0]["detail"]
+        for uuid in ("z", "%C5%BE", "1" * 31, "{")
+    ]
+
+    assert ["Input should be a UUID."] * 4 == details
+
+
 @pytest.mark.parametrize("path", ["/%00", "/docs/assets/%00", "/docs/assets/..%2fdocs.py", "/%ff"])
 async def test_odd_path(probe: Prober, path: str) -> None:
     """There is nothing at an odd path."""
