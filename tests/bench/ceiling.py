@@ -4,47 +4,36 @@ What the web layer alone can do on this machine; nothing that stores can be fast
 """
 
 from datetime import UTC, datetime
-from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 from fastapi import FastAPI
 
 from app.schemas import CreateInteraction, ReadInteraction
+from tests.bench.fill import PAGE_ROWS, PAYLOAD
 
 app = FastAPI()
-_lead = uuid4()
-_now = datetime.now(UTC)
-_page: list[dict[str, Any]] = []
+
+
+def _interaction(number: int, payload: object) -> ReadInteraction:
+    return ReadInteraction(
+        id=number,
+        lead_uuid=UUID(int=number),
+        source_id=1,
+        operator_id=1,
+        is_active=True,
+        payload=payload,
+        created_at=datetime(2026, 1, 1, 0, 0, 0, 123456, UTC),
+        closed_at=None,
+    )
 
 
 @app.post("/interaction", status_code=201)
 async def create_interaction(body: CreateInteraction) -> ReadInteraction:
     """Answer as the service does, out of thin air."""
-    return ReadInteraction(
-        id=1,
-        lead_uuid=_lead,
-        source_id=body.source_id,
-        operator_id=1,
-        is_active=True,
-        payload=body.payload,
-        created_at=_now,
-        closed_at=None,
-    )
+    return _interaction(1, body.payload)
 
 
 @app.get("/leads/{lead_uuid}/interactions")
-async def list_lead_interactions(lead_uuid: str) -> list[ReadInteraction]:
-    """Five interactions, as many bytes as the service's."""
-    return [
-        ReadInteraction(
-            id=number,
-            lead_uuid=_lead,
-            source_id=1,
-            operator_id=1,
-            is_active=True,
-            payload={"channel": "telegram", "text": "Is the flat still free?"},
-            created_at=_now,
-            closed_at=None,
-        )
-        for number in range(1, 6)
-    ]
+async def list_lead_interactions(lead_uuid: UUID) -> list[ReadInteraction]:
+    """As many interactions as the service has to find, and as many bytes."""
+    return [_interaction(number, PAYLOAD) for number in range(1, PAGE_ROWS + 1)]

@@ -1,0 +1,67 @@
+"""The servers that are compared, each a process of its own under the same uvicorn."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+CONTENDERS = {
+    "ceiling": "tests.bench.ceiling:app",
+    "plain": "tests.bench.plain:app",
+    "service": "app.main:app",
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server."""
+
+    url: str
+    pid: int
+
+    def memory(self) -> float:
+        """MiB of resident memory."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        [line] = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+        return int(line.split()[1]) / 1024
+
+
+@contextmanager
+def serving(contender: str, database: Path) -> Iterator[Server]:
+    """Run one contender on a database until the block ends."""
+    port = _free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", CONTENDERS[contender]]
+        + ["--port", str(port), "--http", "httptools", "--no-access-log", "--log-level", "error"],
+        env={**os.environ, "DATABASE_URL": f"sqlite:///{database}"},
+    ) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_for(f"{url}/openapi.json", process)
+            yield Server(url, process.pid)
+        finally:
+            process.terminate()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(url).close()  # noqa: S310  # loopback, from above
+        except URLError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{url} does not answer")

@@ -1,0 +1,47 @@
+"""The plain way: a session and a commit for each request, over SQLite as it comes.
+
+What most services of this kind do: the stock driver, the rollback journal, ORM objects.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from app.models import Interaction, Lead
+from app.schemas import CreateInteraction, ReadInteraction
+from app.utils.distribution import select_operator
+
+app = FastAPI()
+_engine = create_async_engine(os.environ["DATABASE_URL"].replace("sqlite:", "sqlite+aiosqlite:"))
+_sessions = async_sessionmaker(_engine, expire_on_commit=False)
+
+
+async def _session() -> AsyncIterator[AsyncSession]:
+    async with _sessions() as session:
+        yield session
+
+
+Session = Annotated[AsyncSession, Depends(_session)]
+
+
+@app.post("/interaction", status_code=201, response_model=ReadInteraction)
+async def create_interaction(body: CreateInteraction, session: Session) -> Interaction:
+    """Find or create the lead, pick the operator, write, commit."""
+    lead = await session.scalar(select(Lead).where(Lead.email == body.email))
+    if lead is None:
+        lead = Lead(email=body.email)
+        session.add(lead)
+        await session.flush()
+    interaction = Interaction(
+        lead_uuid=lead.uuid,
+        source_id=body.source_id,
+        operator_id=await select_operator(session, body.source_id),
+        payload=body.payload,
+    )
+    session.add(interaction)
+    await session.commit()
+    return interaction

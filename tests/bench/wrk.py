@@ -1,0 +1,62 @@
+"""wrk: runs it and reads what it says."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+_UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
+
+
+class Measurement(NamedTuple):
+    """One run at one number of connections."""
+
+    rate: float
+    """Requests a second."""
+    p50: float
+    """Milliseconds."""
+    p99: float
+    """Milliseconds."""
+    errors: int
+    """Answers that are no success, and connections that failed."""
+
+
+def measure(
+    url: str, script: Path, *, connections: int, seconds: float, leads: Path | None = None
+) -> Measurement:
+    """Load a server for some seconds.
+
+    Raises:
+        FileNotFoundError: wrk is not installed.
+        subprocess.CalledProcessError: it did not run to its end.
+
+    """
+    threads = min(2, connections)
+    output = subprocess.run(
+        ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency"]
+        + ["--timeout", "10s", "-s", str(script), url],
+        env={**os.environ, "LEADS": str(leads)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return parse(output)
+
+
+def parse(output: str) -> Measurement:
+    """What wrk printed, as numbers."""
+    [rate] = re.findall(r"Requests/sec:\s+([\d.]+)", output)
+    failed = re.findall(r"Non-2xx or 3xx responses: (\d+)", output)
+    broken = re.findall(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
+    return Measurement(
+        rate=float(rate),
+        p50=_percentile(output, 50),
+        p99=_percentile(output, 99),
+        errors=sum(map(int, failed)) + sum(int(count) for counts in broken for count in counts),
+    )
+
+
+def _percentile(output: str, percent: int) -> float:
+    [(value, unit)] = re.findall(rf"^\s+{percent}%\s+([\d.]+)([a-z]+)$", output, re.MULTILINE)
+    return float(value) * _UNITS[unit]
