@@ -1,0 +1,62 @@
+"""The command line: `python -m app serve | migrate`."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from app.core.config import load_settings
+from app.core.errors import StartupError
+from app.db.database import Database
+from app.db.migrate import head_revision
+from app.server import listening, run_until_signal
+
+cli = typer.Typer(
+    help="The lead distribution service.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")]
+
+
+@cli.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Port = 8000,
+) -> None:
+    """Run the service until Ctrl-C or SIGTERM."""
+    from app.main import app  # noqa: PLC0415  # reads the settings, which --help does not need
+
+    async def story() -> None:
+        async with listening(app, host, port) as url:
+            typer.echo(f"Serving on {url}, Swagger UI on {url}/docs. Ctrl-C ends it.")
+            await asyncio.Event().wait()
+
+    run_until_signal(story())
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema up to date, as every start of the service does."""
+    database = Database(load_settings().database_url)
+
+    async def story() -> None:
+        async with database.serving():
+            typer.echo(f"{database.path.name} is at revision {head_revision()}.")
+
+    run_until_signal(story())
+
+
+def main() -> None:
+    """Run a command; what keeps the service from starting is one line on stderr."""
+    try:
+        cli(prog_name="python -m app")
+    except StartupError as error:
+        sys.exit(f"Cannot start: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""The application behind a socket, for as long as a block or the process lasts."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.core.errors import StartupError
+
+GRACE = 10
+"""Seconds that requests have to finish once the end is asked for."""
+
+Result = TypeVar("Result")
+
+
+def run_until_signal(story: Coroutine[Any, Any, Result]) -> Result | None:
+    """Run on the fastest event loop there is; Ctrl-C and SIGTERM cancel the story.
+
+    Returns:
+        What the story returns, or None when a signal ended it.
+
+    """
+    # asyncio turns SIGINT into a cancellation, so that everything open is closed; but not where
+    # the process inherited that SIGINT be ignored, as from `… &` in a script.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    loop_factory = uvicorn.Config("", loop="auto", log_config=None).get_loop_factory()
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            return runner.run(story)
+    except KeyboardInterrupt:
+        return None
+
+
+@asynccontextmanager
+async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
+    """Serve until the block ends, and let open requests finish then. Port 0 is any free one.
+
+    Yields:
+        The base URL.
+
+    Raises:
+        StartupError: the application does not start, or the address cannot be listened on.
+
+    """
+    # The lifespan is entered here and not by uvicorn, which would only log why it fails.
+    async with app.router.lifespan_context(app):
+        listener = _listen(host, port)
+        server = _Server(
+            uvicorn.Config(
+                app,
+                # Stricter than h11 about headers that proxies read differently.
+                http="httptools" if find_spec("httptools") else "h11",
+                ws="none",
+                lifespan="off",
+                # URLs hold whatever bots put there.
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield _url(listener)
+        finally:
+            server.should_exit = True
+            await serving
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs the event loop."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        [(family, *_, address), *_] = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        return socket.create_server(address, family=family)
+    except OSError as error:
+        reason, *_ = str(error.strerror).split(" (")  # Python repeats the address in brackets.
+        raise StartupError(f"Port {port} of {host} cannot be used: {reason}.") from None
+
+
+def _url(listener: socket.socket) -> str:
+    host, port, *_ = listener.getsockname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,154 @@
+"""The command line, as whoever runs the service meets it."""
+
+import re
+import signal
+import socket
+import sqlite3
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.db.migrate import head_revision
+from tests.support.command import (
+    PYTHON_APP,
+    UVICORN,
+    read_until,
+    run_command,
+    running_command,
+)
+from tests.support.server import LiveServer
+
+needs_signals = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows cannot signal one process alone"
+)
+starting = pytest.mark.parametrize(
+    "start", [(*PYTHON_APP, "serve", "--port", "0"), (*UVICORN, "--port", "0")]
+)
+
+
+def refusal(start: tuple[str, ...], folder: Path, url: str) -> str:
+    """What is said of a start that must fail; nothing but its one line, where that is ours to say.
+
+    Uvicorn frames the line with its own of starting and exiting.
+    """
+    ended = run_command(*start, folder=folder, DATABASE_URL=url)
+    assert ended.returncode not in (0, -signal.SIGTERM)
+    assert "Traceback" not in ended.stdout + ended.stderr
+    lines = ended.stderr.splitlines()
+    if start[:2] == UVICORN[:2]:
+        framed = re.compile(
+            r"INFO: +(Started server process|Waiting for)|ERROR: +Application startup failed"
+        )
+        lines = [line for line in lines if not framed.match(line)]
+    assert 1 == len(lines)
+    return lines[0]
+
+
+@starting
+def test_bad_setting_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
+    """The line names the variable and keeps its value to itself."""
+    line = refusal(start, tmp_path, "mysql://staff:hush-hush@db/leads")
+
+    assert "Cannot start: DATABASE_URL: must begin with sqlite:///" == line
+
+
+@starting
+def test_second_server_on_a_file_is_one_line(
+    start: tuple[str, ...], tmp_path: Path, server: LiveServer, database_path: Path
+) -> None:
+    """Two processes on one file could damage it."""
+    line = refusal(start, tmp_path, f"sqlite:///{database_path}")
+
+    assert line.endswith(" Another process already serves the database test.db.")
+
+
+def test_taken_port_is_one_line(tmp_path: Path) -> None:
+    """The line names the port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run_command(*PYTHON_APP, "serve", "--port", port, folder=tmp_path)
+
+    assert 1 == ended.returncode
+    assert ended.stderr.startswith(f"Cannot start: Port {port} of 127.0.0.1 cannot be used: ")
+    assert 1 == len(ended.stderr.splitlines())
+
+
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_help_needs_no_usable_settings(command: str, tmp_path: Path) -> None:
+    """Who has the settings wrong can still look up how it is done."""
+    ended = run_command(*PYTHON_APP, command, "--help", folder=tmp_path, DATABASE_URL="nonsense")
+
+    assert 0 == ended.returncode
+    assert f"Usage: python -m app {command}" in ended.stdout
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_serve_answers_and_keeps_silent(tmp_path: Path) -> None:
+    """The service is ready, names no server software, and prints no URL that it was asked for."""
+    with running_command(*PYTHON_APP, "serve", "--port", "0", folder=tmp_path) as process:
+        url = read_until(process, "Serving on").split()[2].rstrip(",")
+        ready = httpx.get(f"{url}/readyz", params={"email": "canary@example.com"}, trust_env=False)
+        process.terminate()
+        output, errors = process.communicate(timeout=60)
+
+    assert 200 == ready.status_code
+    assert "server" not in ready.headers
+    assert "" == output
+    assert "" == errors
+
+
+@needs_signals
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_ends_well_on_a_signal(number: signal.Signals, tmp_path: Path) -> None:
+    """Code 0, nothing said, and the database closed: its write-ahead log is gone."""
+    with running_command(*PYTHON_APP, "serve", "--port", "0", folder=tmp_path) as process:
+        url = read_until(process, "Serving on").split()[2].rstrip(",")
+        httpx.post(f"{url}/sources", json={"description": "bot"}, trust_env=False)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+
+    assert 0 == process.returncode
+    assert "" == errors
+    assert not (tmp_path / "leads.db-wal").exists()
+
+
+@needs_signals
+def test_serve_started_in_the_background_of_a_script_ends_on_sigterm(
+    tmp_path: Path,
+) -> None:
+    """A shell's `… &` starts processes with SIGINT ignored; SIGTERM must still work."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with running_command(*PYTHON_APP, "serve", "--port", "0", folder=tmp_path) as process:
+            read_until(process, "Serving on")
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=60)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert 0 == process.returncode
+
+
+def test_migrate_brings_a_fresh_file_to_head(tmp_path: Path) -> None:
+    """A file that was not there has the schema of this version."""
+    ended = run_command(*PYTHON_APP, "migrate", folder=tmp_path)
+
+    assert 0 == ended.returncode
+    assert f"leads.db is at revision {head_revision()}.\n" == ended.stdout
+    database = sqlite3.connect(tmp_path / "leads.db")
+    assert [(head_revision(),)] == database.execute("SELECT * FROM alembic_version").fetchall()
+    database.close()
+
+
+def test_migrate_keeps_off_a_served_file(
+    tmp_path: Path, server: LiveServer, database_path: Path
+) -> None:
+    """The schema does not change under a running service."""
+    ended = run_command(
+        *PYTHON_APP, "migrate", folder=tmp_path, DATABASE_URL=f"sqlite:///{database_path}"
+    )
+
+    assert 1 == ended.returncode
+    assert "Cannot start: Another process already serves the database test.db.\n" == ended.stderr
