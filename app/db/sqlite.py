@@ -67,11 +67,12 @@ def lock_for_this_process(path: Path) -> FileLock:
     before 3.51.3), and the first-come-first-served order of the one writer would be lost.
 
     Raises:
-        StartupError: another process serves the file, or its folder is missing or read-only.
+        StartupError: another process serves the file, or its folder is missing or not writable.
 
     """
     if not path.parent.is_dir():
-        raise StartupError(f"There is no folder for the database {path.name}.")
+        # The lock would create it, and a mistyped path begin an empty database in silence.
+        raise StartupError(f"The folder of the database {path.name} does not exist.")
     lock = FileLock(f"{path}.lock")
     try:
         lock.acquire(timeout=0)

@@ -152,7 +152,7 @@ async def test_second_process_is_kept_off_the_file(database: Database, database_
 
 async def test_missing_folder_is_said_plainly(tmp_path: Path) -> None:
     """A file that cannot be opened stops the start with its reason."""
-    with pytest.raises(StartupError, match="no folder"):
+    with pytest.raises(StartupError, match="does not exist"):
         async with Database(f"sqlite:///{tmp_path}/nowhere/test.db").serving():
             pass
 

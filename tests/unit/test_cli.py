@@ -55,6 +55,27 @@ def test_bad_setting_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None
 
 
 @starting
+def test_missing_folder_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
+    """A mistyped path is not made true by creating it."""
+    line = refusal(start, tmp_path, "sqlite:///typo/leads.db")
+
+    assert line.endswith(" The folder of the database leads.db does not exist.")
+    assert not (tmp_path / "typo").exists()
+
+
+@starting
+def test_file_of_another_kind_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
+    """A file that is no database stays as it is."""
+    file = tmp_path / "letter.txt"
+    file.write_text("Dear Maria, " * 100, encoding="utf-8")
+
+    line = refusal(start, tmp_path, "sqlite:///letter.txt")
+
+    assert line.endswith(" The database letter.txt cannot be opened: file is not a database.")
+    assert "Dear Maria, " * 100 == file.read_text(encoding="utf-8")
+
+
+@starting
 def test_second_server_on_a_file_is_one_line(
     start: tuple[str, ...], tmp_path: Path, server: LiveServer, database_path: Path
 ) -> None:
