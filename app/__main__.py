@@ -1,4 +1,4 @@
-"""The command line: `python -m app serve | migrate`."""
+"""The command line: `python -m app serve | demo | migrate`."""
 
 import asyncio
 import sys
@@ -36,6 +36,18 @@ def serve(
             await asyncio.Event().wait()
 
     run_until_signal(story())
+
+
+@cli.command()
+def demo(
+    port: Port = 0,
+    exit: Annotated[bool, typer.Option("--exit", help="End after the report.")] = False,
+) -> None:
+    """Show the service at work: 1,000 inquiries, on a database that is thrown away after."""
+    from app.demo.story import tell  # noqa: PLC0415  # reads the settings, as above
+
+    if run_until_signal(tell(port, stay=not exit)) is False:
+        raise typer.Exit(1)
 
 
 @cli.command()

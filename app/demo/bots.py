@@ -1,0 +1,44 @@
+"""Several bots that post inquiries at once."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import httpx
+
+from app.demo.inquiries import Inquiry
+
+BOTS = 12
+NO_ANSWER = 0
+"""Counted where a status would be, when there was none."""
+
+
+async def post_all(
+    client: httpx.AsyncClient, inquiries: Sequence[Inquiry], on_answer: Callable[[], object]
+) -> Counter[int]:
+    """Post each inquiry once.
+
+    Returns:
+        How often each HTTP status came.
+
+    """
+    answers: Counter[int] = Counter()
+    left = iter(inquiries)
+
+    async def bot() -> None:
+        for inquiry in left:
+            answers[await _post(client, inquiry)] += 1
+            on_answer()
+
+    async with asyncio.TaskGroup() as bots:
+        for _ in range(BOTS):
+            bots.create_task(bot())
+    return answers
+
+
+async def _post(client: httpx.AsyncClient, inquiry: Inquiry) -> int:
+    try:
+        answer = await client.post("/interaction", json=inquiry._asdict())
+    except httpx.TransportError:
+        return NO_ANSWER
+    return answer.status_code

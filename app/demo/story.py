@@ -1,0 +1,100 @@
+"""The demo from beginning to end."""
+
+import asyncio
+import io
+import sys
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from app.core.config import load_settings
+from app.core.email import fold_email
+from app.demo.bots import BOTS, post_all
+from app.demo.inquiries import Inquiry, inquire
+from app.demo.report import answers_line, history_table, shares_table
+from app.demo.staff import read_history, read_pages
+from app.demo.team import Team, assemble
+from app.main import create_app
+from app.server import listening
+
+INQUIRIES = 1_000
+
+
+async def tell(port: int, *, stay: bool) -> bool:
+    """Run the demo, and go on serving until cancelled if it is to stay.
+
+    Returns:
+        Whether every inquiry was accepted; if not, there is no report.
+
+    Raises:
+        StartupError: the port is taken.
+
+    """
+    console = _console()
+    with TemporaryDirectory(prefix="lead-distribution-") as folder:
+        settings = load_settings().model_copy(
+            update={"database_url": f"sqlite:///{Path(folder, 'demo.db')}"}
+        )
+        async with listening(create_app(settings), "127.0.0.1", port) as url:
+            console.print(f"The service is on {url}, its database in a temporary folder.")
+            # Not by way of a proxy that the environment may name.
+            async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+                team = await assemble(client)
+                inquiries = inquire(INQUIRIES, list(team.sources))
+                accepted = await _post_with_progress(console, client, inquiries)
+                if not accepted:
+                    console.print("Not every inquiry was accepted: the demo has failed.")
+                    return False
+                await _report(console, client, team, inquiries)
+            console.print(f"Swagger UI: {url}/docs")
+            if stay:
+                console.print("The service goes on; Ctrl-C ends it and removes the database.")
+                await asyncio.Event().wait()
+    return True
+
+
+def _console() -> Console:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Not every terminal's encoding has all the letters that leads write.
+        sys.stdout.reconfigure(errors="replace")
+    return Console(highlight=False)
+
+
+async def _post_with_progress(
+    console: Console, client: httpx.AsyncClient, inquiries: list[Inquiry]
+) -> bool:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    begin = perf_counter()
+    with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task(f"{BOTS} bots post inquiries", total=len(inquiries))
+        answers = await post_all(client, inquiries, lambda: progress.advance(task))
+    console.print(answers_line(answers, perf_counter() - begin))
+    return answers[httpx.codes.CREATED] == len(inquiries)
+
+
+async def _report(
+    console: Console, client: httpx.AsyncClient, team: Team, inquiries: list[Inquiry]
+) -> None:
+    picks = {
+        source_id: Counter(
+            [
+                interaction["operator_id"]
+                async for interaction in read_pages(client, "/interactions", source_id=source_id)
+            ]
+        )
+        for source_id in team.sources
+    }
+    settings = {
+        source_id: (await client.get(f"/sources/{source_id}/operators")).raise_for_status().json()
+        for source_id in team.sources
+    }
+    leads = Counter(fold_email(inquiry.email) for inquiry in inquiries)
+    console.print(f"{len(leads)} leads, {sum(n > 1 for n in leads.values())} of them returning.\n")
+    console.print(shares_table(team, settings, picks))
+    [(email, _)] = leads.most_common(1)
+    console.print(history_table(team, email, await read_history(client, email)))
