@@ -36,29 +36,42 @@ def main(
 
 
 def _compare(folder: Path, rounds: int, seconds: float) -> None:
-    intake = HERE / "intake.lua"
     measured: dict[tuple[str, int], list[Measurement]] = defaultdict(list)
     memory: dict[str, float] = {}
     for turn in range(rounds):
         for contender in CONTENDERS:
             database = folder / f"{contender}{turn}.db"
-            fill(database, 0)
-            if contender == "plain":
-                _use_rollback_journal(database)
+            fill(database, 0, journal="DELETE" if contender == "plain" else "WAL")
             with serving(contender, database) as server:
-                measure(server.url, intake, connections=8, seconds=WARM_UP)
+                measure(server.url, INTAKE, connections=8, seconds=WARM_UP)
                 for connections in CONNECTIONS:
                     measured[contender, connections].append(
-                        measure(server.url, intake, connections=connections, seconds=seconds)
+                        measure(server.url, INTAKE, connections=connections, seconds=seconds)
                     )
                 memory[contender] = server.memory()
     typer.echo(f"{comparison_table(measured, memory)}\n")
-    write_chart(measured, HERE / "chart.svg")
+    (HERE / "chart.svg").write_text(chart(measured), encoding="utf-8")
 
 
 def _grow(folder: Path, rounds: int, seconds: float, sizes: tuple[int, ...]) -> None:
-    databases = {}
+    leads = folder / "leads"
+    measured: dict[int, dict[str, list[Measurement]]] = {}
     for size in sizes:
-        databases[size] = folder / f"grown{size}.db"
-        leads = fill(databases[size], size)
-        databases[size].with_suffix(".leads").write_text("\n".join(leads), encoding="ascii")
+        database = folder / f"{size}.db"
+        leads.write_text("\n".join(fill(database, size)), encoding="ascii")
+        kinds = measured[size] = defaultdict(list)
+        with serving("service", database) as server:
+            for connections in GROWTH_CONNECTIONS:
+                for _ in range(rounds):
+                    kinds[f"GET, {connections} connections"].append(
+                        measure(server.url, PAGES, connections=connections, seconds=seconds, leads=leads)
+                    )
+                    kinds[f"POST, {connections} connections"].append(
+                        measure(server.url, INTAKE, connections=connections, seconds=seconds)
+                    )
+    typer.echo(f"{growth_table(measured)}\n")
+    _compare_pages(folder, leads, seconds)
+
+
+if __name__ == "__main__":
+    typer.run(main)
