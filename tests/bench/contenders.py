@@ -38,8 +38,10 @@ def serving(contender: str, database: Path) -> Iterator[Server]:
     """Run one contender on a database until the block ends."""
     port = _free_port()
     with subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", CONTENDERS[contender]]
-        + ["--port", str(port), "--http", "httptools", "--no-access-log", "--log-level", "error"],
+        [
+            *(sys.executable, "-m", "uvicorn", CONTENDERS[contender], "--port", str(port)),
+            *("--http", "httptools", "--no-access-log", "--log-level", "error"),
+        ],
         env={**os.environ, "DATABASE_URL": f"sqlite:///{database}"},
     ) as process:
         try:

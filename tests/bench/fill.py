@@ -17,8 +17,8 @@ WEIGHTS = (10, 30, 60)
 _CHUNK = 50_000
 
 
-def fill(path: Path, interactions: int) -> list[str]:
-    """Make a database with this many interactions.
+def fill(path: Path, interactions: int, *, journal: str = "WAL") -> list[str]:
+    """Make a database with this many interactions, in this journal mode.
 
     Returns:
         The UUIDs of at most a thousand of its leads, spread over all of them.
@@ -33,7 +33,7 @@ def fill(path: Path, interactions: int) -> list[str]:
             _fill_leads(rows, range(first, min(first + _CHUNK, leads)))
             rows.commit()
         rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        rows.commit()
+        rows.execute(f"PRAGMA journal_mode = {journal}")
         every = max(1, leads // 1000)
         query = "SELECT lead_uuid FROM interactions WHERE id % ? = 1 LIMIT 1000"
         return [uuid for (uuid,) in rows.execute(query, [every * PAGE_ROWS])]
@@ -44,7 +44,8 @@ def _fill_settings(rows: sqlite3.Connection) -> None:
     for number, weight in enumerate(WEIGHTS, start=1):
         rows.execute("INSERT INTO operators (id, name, active) VALUES (?, 'bench', 1)", [number])
         rows.execute(
-            "INSERT INTO source_operator_settings (source_id, operator_id, weight) VALUES (1, ?, ?)",
+            "INSERT INTO source_operator_settings (source_id, operator_id, weight)"
+            " VALUES (1, ?, ?)",
             [number, weight],
         )
     rows.commit()

@@ -3,16 +3,17 @@
 import os
 import platform
 import sqlite3
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
+from typing import NamedTuple
 
+from tests.bench.trials import Trials
 from tests.bench.wrk import Measurement
 
-Rounds = Mapping[tuple[str, int], Sequence[Measurement]]
-"""The rounds of each contender at each number of connections."""
-
-_COLOURS = {"ceiling": "#9aa0a6", "service": "#1a73e8", "plain": "#d93025"}
+_COLOURS = {"ceiling": "#5f6368", "service": "#1a73e8", "plain": "#d93025"}
+_SVG = "http://www.w3.org/2000/svg"
+_WIDTH, _HEIGHT = 640, 360
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 80, 20, 50
 
 
 def machine() -> str:
@@ -24,91 +25,117 @@ def machine() -> str:
     )
 
 
-def comparison_table(rounds: Rounds, memory: Mapping[str, float]) -> str:
+def comparison_table(trials: Trials, memory: Mapping[str, float]) -> str:
     """Contenders side by side: medians, and in brackets the spread from worst to best round."""
     lines = [
-        "| connections | contender | requests/s | p50 ms | p99 ms | errors | of the ceiling |"
-        " times plain |",
+        "| connections | | requests/s | p50 ms | p99 ms | errors | of ceiling | times plain |",
         "|--:|---|--:|--:|--:|--:|--:|--:|",
     ]
-    for (contender, connections), measured in sorted(rounds.items(), key=lambda item: item[0][::-1]):
+    for contender, connections in sorted(trials, key=lambda trial: trial[::-1]):
+        measured = trials[contender, connections]
         rate = _rate(measured)
-        ceiling = _rate(rounds["ceiling", connections])
-        plain = _rate(rounds["plain", connections])
+        ceiling = _rate(trials["ceiling", connections])
+        plain = _rate(trials["plain", connections])
         worst, best = min(m.rate for m in measured), max(m.rate for m in measured)
         lines.append(
-            f"| {connections} | {contender} | {rate:,.0f} ({worst:,.0f}–{best:,.0f})"
-            f" | {median(m.p50 for m in measured):,.1f} | {median(m.p99 for m in measured):,.1f}"
+            f"| {connections} | {contender} | {rate:,.0f} ({worst:,.0f} to {best:,.0f})"
+            f" | {_p50(measured):,.1f} | {_p99(measured):,.1f}"
             f" | {sum(m.errors for m in measured)} | {rate / ceiling:.2f} | {rate / plain:.1f} |"
         )
     kept = ", ".join(f"{contender} {mebibytes:.0f} MiB" for contender, mebibytes in memory.items())
     return "\n".join([*lines, "", f"Memory at the end of a round: {kept}."])
 
 
-def growth_table(growth: Mapping[int, Mapping[str, Sequence[Measurement]]]) -> str:
-    """Each kind of request at each size of the database: requests a second, and p50."""
-    [first, *_] = growth
-    kinds = list(growth[first])
-    header = "".join(f" {kind}: requests/s | p50 ms | of empty |" for kind in kinds)
-    lines = [f"| stored interactions |{header}", "|--:|" + "--:|--:|--:|" * len(kinds)]
-    for size, measured in growth.items():
-        cells = []
-        for kind in kinds:
-            p50, empty = _p50(measured[kind]), _p50(growth[first][kind])
-            cells.append(f" {_rate(measured[kind]):,.0f} | {p50:.2f} | {p50 / empty:.2f} |")
+def pages_table(trials: Trials) -> str:
+    """A lead's interactions: the service beside the ceiling."""
+    lines = [
+        "| GET of 5 interactions, 32 connections | requests/s | p50 ms | p99 ms | of the ceiling |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for (contender, connections), measured in trials.items():
+        rate = _rate(measured)
+        lines.append(
+            f"| {contender} | {rate:,.0f} | {_p50(measured):.1f} | {_p99(measured):.1f}"
+            f" | {rate / _rate(trials['ceiling', connections]):.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def growth_table(trials: Trials) -> str:
+    """Each kind of request at each size of the database: requests a second and p50."""
+    kinds = list(dict.fromkeys(kind for kind, _ in trials))
+    sizes = list(dict.fromkeys(size for _, size in trials))
+    lines = [
+        "| stored interactions |"
+        + "".join(f" {kind}: 1/s | p50 ms | of empty |" for kind in kinds),
+        "|--:|" + "--:|--:|--:|" * len(kinds),
+    ]
+    for size in sizes:
+        cells = (
+            f" {_rate(trials[kind, size]):,.0f} | {_p50(trials[kind, size]):.2f}"
+            f" | {_p50(trials[kind, size]) / _p50(trials[kind, sizes[0]]):.2f} |"
+            for kind in kinds
+        )
         lines.append(f"| {size:,} |" + "".join(cells))
     return "\n".join(lines)
 
 
-def chart(rounds: Rounds) -> str:
+def chart(trials: Trials) -> str:
     """Requests a second over connections, as an SVG picture."""
-    width, height, left, bottom = 640, 360, 70, 50
-    steps = sorted({connections for _, connections in rounds})
-    top = max(_rate(measured) for measured in rounds.values()) * 1.05
-
-    def x(connections: int) -> float:
-        return left + (width - left - 110) * steps.index(connections) / max(1, len(steps) - 1)
-
-    def y(rate: float) -> float:
-        return 20 + (height - bottom - 20) * (1 - rate / top)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        'font-family="sans-serif" font-size="12">',
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-    ]
-    for rate in range(0, int(top) + 1, 1000):
-        parts.append(
-            f'<line x1="{left}" x2="{width - 110}" y1="{y(rate):.1f}" y2="{y(rate):.1f}" '
-            'stroke="#e8eaed"/>'
-            f'<text x="{left - 8}" y="{y(rate) + 4:.1f}" text-anchor="end">{rate:,}</text>'
-        )
-    for connections in steps:
-        parts.append(
-            f'<text x="{x(connections):.1f}" y="{height - bottom + 18}" text-anchor="middle">'
-            f"{connections}</text>"
-        )
-    for contender, colour in _COLOURS.items():
-        points = [(x(step), y(_rate(rounds[contender, step]))) for step in steps]
-        line = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"/>' for px, py in points]
-        last_x, last_y = points[-1]
-        parts.append(
-            f'<text x="{last_x + 8:.1f}" y="{last_y + 4:.1f}" fill="{colour}">{contender}</text>'
-        )
-    parts.append(
-        f'<text x="{(left + width - 110) / 2}" y="{height - 12}" text-anchor="middle">'
-        "connections</text>"
-        f'<text x="16" y="{(height - bottom) / 2}" text-anchor="middle" '
-        f'transform="rotate(-90 16 {(height - bottom) / 2})">POST /interaction a second</text></svg>'
+    steps = sorted({connections for _, connections in trials})
+    scale = _Scale(steps, max(_rate(measured) for measured in trials.values()) * 1.05)
+    return "\n".join(
+        [
+            f'<svg xmlns="{_SVG}" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-family="sans-serif">',
+            f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="white"/>',
+            *_axes(scale),
+            *(
+                _line(scale, contender, colour, [_rate(trials[contender, step]) for step in steps])
+                for contender, colour in _COLOURS.items()
+            ),
+            "</svg>\n",
+        ]
     )
-    return "\n".join(parts) + "\n"
 
 
-def write_chart(rounds: Rounds, path: Path) -> None:
-    """Draw the chart into a file."""
-    path.write_text(chart(rounds), encoding="utf-8")
+class _Scale(NamedTuple):
+    """Where a value lies in the picture."""
+
+    steps: Sequence[int]
+    top: float
+
+    def x(self, step: int) -> float:
+        span = _WIDTH - _LEFT - _RIGHT
+        return _LEFT + span * self.steps.index(step) / max(1, len(self.steps) - 1)
+
+    def y(self, rate: float) -> float:
+        return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (1 - rate / self.top)
+
+
+def _axes(scale: _Scale) -> Iterator[str]:
+    for rate in range(0, int(scale.top) + 1, 1000):
+        y = scale.y(rate)
+        yield f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="#e8eaed"/>'
+        yield _text(_LEFT - 8, y + 4, f"{rate:,}", anchor="end")
+    for step in scale.steps:
+        yield _text(scale.x(step), _HEIGHT - _BOTTOM + 18, str(step))
+    yield _text(_WIDTH / 2, _HEIGHT - 10, "POST /interaction: requests a second over connections")
+
+
+def _line(scale: _Scale, contender: str, colour: str, rates: Sequence[float]) -> str:
+    points = [(scale.x(step), scale.y(rate)) for step, rate in zip(scale.steps, rates, strict=True)]
+    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    x, y = points[-1]
+    return f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>' + _text(
+        x + 8, y + 4, contender, anchor="start", colour=colour
+    )
+
+
+def _text(x: float, y: float, text: str, *, anchor: str = "middle", colour: str = "black") -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="12" text-anchor="{anchor}" fill="{colour}">'
+        f"{text}</text>"
+    )
 
 
 def _rate(measured: Sequence[Measurement]) -> float:
@@ -117,3 +144,7 @@ def _rate(measured: Sequence[Measurement]) -> float:
 
 def _p50(measured: Sequence[Measurement]) -> float:
     return median(m.p50 for m in measured)
+
+
+def _p99(measured: Sequence[Measurement]) -> float:
+    return median(m.p99 for m in measured)
