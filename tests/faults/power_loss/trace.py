@@ -1,0 +1,153 @@
+"""The system calls of a run, as strace wrote them down, in the order in which they matter.
+
+A write and a send count from the moment they begin, a sync from the moment it has returned: where
+threads run side by side, that is the order that promises least. Only one thread at a time writes
+a SQLite file, so no write of a file runs beside a sync of it.
+"""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Write(NamedTuple):
+    """Bytes put into a file."""
+
+    file: Path
+    offset: int
+    data: bytes
+
+
+class Truncate(NamedTuple):
+    """A file cut, or filled up with zeros, to a size in bytes."""
+
+    file: Path
+    size: int
+
+
+class Sync(NamedTuple):
+    """An fsync or fdatasync of a file or folder."""
+
+    file: Path
+
+
+class Create(NamedTuple):
+    """A file opened that is made if it is not there."""
+
+    file: Path
+
+
+class Unlink(NamedTuple):
+    """A file's name removed."""
+
+    file: Path
+
+
+class Send(NamedTuple):
+    """Bytes on their way to a client."""
+
+    socket: str
+    data: bytes
+
+
+Call = Write | Truncate | Sync | Create | Unlink | Send
+
+TRACED = (
+    *("?open", "openat", "?creat", "?rename", "?renameat", "renameat2", "?unlink", "unlinkat"),
+    *("write", "writev", "pwrite64", "pwritev", "pwritev2", "ftruncate", "fsync", "fdatasync"),
+    *("sendto", "sendmsg"),
+)
+STRACE = (
+    *("strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx", "-s", "1000000"),
+    *("-e", "signal=none", "-e", f"trace={','.join(TRACED)}"),
+)
+"""The command that `read_calls` understands; it lacks `-o` and the command to be traced."""
+
+UNFINISHED = " <unfinished ...>"
+STRING = r'"((?:\\x[0-9a-f]{2})*)"'
+FILE = r"\d+<([^>]*)>"
+FOLDER = r"(?:AT_FDCWD|\d+)<[^>]*>"
+FAILED = re.compile(r"= -1 E[A-Z]+ \(.*\)$")
+QUOTED = re.compile(STRING)
+NAMED = re.compile(rf"<([^>]*)>|{STRING}")
+SEND = re.compile(rf"(?:write|writev|sendto|sendmsg)\({FILE}")
+WRITE = re.compile(rf"pwrite64\({FILE}, {STRING}, \d+, (\d+)")
+TRUNCATE = re.compile(rf"ftruncate\({FILE}, (\d+)")
+SYNC = re.compile(rf"(?:fsync|fdatasync)\({FILE}")
+OPEN = re.compile(rf"openat\({FOLDER}, {STRING}, (\S+)")
+UNLINK = re.compile(rf"(?:unlink\(|unlinkat\({FOLDER}, ){STRING}")
+SOCKET = "socket:"
+
+
+def read_calls(lines: Iterable[str], files: Collection[Path]) -> Iterator[Call]:
+    """The calls on these files and folders, and what was sent through sockets.
+
+    Raises:
+        ValueError: a call on one of the files that is not understood here.
+
+    """
+    for text in _whole_calls(lines):
+        if FAILED.search(text, len(text) - 100):
+            continue
+        call = _read_send(text) or _read_file_call(text)
+        if call is None and not OPEN.match(text) and not _paths(text).isdisjoint(files):
+            raise ValueError(f"not understood: {text[:200]}")
+        if call is not None and (isinstance(call, Send) or call.file in files):
+            yield call
+
+
+def _whole_calls(lines: Iterable[str]) -> Iterator[str]:
+    """Calls with their results; what strace tore in two for another thread's is put together."""
+    begun: dict[str, str] = {}
+    for line in lines:
+        thread, _, text = line.rstrip().partition(" ")
+        text = text.lstrip()
+        if text.endswith(UNFINISHED):
+            begun[thread] = text.removesuffix(UNFINISHED)
+            if _counts_at_once(text):
+                yield begun[thread]
+        elif text.startswith("<... "):
+            beginning = begun.pop(thread)
+            if not _counts_at_once(beginning):
+                yield beginning + text.partition(" resumed>")[2]
+        else:
+            yield text
+
+
+def _counts_at_once(text: str) -> bool:
+    return bool(SEND.match(text) or WRITE.match(text))
+
+
+def _read_send(text: str) -> Send | None:
+    found = SEND.match(text)
+    if not found or not (name := _decode(found[1]).decode()).startswith(SOCKET):
+        return None
+    return Send(name, b"".join(_decode(data) for data in QUOTED.findall(text)))
+
+
+def _read_file_call(text: str) -> Call | None:
+    if found := WRITE.match(text):
+        return Write(_path(found[1]), int(found[3]), _decode(found[2]))
+    if found := TRUNCATE.match(text):
+        return Truncate(_path(found[1]), int(found[2]))
+    if found := SYNC.match(text):
+        return Sync(_path(found[1]))
+    if found := UNLINK.match(text):
+        return Unlink(_path(found[1]))
+    if found := OPEN.match(text):
+        return Create(_path(found[1])) if "O_CREAT" in found[2] else None
+    return None
+
+
+def _paths(text: str) -> set[Path]:
+    return {_path(name or string) for name, string in NAMED.findall(text)}
+
+
+def _path(text: str) -> Path:
+    return Path(os.fsdecode(_decode(text)))
+
+
+def _decode(text: str) -> bytes:
+    return bytes.fromhex(text.replace("\\x", "")) if text.startswith("\\x") else text.encode()
