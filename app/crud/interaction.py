@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, func, insert, not_, select, true
+from sqlalchemy import and_, bindparam, func, insert, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.types import utc_now
@@ -35,9 +35,18 @@ class InteractionRow(NamedTuple):
 
 
 _table = Base.metadata.tables[Interaction.__tablename__]
+_leads = Base.metadata.tables[Lead.__tablename__]
 COLUMNS = tuple(_table.c[name] for name in InteractionRow._fields)
 _INSERT = insert(_table)
 _LAST_ID = select(func.max(_table.c.id))
+_BY_LEAD = (
+    select(*COLUMNS)
+    .select_from(_leads)
+    .outerjoin(_table, and_(_table.c.lead_uuid == _leads.c.uuid, _table.c.id > bindparam("after")))
+    .where(_leads.c.uuid == bindparam("lead_uuid"))
+    .order_by(_table.c.id)
+    .limit(bindparam("limit"))
+)
 _is_active = _table.c.is_active == true()
 _is_waiting = and_(_is_active, _table.c.operator_id.is_(None))
 
@@ -87,12 +96,7 @@ class InteractionCRUD:
     ) -> list[InteractionRow] | None:
         """A lead's interactions after this id, oldest first; None if there is no such lead."""
         rows = await self._session.execute(
-            select(*COLUMNS)
-            .select_from(Lead)
-            .outerjoin(_table, and_(_table.c.lead_uuid == Lead.uuid, _table.c.id > after))
-            .where(Lead.uuid == lead_uuid)
-            .order_by(_table.c.id)
-            .limit(limit)
+            _BY_LEAD, {"lead_uuid": lead_uuid, "after": after, "limit": limit}
         )
         found = rows.all()
         if not found:

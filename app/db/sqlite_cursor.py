@@ -61,3 +61,8 @@ class OneHopConnection(aiosqlite.Connection):
     def cursor(self) -> OneHopCursor:  # type: ignore[override]  # SQLAlchemy uses no more of it
         """A cursor; making it does not touch the thread."""
         return OneHopCursor(self)
+
+    async def rollback(self) -> None:
+        """Roll back, which without a transaction is nothing, and not worth a crossing."""
+        if self.in_transaction:
+            await super().rollback()
