@@ -18,6 +18,11 @@ from tests.support.api import Api
 from tests.support.server import LiveServer, run_server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the tests that take long shall take."""
+    parser.addoption("--kills", type=int, default=10, help="times the service is killed under load")
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database, migrated once; tests work on copies."""

@@ -1,0 +1,158 @@
+"""The checker: whether a database keeps what the answers in a history promised."""
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from unicodedata import normalize
+from uuid import UUID
+
+from tests.faults.history import Answer, Entry, Intent
+from tests.support.integrity import faults
+
+
+class _Stored(NamedTuple):
+    """An interaction, and the address of its lead."""
+
+    id: int
+    lead_uuid: str
+    source_id: int
+    operator_id: int | None
+    is_active: bool
+    payload: str
+    created_at: datetime
+    closed_at: str | None
+    email: str | None
+
+    @property
+    def marker(self) -> str:
+        """The name of the inquiry it was made of."""
+        payload = json.loads(self.payload or "null")
+        unnamed = f"interaction {self.id}"
+        return str(payload.get("marker", unnamed)) if isinstance(payload, dict) else unnamed
+
+    def as_answer(self) -> dict[str, Any]:
+        """What a client is told of it."""
+        answer = {**self._asdict(), "payload": json.loads(self.payload)}
+        del answer["email"]
+        return answer
+
+
+def check(history: Sequence[Entry], rows: sqlite3.Connection) -> list[str]:
+    """What is wrong, in words; nothing, if every promise was kept.
+
+    The history must be all that was ever sent to the database's service, and nothing of it be
+    closed or assigned anew.
+    """
+    intents = {entry.marker: entry for entry in history if isinstance(entry, Intent)}
+    answers = [entry for entry in history if isinstance(entry, Answer)]
+    stored: dict[str, list[_Stored]] = defaultdict(list)
+    for interaction in _interactions(rows):
+        stored[interaction.marker].append(interaction)
+    return [
+        *faults(rows),
+        *_not_as_sent(intents, stored),
+        *_not_as_answered(answers, stored),
+        *_wrong_operators(stored, rows),
+        *_wrong_leads(intents.values(), rows),
+        *_wrong_keys(intents, stored, rows),
+    ]
+
+
+def _interactions(rows: sqlite3.Connection) -> Iterator[_Stored]:
+    columns = (
+        "id, lead_uuid, source_id, operator_id, is_active, payload, i.created_at, closed_at, email"
+    )
+    for row in rows.execute(
+        f"SELECT {columns} FROM interactions i LEFT JOIN leads ON uuid = lead_uuid"
+    ):
+        raw = _Stored._make(row)
+        yield raw._replace(
+            lead_uuid=str(UUID(raw.lead_uuid)),
+            is_active=bool(raw.is_active),
+            created_at=datetime.fromisoformat(f"{raw.created_at}+00:00"),
+        )
+
+
+def _not_as_sent(
+    intents: Mapping[str, Intent], stored: Mapping[str, Sequence[_Stored]]
+) -> Iterator[str]:
+    for marker, interactions in stored.items():
+        if marker not in intents:
+            yield f"nobody sent {marker}"
+            continue
+        if len(interactions) > 1:
+            yield f"{marker} is stored {len(interactions)} times"
+        intent = intents[marker]
+        sent = (_fold(intent.email), intent.source_id, json.dumps(intent.payload))
+        for interaction in interactions:
+            if sent != (interaction.email, interaction.source_id, interaction.payload):
+                yield f"{marker} is not stored as it was sent"
+
+
+def _not_as_answered(
+    answers: Sequence[Answer], stored: Mapping[str, Sequence[_Stored]]
+) -> Iterator[str]:
+    for answer in answers:
+        interactions = stored.get(answer.marker, ())
+        if answer.status == 201 and not interactions:
+            yield f"{answer.marker} was acknowledged and is not stored"
+        if 400 <= answer.status < 500 and interactions:
+            yield f"{answer.marker} was refused and is stored"
+        if answer.status == 201:
+            told = {**answer.body, "created_at": datetime.fromisoformat(answer.body["created_at"])}
+            if any(interaction.as_answer() != told for interaction in interactions):
+                yield f"{answer.marker} is not stored as it was acknowledged"
+
+
+def _wrong_operators(
+    stored: Mapping[str, Sequence[_Stored]], rows: sqlite3.Connection
+) -> Iterator[str]:
+    eligible = defaultdict(set)
+    for source_id, operator_id in rows.execute(
+        "SELECT source_id, operator_id FROM source_operator_settings"
+        " JOIN operators ON operators.id = operator_id WHERE active AND weight > 0"
+    ):
+        eligible[source_id].add(operator_id)
+    for marker, interactions in stored.items():
+        for interaction in interactions:
+            if interaction.operator_id not in (eligible.get(interaction.source_id) or {None}):
+                yield f"{marker} has the operator {interaction.operator_id}, who is out of rotation"
+
+
+def _wrong_leads(intents: Iterable[Intent], rows: sqlite3.Connection) -> Iterator[str]:
+    sent = {_fold(intent.email) for intent in intents}
+    addresses = Counter(_fold(email) for (email,) in rows.execute("SELECT email FROM leads"))
+    for address, leads in addresses.items():
+        if leads > 1:
+            yield f"{address} is {leads} leads"
+        if address not in sent:
+            yield f"nobody sent an inquiry of {address}"
+
+
+def _wrong_keys(
+    intents: Mapping[str, Intent],
+    stored: Mapping[str, Sequence[_Stored]],
+    rows: sqlite3.Connection,
+) -> Iterator[str]:
+    expected = {
+        (interaction.source_id, intents[marker].key, interaction.id)
+        for marker, interactions in stored.items()
+        if marker in intents and intents[marker].key is not None
+        for interaction in interactions
+    }
+    found = Counter(rows.execute("SELECT source_id, key, interaction_id FROM idempotency_keys"))
+    for source_id, key, _ in expected - found.keys():
+        yield f"{key} of source {source_id} is forgotten"
+    for source_id, key, id in found.keys() - expected:
+        yield f"{key} of source {source_id} is not the key of interaction {id}"
+    slots = Counter((source_id, key) for source_id, key, _ in found.elements())
+    for (source_id, key), count in slots.items():
+        if count > 1:
+            yield f"{key} of source {source_id} has {count} rows"
+
+
+def _fold(email: str) -> str:
+    return normalize("NFC", email.lower())

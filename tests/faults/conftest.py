@@ -1,0 +1,28 @@
+"""The service in a process of its own, and the history of what it was sent."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.history import History
+from tests.faults.process import Service
+
+
+@pytest.fixture
+async def service(database_path: Path, tmp_path: Path) -> AsyncIterator[Service]:
+    """The running service; what still runs in the end is killed."""
+    service = Service(database_path, tmp_path / "service.log")
+    try:
+        await service.start()
+        yield service
+    finally:
+        service.kill()
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    """An empty history."""
+    history = History(tmp_path / "history.jsonl")
+    yield history
+    history.close()
