@@ -77,12 +77,13 @@ class GroupCommit(Generic[Request, Result]):
         try:
             while self._line:
                 batch, self._line = self._line, []
-                # Whoever has gone before the transaction begins is not written.
-                await self._settle([waiter for waiter in batch if not waiter.future.done()])
+                await self._settle(batch)
         finally:
             self._writer = None
 
     async def _settle(self, batch: Sequence[_Waiter[Request, Result]]) -> None:
+        # Whoever has gone before the transaction begins is not written.
+        batch = [waiter for waiter in batch if not waiter.future.done()]
         if not batch:
             return
         outcomes: Sequence[Result | Exception]
