@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app.core.errors import DatabaseUnavailable, DomainError, StorageFull
+from app.core.errors import DatabaseUnavailable, DomainError, IdempotencyKeyReused, StorageFull
 from app.schemas.problem import FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -141,7 +141,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(DomainError)
     async def on_domain_error(request: Request, error: DomainError) -> Response:
-        return domain_error_response(request.state.request_id, error)
+        return domain_error_response(request.state.request_id, error, _fields_at_fault(error))
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
@@ -174,6 +174,20 @@ def _methods(request: Request) -> set[str]:
         if route.matches(scope)[0] is not Match.NONE
         for method in route.methods or ()
     }
+
+
+def _fields_at_fault(error: DomainError) -> list[FieldError]:
+    """What only the database can find wrong with a request, named like all that is."""
+    if not isinstance(error, IdempotencyKeyReused):
+        return []
+    return [
+        FieldError(
+            location="header",
+            pointer="/Idempotency-Key",
+            code=error.code,
+            detail=error.message(),
+        )
+    ]
 
 
 def _field_error(entry: dict[str, Any]) -> FieldError:

@@ -28,6 +28,12 @@ IDEMPOTENCY_KEY_PARAMETER = {
 }
 """The header as the OpenAPI document describes it."""
 
+IDEMPOTENT_REPLAYED_HEADER = {
+    "description": "`true` if this is the answer to an earlier request under the same key.",
+    "schema": {"type": "string", "const": "true"},
+}
+"""The header of a repeated answer as the OpenAPI document describes it."""
+
 
 def read_idempotency_key(request: Request) -> str | None:
     """The key that the request came with, if it came with one.

@@ -7,7 +7,11 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.api.dependencies import ReadSession, WriteSession, intake_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
-from app.api.idempotency import IDEMPOTENCY_KEY_PARAMETER, read_idempotency_key
+from app.api.idempotency import (
+    IDEMPOTENCY_KEY_PARAMETER,
+    IDEMPOTENT_REPLAYED_HEADER,
+    read_idempotency_key,
+)
 from app.api.json_body import JSONRoute
 from app.api.pagination import paginate
 from app.core.errors import (
@@ -25,12 +29,23 @@ from app.services.intake import Inquiry
 
 router = APIRouter(tags=["interactions"], route_class=JSONRoute)
 
+_CREATED_HEADERS = {
+    "Location": {
+        "description": "Where the interaction can be read.",
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Idempotent-Replayed": IDEMPOTENT_REPLAYED_HEADER,
+}
+
 
 @router.post(
     "/interaction",
     status_code=201,
     response_model=ReadInteraction,
-    responses=problems(SourceNotFound, IdempotencyKeyReused, Busy, *BODY_ERRORS),
+    responses={
+        201: {"headers": _CREATED_HEADERS},
+        **problems(SourceNotFound, IdempotencyKeyReused, Busy, *BODY_ERRORS),
+    },
     openapi_extra={"parameters": [IDEMPOTENCY_KEY_PARAMETER]},
 )
 async def create_interaction(

@@ -1,0 +1,256 @@
+"""Idempotency keys: an inquiry that is sent again is written once and answered as before."""
+
+import sqlite3
+from typing import Any
+
+import httpx
+import pytest
+
+from app.main import create_app
+from tests.support.api import Api
+from tests.support.load import at_once, new_client
+from tests.support.problems import read_problem
+from tests.support.server import LiveServer
+
+
+async def send(
+    client: httpx.AsyncClient, source: int, key: bytes = b"key", **fields: Any
+) -> httpx.Response:
+    """The answer to an inquiry under this key."""
+    body = {"email": "lead@example.com", "source_id": source, "payload": {"a": 1, "b": [2]}}
+    return await client.post(
+        "/interaction", json={**body, **fields}, headers={b"Idempotency-Key": key}
+    )
+
+
+def count(rows: sqlite3.Connection, table: str = "interactions") -> int:
+    """The rows of a table."""
+    [(rows_of_table,)] = rows.execute(f"SELECT count(*) FROM {table}")
+    return int(rows_of_table)
+
+
+async def test_same_request_gets_the_same_answer(
+    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection
+) -> None:
+    """The same 201 with the same body comes again, and says that it does; nothing is written."""
+    source = await api.create_source({await api.create_operator(): 1})
+
+    first = await send(client, source)
+    again = [await send(client, source) for _ in range(3)]
+
+    assert 201 == first.status_code
+    assert "Idempotent-Replayed" not in first.headers
+    for answer in again:
+        assert 201 == answer.status_code
+        assert first.text == answer.text
+        assert first.headers["Location"] == answer.headers["Location"]
+        assert "true" == answer.headers["Idempotent-Replayed"]
+    assert 1 == count(rows)
+    assert 1 == count(rows, "idempotency_keys")
+
+
+async def test_without_a_key_each_request_is_another_inquiry(
+    api: Api, rows: sqlite3.Connection
+) -> None:
+    """Only a key makes two requests one."""
+    source = await api.create_source()
+
+    await api.post(source)
+    await api.post(source)
+
+    assert 2 == count(rows)
+    assert 0 == count(rows, "idempotency_keys")
+
+
+async def test_answer_is_as_it_was_the_first_time(api: Api, client: httpx.AsyncClient) -> None:
+    """Closed meanwhile, its operator gone, the weights others: the first answer stands."""
+    operator = await api.create_operator()
+    source = await api.create_source({operator: 1})
+    first = await send(client, source)
+    await api.call("POST", f"{first.headers['Location']}/close")
+    await api.call("PATCH", f"/operators/{operator}", json={"active": False})
+    await api.set_weights(source, {await api.create_operator("Ivan"): 1})
+
+    again = await send(client, source)
+
+    assert first.text == again.text
+    assert "true" == again.headers["Idempotent-Replayed"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"email": "other@example.com"},
+        {"payload": {"a": 2, "b": [2]}},
+        {"payload": {"a": True, "b": [2]}},
+        {"payload": {"a": 1.0, "b": [2]}},
+        {"payload": {"a": "1", "b": [2]}},
+        {"payload": {"a": 1, "b": 2}},
+        {"payload": {"a": 1}},
+        {"payload": None},
+    ],
+    ids=str,
+)
+async def test_another_request_under_the_key(
+    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection, change: dict[str, Any]
+) -> None:
+    """It is refused, and nothing written; the first one's answer can still be had."""
+    source = await api.create_source()
+    first = await send(client, source)
+    before = list(rows.iterdump())
+
+    refused = await send(client, source, **change)
+    again = await send(client, source)
+
+    problem = read_problem(refused, 422, "idempotency_key_reused")
+    [error] = problem["errors"]
+    assert ("header", "/Idempotency-Key") == (error["in"], error["pointer"])
+    assert "Idempotent-Replayed" not in refused.headers
+    assert first.text == again.text
+    assert before == list(rows.iterdump())
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        {"payload": {"b": [2], "a": 1}},
+        {"email": "LEAD@Example.COM"},
+    ],
+    ids=str,
+)
+async def test_same_request_in_other_words(
+    api: Api, client: httpx.AsyncClient, same: dict[str, Any]
+) -> None:
+    """The order of members and the case of the address do not make another request."""
+    source = await api.create_source()
+    first = await send(client, source)
+
+    again = await send(client, source, **same)
+
+    assert 201 == again.status_code
+    assert first.text == again.text
+
+
+async def test_absent_payload_is_null(api: Api, client: httpx.AsyncClient) -> None:
+    """A payload left out and one of null are the same."""
+    source = await api.create_source()
+    first = await send(client, source, payload=None)
+    again = await client.post(
+        "/interaction",
+        json={"email": "lead@example.com", "source_id": source},
+        headers={"Idempotency-Key": "key"},
+    )
+
+    assert "true" == again.headers["Idempotent-Replayed"]
+    assert first.text == again.text
+
+
+async def test_key_belongs_to_its_source(
+    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection
+) -> None:
+    """Two bots that number their inquiries alike do not meet."""
+    sources = [await api.create_source() for _ in range(2)]
+
+    answers = [await send(client, source, payload=source) for source in sources]
+
+    assert [201, 201] == [answer.status_code for answer in answers]
+    assert not any("Idempotent-Replayed" in answer.headers for answer in answers)
+    assert 2 == count(rows)
+
+
+async def test_keys_differ_in_case(api: Api, client: httpx.AsyncClient) -> None:
+    """Keys are compared to the letter."""
+    source = await api.create_source()
+
+    answers = [await send(client, source, key) for key in (b"key", b"KEY", b"key.")]
+
+    assert 3 == len({answer.json()["id"] for answer in answers})
+
+
+async def test_twenty_at_once_with_one_key(server: LiveServer, rows: sqlite3.Connection) -> None:
+    """One is written, all get its answer, and all but one say that it is a replay."""
+    async with new_client(server.url) as client:
+        source = await Api(client).create_source()
+        for turn in range(5):
+            answers = await at_once(send(client, source, b"key%d" % turn) for _ in range(20))
+
+            assert {201} == {answer.status_code for answer in answers}
+            assert 1 == len({(answer.text, answer.headers["Location"]) for answer in answers})
+            assert 19 == sum("Idempotent-Replayed" in answer.headers for answer in answers)
+
+    assert 5 == count(rows)
+    assert 5 == count(rows, "idempotency_keys")
+
+
+async def test_different_requests_at_once_with_one_key(
+    server: LiveServer, rows: sqlite3.Connection
+) -> None:
+    """Whichever came first is written; the others are refused, in the same transaction or not."""
+    async with new_client(server.url) as client:
+        source = await Api(client).create_source()
+        answers = await at_once(send(client, source, payload=number) for number in range(20))
+
+    statuses = [answer.status_code for answer in answers]
+    assert [201, *[422] * 19] == sorted(statuses)
+    assert [(str(statuses.index(201)),)] == rows.execute(
+        "SELECT payload FROM interactions"
+    ).fetchall()
+
+
+async def test_unknown_source_leaves_the_key_free(
+    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection
+) -> None:
+    """A refused inquiry takes no key; once the source exists, the same request is taken in."""
+    refused = await send(client, 1)
+    left = [count(rows, table) for table in ("leads", "interactions", "idempotency_keys")]
+    source = await api.create_source()
+    taken = await send(client, source)
+
+    read_problem(refused, 404, "source_not_found")
+    assert [0, 0, 0] == left
+    assert 1 == source
+    assert 201 == taken.status_code
+    assert "Idempotent-Replayed" not in taken.headers
+
+
+@pytest.mark.parametrize(
+    "key", [b"!", b"~", b"k" * 255, b'Aa0-_.:/"\\#'], ids=["first", "last", "longest", "signs"]
+)
+async def test_key_that_is_taken(api: Api, client: httpx.AsyncClient, key: bytes) -> None:
+    """1 to 255 visible ASCII characters."""
+    source = await api.create_source()
+
+    answers = [await send(client, source, key) for _ in range(2)]
+
+    assert [201, 201] == [answer.status_code for answer in answers]
+    assert "true" == answers[1].headers["Idempotent-Replayed"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [b"", b"k" * 256, b"a b", b"a\tb", "\u043a".encode(), b"\xff", b"a\x7f"],
+    ids=["empty", "too long", "space", "tab", "Cyrillic", "Latin-1", "DEL"],
+)
+async def test_key_that_is_refused(
+    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection, key: bytes
+) -> None:
+    """Anything else is 422, and nothing is written."""
+    source = await api.create_source()
+
+    refused = await send(client, source, key)
+
+    problem = read_problem(refused, 422, "invalid_request")
+    assert ["header"] == [error["in"] for error in problem["errors"]]
+    assert 0 == count(rows)
+
+
+def test_key_is_documented() -> None:
+    """The OpenAPI document names the header, its form, and what may come back."""
+    operation = create_app().openapi()["paths"]["/interaction"]["post"]
+    [parameter] = operation["parameters"]
+    answer = operation["responses"]["201"]
+
+    assert ("Idempotency-Key", "header") == (parameter["name"], parameter["in"])
+    assert not parameter.get("required", False)
+    assert {"Location", "Idempotent-Replayed"} <= answer["headers"].keys()
+    assert "idempotency_key_reused" in operation["responses"]["422"]["description"]
