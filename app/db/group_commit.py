@@ -12,8 +12,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from app.core.errors import Busy, DomainError
+from app.core.errors import Busy, DatabaseUnavailable, DomainError
 from app.db.database import Database, WriteSession
+
+ANSWER_TIMEOUT = 4.5
+"""Seconds that a request waits, in line and for its transaction: an answer comes within five."""
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
@@ -35,6 +38,10 @@ class _Waiter(NamedTuple, Generic[Request, Result]):
         else:
             self.future.set_result(outcome)
 
+    def give_up(self) -> None:
+        """Send the caller away; before its transaction has begun, that takes it out of line."""
+        self.settle(DatabaseUnavailable())
+
 
 class GroupCommit(Generic[Request, Result]):
     """A bounded waiting line before one writer, who commits all that waits at once."""
@@ -54,16 +61,23 @@ class GroupCommit(Generic[Request, Result]):
 
         Raises:
             Busy: `capacity` requests wait already, or the line is closed; nothing was written.
+            DatabaseUnavailable: no result within `ANSWER_TIMEOUT`; it may come to be written yet.
             DomainError: this request's own error, or that of the transaction.
 
         """
         if self._closed or len(self._line) >= self._capacity:
             raise Busy
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._line.append(_Waiter(request, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        waiter = _Waiter(request, future)
+        self._line.append(waiter)
         if self._writer is None:
             self._writer = asyncio.create_task(self._serve_the_line())
-        return await future
+        patience = loop.call_later(ANSWER_TIMEOUT, waiter.give_up)
+        try:
+            return await future
+        finally:
+            patience.cancel()
 
     async def drain(self, within: float) -> None:
         """Close the line, and give those in it at most `within` seconds; then they are `Busy`."""

@@ -205,6 +205,18 @@ async def test_locked_database_is_away_for_the_whole_batch(
     assert ["comes"] == names(rows)
 
 
+async def test_nobody_waits_for_a_stuck_transaction(line: Line, rows: sqlite3.Connection) -> None:
+    """Who is in it hears that nothing is known, who is in line is not written after that."""
+    first = await hold_up(line)
+    [second] = await queue(line, "second")
+    outcomes = await asyncio.gather(first, second, return_exceptions=True)
+    line.open.set()
+    await line.submit("third")
+
+    assert [DatabaseUnavailable] * 2 == [type(outcome) for outcome in outcomes]
+    assert ["first", "third"] == names(rows)
+
+
 async def test_drained_line_is_served_and_closed(line: Line, rows: sqlite3.Connection) -> None:
     """Whoever stands in it is served, whoever comes then is refused."""
     first = await hold_up(line)
