@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "uvicorn", "app.main:app", "--log-level", "warning"]
+COMMAND = [sys.executable, "-m", "app", "serve"]
 START_TIMEOUT = 30
 """Seconds until a start counts as failed, on a machine however busy."""
 
@@ -36,7 +36,7 @@ class Service:
 
     @property
     def log(self) -> str:
-        """All that it has written to its output and error streams since the first start."""
+        """What it has complained of since the first start."""
         return self._log.read_text(encoding="utf-8")
 
     async def start(self) -> float:
@@ -97,8 +97,8 @@ class Service:
                 [*COMMAND, "--port", str(self._port)],
                 cwd=ROOT,
                 env={**environment, "DATABASE_URL": f"sqlite:///{self._database}"},
-                stdout=log,
-                stderr=subprocess.STDOUT,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
             )
 
 

@@ -1,0 +1,86 @@
+"""Disks on which there is no room, until there is again."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+if sys.platform == "linux":
+    import resource
+
+
+class LimitedDisk:
+    """A disk on which the kernel lets no file of the process grow by more than a little.
+
+    SQLite takes that for an error of the disk: it hears EFBIG, not ENOSPC.
+    """
+
+    code = "database_unavailable"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fill(self, pid: int) -> None:
+        """Leave next to no room to the process."""
+        largest = max(file.stat().st_size for file in self.folder.iterdir())
+        self._limit(pid, largest + 20_000)
+
+    def make_room(self, pid: int) -> None:
+        """Leave plenty to the process."""
+        self._limit(pid, resource.RLIM_INFINITY)
+
+    def _limit(self, pid: int, size: int) -> None:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+class SmallDisk:
+    """A file system of its own, of eight megabytes, which something else takes up."""
+
+    code = "storage_full"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._filler = folder / "filler"
+
+    def fill(self, _pid: int) -> None:
+        """Leave no room to anyone."""
+        with self._filler.open("wb", buffering=0) as filler:
+            while _has_room(filler.fileno()):
+                pass
+
+    def make_room(self, _pid: int) -> None:
+        """Leave plenty to everyone."""
+        self._filler.unlink()
+
+
+@contextmanager
+def mounted(folder: Path) -> Iterator[None]:
+    """A small file system in memory at this folder."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def can_mount() -> bool:
+    """Whether this user may mount; in containers even root often may not."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return False
+    with TemporaryDirectory() as folder:
+        try:
+            with mounted(Path(folder)):
+                return True
+        except (OSError, subprocess.CalledProcessError):
+            return False
+
+
+def _has_room(file: int) -> bool:
+    try:
+        return os.write(file, bytes(4096)) == 4096
+    except OSError:
+        return False

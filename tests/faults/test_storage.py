@@ -1,0 +1,222 @@
+"""The database out of room, out of reach, or unwilling: said plainly, and over when it is over."""
+
+import asyncio
+import logging
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing
+from pathlib import Path
+from shutil import copy
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.core.config import Settings
+from app.main import create_app
+from tests.faults.checker import check
+from tests.faults.disks import LimitedDisk, SmallDisk, can_mount, mounted
+from tests.faults.history import Answer, History
+from tests.faults.load import bots_at_work, set_up
+from tests.faults.process import Service
+from tests.support.api import Api
+from tests.support.integrity import faults
+from tests.support.load import at_once, keep_on, new_client
+from tests.support.problems import read_problem
+
+ANSWER_WITHIN = 5
+"""Seconds, whatever the database does."""
+
+
+async def test_page_limit_is_storage_full(settings: Settings, rows: sqlite3.Connection) -> None:
+    """No room is a 503 that says so; reads go on, and with room writes do too."""
+    app = create_app(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        api = Api(client)
+        source = await api.create_source()
+        before = await api.post(source)
+        large = {"email": "large@example.com", "source_id": source, "payload": "x" * 60_000}
+        async with app.state.database.writing() as session:
+            # SQLite makes it as many pages as there are.
+            await session.execute(text("PRAGMA max_page_count = 1"))
+        refused = await at_once(client.post("/interaction", json=large) for _ in range(10))
+        read = await api.call("GET", f"/interactions/{before['id']}")
+        async with app.state.database.writing() as session:
+            await session.execute(text("PRAGMA max_page_count = 1000000"))
+        taken = await client.post("/interaction", json=large)
+
+    for answer in refused:
+        read_problem(answer, 503, "storage_full")
+        assert answer.headers["Retry-After"].isdecimal()
+    assert before == read
+    assert 201 == taken.status_code
+    assert (2,) == rows.execute("SELECT count(*) FROM interactions").fetchone()
+    assert [] == faults(rows)
+
+
+@pytest.fixture(params=[LimitedDisk, *([SmallDisk] if can_mount() else [])])
+def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LimitedDisk | SmallDisk]:
+    """A disk with room."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with ExitStack() as stack:
+        if request.param is SmallDisk:
+            stack.enter_context(mounted(folder))
+        yield request.param(folder)
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of other processes are Linux's own")
+async def test_full_disk_under_load(
+    disk: LimitedDisk | SmallDisk, template: Path, tmp_path: Path, history: History
+) -> None:
+    """Writes are refused and reads go on while there is no room; then all is as before."""
+    database = Path(copy(template, disk.folder / "test.db"))
+    service = Service(database, tmp_path / "service.log")
+    try:
+        await service.start()
+        async with bots_at_work(service.url, history, await set_up(service.url)):
+            await asyncio.sleep(0.5)
+            disk.fill(service.pid)
+            async with reading(service.url) as reads:
+                await asyncio.sleep(2)
+            full = len(history.answers())
+            disk.make_room(service.pid)
+            await asyncio.sleep(1)
+        answers = history.answers()
+        with closing(sqlite3.connect(database)) as rows:
+            found = check(history.entries(), rows)
+    finally:
+        service.kill()
+
+    assert [] == found
+    assert {disk.code} == refusals(answers)
+    assert {201} == {answer.status for answer in answers[-20:]}
+    assert full < len(answers)
+    assert {200} == {read.status_code for read in reads}
+    assert "" == service.log
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("seconds", [3, 30])
+async def test_locked_by_another_process_under_load(
+    service: Service, history: History, rows: sqlite3.Connection, seconds: int
+) -> None:
+    """Every write is done or refused within five seconds, bots' and admins'; reads go on."""
+    async with (
+        bots_at_work(service.url, history, await set_up(service.url)),
+        new_client(service.url) as client,
+    ):
+        unlocked = asyncio.Event()
+
+        async def rename() -> httpx.Response:
+            return await client.patch("/operators/1", json={"name": "Anna"})
+
+        rows.execute("BEGIN IMMEDIATE")
+        admins = [asyncio.create_task(keep_on(rename, unlocked)) for _ in range(3)]
+        async with reading(service.url) as reads:
+            await asyncio.sleep(seconds)
+        rows.rollback()
+        unlocked.set()
+        renames = [answer for of_admin in await at_once(admins) for answer in of_admin]
+        await asyncio.sleep(1)
+
+    answers = history.answers()
+    assert [] == check(history.entries(), rows)
+    assert {"database_unavailable"} == refusals(answers)
+    assert {201} == {answer.status for answer in answers[-20:]}
+    assert {200, 503} >= {answer.status_code for answer in renames}
+    assert {200} == {read.status_code for read in reads}
+    assert ANSWER_WITHIN >= max(answer.seconds for answer in answers)
+    assert ANSWER_WITHIN >= max(answer.elapsed.total_seconds() for answer in renames)
+    assert "" == service.log
+
+
+async def test_failing_commit_fails_the_guilty_alone(
+    client: httpx.AsyncClient, rows: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of inquiries that share a transaction, the one whose COMMIT is refused leaves nothing."""
+    caplog.set_level(logging.CRITICAL)
+    source = await Api(client).create_source()
+    rows.executescript(
+        """
+        CREATE TABLE bomb (parent INTEGER REFERENCES sources (id) DEFERRABLE INITIALLY DEFERRED);
+        CREATE TRIGGER fuse AFTER INSERT ON interactions WHEN new.payload = '"guilty"'
+        BEGIN INSERT INTO bomb VALUES (99); END;
+        """
+    )
+
+    def post(number: int) -> "asyncio.Task[httpx.Response]":
+        body = {
+            "email": f"lead{number}@example.com",
+            "source_id": source,
+            "payload": "guilty" if number == 5 else number,
+        }
+        headers = {"Idempotency-Key": f"key{number}"}
+        return asyncio.create_task(client.post("/interaction", json=body, headers=headers))
+
+    # While the first one waits for the lock, the others come to share a transaction.
+    rows.execute("BEGIN IMMEDIATE")
+    requests = [post(0)]
+    await asyncio.sleep(0.1)
+    requests += [post(number) for number in range(1, 20)]
+    await asyncio.sleep(0.2)
+    rows.rollback()
+    answers = await at_once(requests)
+
+    guilty = answers.pop(5)
+    read_problem(guilty, 500, "internal_error")
+    assert {201} == {answer.status_code for answer in answers}
+    assert 19 == len({answer.json()["id"] for answer in answers})
+    for table in ("leads", "interactions", "idempotency_keys"):
+        assert (19,) == rows.execute(f"SELECT count(*) FROM {table}").fetchone()
+    assert (0,) == rows.execute(
+        "SELECT count(*) FROM leads WHERE email = 'lead5@example.com'"
+    ).fetchone()
+    assert [] == faults(rows)
+
+
+async def test_full_line_is_busy(settings: Settings, rows: sqlite3.Connection) -> None:
+    """One more inquiry than may wait is told to come again, and served when it does."""
+    app = create_app(settings.model_copy(update={"intake_capacity": 1}))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        source = await Api(client).create_source()
+        inquiry = {"email": "lead@example.com", "source_id": source}
+        rows.execute("BEGIN IMMEDIATE")
+        answers = await at_once(client.post("/interaction", json=inquiry) for _ in range(10))
+        rows.rollback()
+        later = await client.post("/interaction", json=inquiry)
+
+    busy = [answer for answer in answers if answer.json()["code"] == "busy"]
+    assert len(busy) >= 8
+    for answer in busy:
+        read_problem(answer, 503, "busy")
+        assert "1" == answer.headers["Retry-After"]
+    assert 201 == later.status_code
+    assert (1,) == rows.execute("SELECT count(*) FROM interactions").fetchone()
+
+
+@asynccontextmanager
+async def reading(url: str) -> AsyncIterator[list[httpx.Response]]:
+    """Staff reads while the block runs; the answers are in the list after it."""
+    finished = asyncio.Event()
+    answers: list[httpx.Response] = []
+    async with new_client(url) as client:
+        task = asyncio.create_task(keep_on(lambda: client.get("/interactions?limit=5"), finished))
+        yield answers
+        finished.set()
+        answers += await task
+
+
+def refusals(answers: list[Answer]) -> set[str]:
+    """What the answers that are no 201 say is wrong; each must say when to come again."""
+    refused = [answer for answer in answers if answer.status != 201]
+    assert all(answer.status == 503 and answer.retry_after for answer in refused)
+    return {answer.body["code"] for answer in refused}
