@@ -35,6 +35,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.database, app.state.intake = database, intake
             # What has been loaded by now stays: a full collection that walked it took 70 ms.
             gc.freeze()
+            # Collecting the young after each 700 allocations took 7 % of the time under load.
+            gc.set_threshold(10_000)
             yield
             gc.unfreeze()
             await intake.drain(DRAIN_TIMEOUT)

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import CursorResult, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
 
 from app.core.email import fold_email
 from app.db.types import utc_now
@@ -59,7 +60,7 @@ class LeadCRUD:
     async def _create_missing(self, emails: Iterable[str]) -> dict[str, UUID]:
         now = utc_now()
         # In one order everywhere: two transactions that insert the same leads cannot deadlock.
-        uuids = {email: uuid4() for email in sorted(emails)}
+        uuids = {email: uuid7() for email in sorted(emails)}
         inserted = await self._session.execute(
             insert_if_absent(_table, self._session.get_bind().dialect.name),
             [{"uuid": uuid, "email": email, "created_at": now} for email, uuid in uuids.items()],
