@@ -1,16 +1,19 @@
 """What every test may ask for: a migrated database of its own, the application on it, a client."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import aiosqlite
 import httpx
 import pytest
 
 from app.core.config import Settings
+from app.db import sqlite
 from app.db.database import Database
 from app.db.migrate import upgrade
 from app.main import create_app
@@ -21,6 +24,15 @@ from tests.support.server import LiveServer, run_server
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the tests that take long shall take."""
     parser.addoption("--kills", type=int, default=10, help="times the service is killed under load")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def driver() -> Iterator[None]:
+    """With STOCK_DRIVER set, the suite runs on aiosqlite as it comes: both must behave alike."""
+    with pytest.MonkeyPatch.context() as patch:
+        if os.environ.get("STOCK_DRIVER"):
+            patch.setattr(sqlite, "OneHopConnection", aiosqlite.Connection)
+        yield
 
 
 @pytest.fixture(scope="session")

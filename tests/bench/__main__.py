@@ -7,8 +7,15 @@ from typing import Annotated
 
 import typer
 
-from tests.bench.report import chart, comparison_table, growth_table, machine, pages_table
-from tests.bench.trials import SIZES, compare_intake, compare_pages, grow
+from tests.bench.report import (
+    chart,
+    comparison_table,
+    growth_table,
+    machine,
+    memory_table,
+    pages_table,
+)
+from tests.bench.trials import SIZES, compare_intake, compare_pages, grow, soak_memory
 
 CHART = Path(__file__).parent / "chart.svg"
 
@@ -17,6 +24,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Rounds, in each of which all take their turn.")] = 3,
     seconds: Annotated[int, typer.Option(help="Length of one measurement.")] = 4,
     growth: Annotated[bool, typer.Option(help="Measure on large databases, too.")] = True,
+    soak: Annotated[bool, typer.Option(help="Watch memory over a million requests.")] = False,
     large: Annotated[bool, typer.Option(help="Also with 10,000,000 interactions.")] = False,
 ) -> None:
     """Measure and print Markdown; the chart goes to tests/bench/chart.svg."""
@@ -32,6 +40,8 @@ def main(
         if growth:
             sizes = (*SIZES, 10_000_000) if large else SIZES
             typer.echo(f"{growth_table(grow(folder, rounds, seconds, sizes))}\n")
+        if soak:
+            typer.echo(f"{memory_table(soak_memory(folder))}\n")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,12 @@ def pages_table(trials: Trials) -> str:
     return "\n".join(lines)
 
 
+def memory_table(memory: Mapping[int, float]) -> str:
+    """Memory over the number of requests served."""
+    lines = ["| requests served | memory MiB |", "|--:|--:|"]
+    return "\n".join(lines + [f"| {count:,} | {size:.0f} |" for count, size in memory.items()])
+
+
 def growth_table(trials: Trials) -> str:
     """Each kind of request at each size of the database: requests a second and p50."""
     kinds = list(dict.fromkeys(kind for kind, _ in trials))

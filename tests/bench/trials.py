@@ -15,6 +15,7 @@ SIZES = (0, 100_000, 1_000_000)
 _INTAKE = Path(__file__).parent / "intake.lua"
 _PAGES = Path(__file__).parent / "pages.lua"
 _WARM_UP = 1
+_SOAK_SECONDS = 10
 
 Trials = dict[tuple[str, int], list[Measurement]]
 """The rounds of each contender, or kind of request, at each number of connections or rows."""
@@ -56,6 +57,22 @@ def compare_pages(folder: Path, rounds: int, seconds: int) -> Trials:
                     measure(server.url, _PAGES, connections=32, seconds=seconds, leads=leads)
                 )
     return measured
+
+
+def soak_memory(folder: Path) -> dict[int, float]:
+    """MiB of the service's memory after each 200,000 or so of a million requests."""
+    database = folder / "soak.db"
+    fill(database, 0)
+    memory: dict[int, float] = {}
+    requests = 0.0
+    with serving("service", database) as server:
+        while requests < 1_000_000:
+            goal = requests + 200_000
+            while requests < goal:
+                measured = measure(server.url, _INTAKE, connections=64, seconds=_SOAK_SECONDS)
+                requests += measured.rate * _SOAK_SECONDS
+            memory[round(requests)] = server.memory()
+    return memory
 
 
 def grow(folder: Path, rounds: int, seconds: int, sizes: Sequence[int]) -> Trials:
