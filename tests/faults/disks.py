@@ -37,7 +37,7 @@ class LimitedDisk:
 
 
 class SmallDisk:
-    """A file system of its own, of eight megabytes, which something else takes up."""
+    """A file system of its own, of 32 megabytes, which something else takes up."""
 
     code = "storage_full"
 
@@ -59,7 +59,7 @@ class SmallDisk:
 @contextmanager
 def mounted(folder: Path) -> Iterator[None]:
     """A small file system in memory at this folder."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)]
     subprocess.run(mount, check=True, capture_output=True)
     try:
         yield
