@@ -16,6 +16,9 @@ from app.core.errors import StartupError
 GRACE = 10
 """Seconds that requests have to finish once the end is asked for."""
 
+HTTP_PROTOCOL = "app.api.protocol:PatientProtocol"
+"""Imported by uvicorn, and only where httptools exists."""
+
 Result = TypeVar("Result")
 
 
@@ -56,7 +59,7 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
             uvicorn.Config(
                 app,
                 # Stricter than h11 about headers that proxies read differently.
-                http="httptools" if find_spec("httptools") else "h11",
+                http=HTTP_PROTOCOL if find_spec("httptools") else "h11",
                 ws="none",
                 lifespan="off",
                 # URLs hold whatever bots put there.

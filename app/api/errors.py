@@ -20,6 +20,13 @@ _TYPE_PREFIX = "urn:lead-distribution:problem:"
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
+class MalformedRequest(DomainError):
+    """This is not HTTP, or could be read in more than one way."""
+
+    status = 400
+    code = "malformed_request"
+
+
 class MalformedBody(DomainError):
     """The body is not JSON: UTF-8, one value, no key twice in an object."""
 
@@ -39,6 +46,13 @@ class MethodNotAllowed(DomainError):
 
     status = 405
     code = "method_not_allowed"
+
+
+class RequestTimeout(DomainError):
+    """The request did not come in time."""
+
+    status = 408
+    code = "request_timeout"
 
 
 class BodyTooLarge(DomainError):

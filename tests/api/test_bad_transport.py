@@ -66,8 +66,20 @@ async def test_what_is_not_http(server: LiveServer, request_bytes: bytes) -> Non
     response = await exchange(server, request_bytes)
     await expect_good_health(server)
 
-    assert 400 == response.status_code
+    read_problem(response, 400, "malformed_request")
     assert CANARY not in response.text
+
+
+async def test_nonsense_behind_a_request(server: LiveServer) -> None:
+    """No answer is better than one that reads like the answer to the request before."""
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n" * 2 + b"nonsense\r\n\r\n")
+    said = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    await expect_good_health(server)
+
+    assert b"" == said
 
 
 @pytest.mark.parametrize(
@@ -104,6 +116,25 @@ async def test_headers_over_the_limit(server: LiveServer, headers: list[str]) ->
 
     read_problem(response, 431, "header_fields_too_large")
     assert CANARY not in response.text
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        post("/sources", b"").removesuffix(b"\r\n") + b"X-A: " + b"a" * 2**20,
+        post("/sources", b"").removesuffix(b"\r\n") + b"X-A: a\r\n" * 2**17,
+        b"POST /" + b"a" * 2**20,
+        post("/sources", chunked(BODY).removesuffix(b"\r\n"), CHUNKED) + b"X-A: a\r\n" * 2**17,
+        b"\r\n" * 2**19,
+    ],
+    ids=["header", "headers", "address", "trailers", "blank lines"],
+)
+async def test_endless_head(server: LiveServer, endless: bytes) -> None:
+    """What has no end is refused while it comes."""
+    response = await exchange(server, endless)
+    await expect_good_health(server)
+
+    read_problem(response, 431, "header_fields_too_large")
 
 
 async def test_query_over_the_limit(server: LiveServer) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import uvicorn
 from fastapi import FastAPI
 
+from app.server import HTTP_PROTOCOL
+
 
 @dataclass(frozen=True)
 class LiveServer:
@@ -27,7 +29,7 @@ async def run_server(app: FastAPI) -> AsyncIterator[LiveServer]:
     """Serve on a free loopback port until the block ends."""
     server = uvicorn.Server(
         uvicorn.Config(
-            app, host="127.0.0.1", port=0, http="httptools", access_log=False, log_config=None
+            app, host="127.0.0.1", port=0, http=HTTP_PROTOCOL, access_log=False, log_config=None
         )
     )
     # Its signal handlers belong to the test runner here.

@@ -1,0 +1,157 @@
+"""HTTP/1.1 on a connection, for clients that send slowly, endlessly, or never read."""
+
+import asyncio
+from secrets import token_hex
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.api.errors import (
+    HeaderFieldsTooLarge,
+    MalformedRequest,
+    RequestTimeout,
+    domain_error_response,
+)
+from app.api.middleware import MAX_HEAD_BYTES
+from app.core.errors import DomainError
+
+_WATCH_INTERVAL = 1
+_REQUEST_TIMEOUT = 10 - _WATCH_INTERVAL
+"""Seconds that a request may take to come; noticed in time to close it within 10."""
+_STALL_TIMEOUT = 30
+"""Seconds without a byte taken, after which nobody is thought to read the answer."""
+_LINGER = 2
+"""Seconds that a refused client has to read why."""
+_MOST_DISCARDED = 2 * 1024 * 1024
+"""Bytes that a refused client may still be sending."""
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with an end to its patience.
+
+    A request must be complete 10 s after the connection was made, or after its first byte on a
+    connection that was kept alive: else it is answered with 408. However long the service itself
+    takes does not count. Heads and trailers over the limit are refused while they come.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._due: float | None = self.loop.time() + _REQUEST_TIMEOUT
+        self._undigested = 0
+        self._given_up = False
+        self._unsent = 0
+        self._taken_at = self.loop.time()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        # One timer a connection: one a request would cost the many who are quick.
+        self._watching = self.loop.call_later(_WATCH_INTERVAL, self._watch)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._watching.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._undigested += len(data)
+        if self._given_up:
+            if self._undigested > _MOST_DISCARDED:
+                self.transport.abort()
+            return
+        if self._due is None:
+            self._due = self.loop.time() + _REQUEST_TIMEOUT
+        super().data_received(data)
+        if self._undigested > MAX_HEAD_BYTES:
+            self._refuse(HeaderFieldsTooLarge)
+
+    # What the parser holds on to, heads and trailers, is what it was fed since the last of these.
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._undigested = 0
+        if self._due is None:  # It came right behind another one.
+            self._due = self.loop.time() + _REQUEST_TIMEOUT
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._undigested = 0
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self.cycle.more_body = False  # uvicorn leaves it if the answer was complete before.
+        self._undigested = 0
+        self._due = None
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(MalformedRequest)
+
+    def timeout_keep_alive_handler(self) -> None:
+        if self._due is None:  # Else the next request is coming, and has its own time.
+            super().timeout_keep_alive_handler()
+
+    def _watch(self) -> None:
+        now = self.loop.time()
+        self._watching = self.loop.call_later(_WATCH_INTERVAL, self._watch)
+        if self._is_stalled(now):
+            self.transport.abort()
+        elif self._due is None or now < self._due or self._given_up:
+            return
+        elif self._is_our_turn():
+            self._due = now + _REQUEST_TIMEOUT
+        else:
+            self._given_up = True
+            if self._can_answer() and self.scope is not None:  # Else nothing was asked.
+                self._answer(RequestTimeout)
+            self.transport.close()
+
+    def _is_stalled(self, now: float) -> bool:
+        unsent = self.transport.get_write_buffer_size()
+        if unsent == 0 or unsent < self._unsent:
+            self._taken_at = now
+        self._unsent = unsent
+        return now - self._taken_at > _STALL_TIMEOUT
+
+    def _is_our_turn(self) -> bool:
+        """Whether the client cannot go on, or need not, before the service has."""
+        return self.flow.read_paused or self._is_answering()
+
+    def _is_answering(self) -> bool:
+        if self.cycle is None:
+            return False
+        received = not self.cycle.more_body and not self.cycle.response_complete
+        return received or bool(self.pipeline)
+
+    def _can_answer(self) -> bool:
+        """Whether no answer has begun or is owed, to what is coming in or to what came before."""
+        if self.cycle is None:
+            return True
+        begun = self.cycle.response_started and self.cycle.more_body
+        return not begun and not self._is_answering()
+
+    def _refuse(self, error: type[DomainError]) -> None:
+        """Answer and hang up, but not on a client that is still sending: it would read nothing."""
+        if self._given_up or self.transport.is_closing():
+            return
+        self._given_up = True
+        if not self._can_answer():
+            self.transport.close()
+            return
+        self._answer(error)
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER, self.transport.abort)
+
+    def _answer(self, error: type[DomainError]) -> None:
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        request_id = token_hex(16)
+        response = domain_error_response(request_id, error)
+        headers = [
+            *self.server_state.default_headers,
+            *response.raw_headers,
+            (b"x-request-id", request_id.encode()),
+            (b"connection", b"close"),
+        ]
+        lines = [b"%b: %b\r\n" % header for header in headers]
+        self.transport.write(
+            b"".join([STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)])
+        )
