@@ -8,14 +8,15 @@ from tests.support.server import LiveServer
 
 
 async def exchange(server: LiveServer, request: bytes) -> httpx.Response:
-    """The answer to these bytes."""
+    """The answer to these bytes; having none in a minute is a failure."""
     reader, writer = await asyncio.open_connection(server.host, server.port)
     try:
-        writer.write(request)
-        await writer.drain()
-        status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
-        headers = httpx.Headers(dict(line.split(": ", 1) for line in lines if line))
-        body = await reader.readexactly(int(headers["Content-Length"]))
+        async with asyncio.timeout(60):
+            writer.write(request)
+            await writer.drain()
+            status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+            headers = httpx.Headers(dict(line.split(": ", 1) for line in lines if line))
+            body = await reader.readexactly(int(headers["Content-Length"]))
         return httpx.Response(int(status_line.split()[1]), headers=headers, content=body)
     finally:
         writer.close()
