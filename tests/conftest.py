@@ -31,7 +31,7 @@ def driver() -> Iterator[None]:
     """With STOCK_DRIVER set, the suite runs on aiosqlite as it comes: both must behave alike."""
     with pytest.MonkeyPatch.context() as patch:
         if os.environ.get("STOCK_DRIVER"):
-            patch.setattr(sqlite, "OneHopConnection", aiosqlite.Connection)
+            patch.setattr(sqlite, "DRIVER", aiosqlite.Connection)
         yield
 
 

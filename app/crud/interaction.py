@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, not_, select, true
+from sqlalchemy import and_, bindparam, insert, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.types import utc_now
@@ -38,7 +38,7 @@ _table = Base.metadata.tables[Interaction.__tablename__]
 _leads = Base.metadata.tables[Lead.__tablename__]
 COLUMNS = tuple(_table.c[name] for name in InteractionRow._fields)
 _INSERT = insert(_table)
-_LAST_ID = select(func.max(_table.c.id))
+_INSERT_FIRST = _INSERT.returning(_table.c.id)
 _BY_LEAD = (
     select(*COLUMNS)
     .select_from(_leads)
@@ -65,17 +65,20 @@ class InteractionCRUD:
         return await self._session.get_one(Interaction, row.id)
 
     async def create_many(self, interactions: Sequence[NewInteraction]) -> list[InteractionRow]:
-        """New interactions, in two statements; their ids rise in the order given.
+        """New interactions, in at most two statements; their ids rise in the order given.
 
-        The ids are taken under the write lock, as INSERT … RETURNING runs once for each row.
+        Only the first asks for its id: under the write lock nobody else takes those that follow,
+        and SQLite runs INSERT … RETURNING once for each row.
         """
         now = utc_now()
-        last_id = await self._session.scalar(_LAST_ID)
+        first = {**interactions[0]._asdict(), "is_active": True, "created_at": now}
+        first_id = (await self._session.execute(_INSERT_FIRST, first)).scalar_one()
         rows = [
             InteractionRow(id, *new, is_active=True, created_at=now)
-            for id, new in enumerate(interactions, start=(last_id or 0) + 1)
+            for id, new in enumerate(interactions, start=first_id)
         ]
-        await self._session.execute(_INSERT, [row._asdict() for row in rows])
+        if len(rows) > 1:
+            await self._session.execute(_INSERT, [row._asdict() for row in rows[1:]])
         return rows
 
     async def get_by_id(self, id: int) -> Interaction | None:

@@ -21,6 +21,9 @@ BUSY_TIMEOUT = 2.0
 TURN_TIMEOUT = 2.5
 """Seconds that a request waits for a connection; with BUSY_TIMEOUT an answer comes within five."""
 
+DRIVER: type[aiosqlite.Connection] = OneHopConnection
+"""The driver; the suite runs on the stock one, too."""
+
 _DURABLE = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
 
@@ -131,7 +134,7 @@ async def _connect(path: Path) -> aiosqlite.Connection:
         # The driver begins no transaction of its own: BEGIN is ours to choose.
         return sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
 
-    connection = OneHopConnection(connect, iter_chunk_size=64)
+    connection = DRIVER(connect, iter_chunk_size=64)
     connection._thread.daemon = True  # noqa: SLF001  # as SQLAlchemy does, or exit would hang
     return await connection
 
@@ -139,4 +142,8 @@ async def _connect(path: Path) -> aiosqlite.Connection:
 def _begin_immediate(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        driver = connection.connection.driver_connection
+        if isinstance(driver, OneHopConnection):
+            driver.begin_immediate()
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -2,7 +2,7 @@
 
 aiosqlite runs each connection in a thread of its own, and SQLAlchemy calls it four times for one
 statement: open a cursor, execute, fetch all, close. Each call is a round trip through the event
-loop. This one does all four in the thread at once.
+loop. This one does all four in the thread at once, and BEGIN with the first statement.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ class OneHopCursor:
     def __init__(self, connection: "OneHopConnection") -> None:
         # The base class's own way to its thread.
         self._run: Callable[..., Awaitable[None]] = connection._execute  # noqa: SLF001
-        self._connection = connection._conn  # noqa: SLF001
+        self._connection = connection
         self._rows: list[Any] = []
         self.description: Any = None
         self.rowcount = -1
@@ -45,7 +45,8 @@ class OneHopCursor:
         """Closed in the thread already."""
 
     def _in_thread(self, method: str, sql: str, parameters: Iterable[Any]) -> None:
-        cursor: sqlite3.Cursor = getattr(self._connection, method)(sql, parameters)
+        connection = self._connection.begun()
+        cursor: sqlite3.Cursor = getattr(connection, method)(sql, parameters)
         try:
             self._rows = cursor.fetchall()
             self.description = cursor.description
@@ -56,7 +57,20 @@ class OneHopCursor:
 
 
 class OneHopConnection(aiosqlite.Connection):
-    """An aiosqlite connection whose cursors take one crossing a statement."""
+    """An aiosqlite connection whose cursors take one crossing a statement, and BEGIN none."""
+
+    _begins = False
+
+    def begin_immediate(self) -> None:
+        """Begin a transaction that takes the write lock, together with the next statement."""
+        self._begins = True
+
+    def begun(self) -> sqlite3.Connection:
+        """SQLite's own connection, in the transaction that was asked for. For the thread only."""
+        if self._begins:
+            self._begins = False
+            self._conn.execute("BEGIN IMMEDIATE")
+        return self._conn
 
     def cursor(self) -> OneHopCursor:  # type: ignore[override]  # SQLAlchemy uses no more of it
         """A cursor; making it does not touch the thread."""
@@ -64,5 +78,12 @@ class OneHopConnection(aiosqlite.Connection):
 
     async def rollback(self) -> None:
         """Roll back, which without a transaction is nothing, and not worth a crossing."""
+        self._begins = False
         if self.in_transaction:
             await super().rollback()
+
+    async def commit(self) -> None:
+        """Commit, which without a transaction is nothing, and not worth a crossing."""
+        self._begins = False
+        if self.in_transaction:
+            await super().commit()

@@ -1,4 +1,4 @@
-"""The servers that are compared, each a process of its own under the same uvicorn."""
+"""The servers that are compared, each a process of its own on uvicorn, uvloop and httptools."""
 
 import os
 import socket
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 
+_UVICORN = ("uvicorn", "--http", "httptools", "--no-access-log", "--log-level", "error")
 CONTENDERS = {
-    "ceiling": "tests.bench.ceiling:app",
-    "plain": "tests.bench.plain:app",
-    "service": "app.main:app",
+    "ceiling": (*_UVICORN, "tests.bench.ceiling:app"),
+    "plain": (*_UVICORN, "tests.bench.plain:app"),
+    "service": ("app", "serve"),
 }
+"""What `python -m` runs."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,11 @@ def serving(contender: str, database: Path) -> Iterator[Server]:
     """Run one contender on a database until the block ends."""
     port = _free_port()
     with subprocess.Popen(
-        [
-            *(sys.executable, "-m", "uvicorn", CONTENDERS[contender], "--port", str(port)),
-            *("--http", "httptools", "--no-access-log", "--log-level", "error"),
-        ],
+        [sys.executable, "-m", *CONTENDERS[contender], "--port", str(port)],
         env={**os.environ, "DATABASE_URL": f"sqlite:///{database}"},
+        stdout=subprocess.DEVNULL,
+        # The plain way prints a traceback for every 500; wrk counts them.
+        stderr=subprocess.DEVNULL,
     ) as process:
         try:
             url = f"http://127.0.0.1:{port}"

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.dependencies import Page, ReadSession
+from app.api.dependencies import Page, ReadSession, database_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.pagination import paginate
@@ -36,12 +36,14 @@ async def read_lead(lead_uuid: UUID, session: ReadSession) -> Lead:
     responses=problems(LeadNotFound, *READ_ERRORS),
 )
 async def list_lead_interactions(
-    lead_uuid: UUID, page: Page, session: ReadSession, request: Request, response: Response
+    lead_uuid: UUID, page: Page, request: Request, response: Response
 ) -> Sequence[InteractionRow]:
     """A lead's interactions, oldest first."""
-    rows = await InteractionCRUD(session).list_by_lead(
-        lead_uuid, limit=page.limit + 1, after=page.after
-    )
+    # Not injected: what FastAPI does around a session took a tenth of this request's time.
+    async with database_of(request).reading() as session:
+        rows = await InteractionCRUD(session).list_by_lead(
+            lead_uuid, limit=page.limit + 1, after=page.after
+        )
     if rows is None:
         raise LeadNotFound
     return paginate(rows, page, request, response)
