@@ -52,29 +52,30 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
         StartupError: the application does not start, or the address cannot be listened on.
 
     """
-    # The lifespan is entered here and not by uvicorn, which would only log why it fails.
-    async with app.router.lifespan_context(app):
-        listener = _listen(host, port)
-        server = _Server(
-            uvicorn.Config(
-                app,
-                # Stricter than h11 about headers that proxies read differently.
-                http=HTTP_PROTOCOL if find_spec("httptools") else "h11",
-                ws="none",
-                lifespan="off",
-                # URLs hold whatever bots put there.
-                access_log=False,
-                log_level="warning",
-                server_header=False,
-                timeout_graceful_shutdown=GRACE,
+    # First of all the port: a start that fails on it shall not have made a database.
+    with _listen(host, port) as listener:
+        # The lifespan is entered here and not by uvicorn, which would only log why it fails.
+        async with app.router.lifespan_context(app):
+            server = _Server(
+                uvicorn.Config(
+                    app,
+                    # Stricter than h11 about headers that proxies read differently.
+                    http=HTTP_PROTOCOL if find_spec("httptools") else "h11",
+                    ws="none",
+                    lifespan="off",
+                    # URLs hold whatever bots put there.
+                    access_log=False,
+                    log_level="warning",
+                    server_header=False,
+                    timeout_graceful_shutdown=GRACE,
+                )
             )
-        )
-        serving = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield _url(listener)
-        finally:
-            server.should_exit = True
-            await serving
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            try:
+                yield _url(listener)
+            finally:
+                server.should_exit = True
+                await serving
 
 
 class _Server(uvicorn.Server):

@@ -17,6 +17,11 @@ from app.schemas.problem import FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:lead-distribution:problem:"
+# Pydantic's messages are constant but for these, which quote the input or count it.
+_CONSTANT_DETAILS = {
+    "uuid_parsing": "Input should be a UUID.",
+    "too_long": "The list has too many items.",
+}
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
@@ -92,14 +97,20 @@ class InternalError(DomainError):
 
 _BY_STATUS = {error.status: error for error in (RouteNotFound, MethodNotAllowed, BodyTooLarge)}
 
-PROBE_ERRORS = (HeaderFieldsTooLarge, InternalError)
+ANY_ERRORS = (
+    MalformedRequest,
+    RequestTimeout,
+    BodyTooLarge,
+    HeaderFieldsTooLarge,
+    InternalError,
+)
 """What any request can meet."""
-READ_ERRORS = (*PROBE_ERRORS, InvalidRequest, DatabaseUnavailable)
-"""What any request that reads can meet."""
-WRITE_ERRORS = (*READ_ERRORS, BodyTooLarge, StorageFull)
+READ_ERRORS = (*ANY_ERRORS, InvalidRequest, DatabaseUnavailable)
+"""What any request to the database can meet."""
+WRITE_ERRORS = (*READ_ERRORS, StorageFull)
 """What any request that writes can meet."""
-BODY_ERRORS = (*WRITE_ERRORS, MalformedBody, UnsupportedMediaType)
-"""What any request with a body can meet."""
+BODY_ERRORS = (MalformedBody, UnsupportedMediaType)
+"""What any request with a body can meet besides."""
 
 
 def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
@@ -205,9 +216,10 @@ def _fields_at_fault(error: DomainError) -> list[FieldError]:
 
 
 def _field_error(entry: dict[str, Any]) -> FieldError:
-    """Say what is wrong with a field, without a character of what was sent.
+    """Say what is wrong with a field, without a character of any value that was sent.
 
-    Pydantic's messages are constant texts but for that of UUIDs, which quotes the input.
+    The name of an unknown field is repeated, so that a misspelt one can be found, if it could be a
+    field's name at all.
     """
     location, *path = entry["loc"]
     if entry["type"] == "extra_forbidden" and not _FIELD_NAME.fullmatch(str(path[-1])):
@@ -216,5 +228,5 @@ def _field_error(entry: dict[str, Any]) -> FieldError:
         location=location,
         pointer="".join(f"/{part}" for part in path),
         code=entry["type"],
-        detail="Input should be a UUID." if entry["type"] == "uuid_parsing" else entry["msg"],
+        detail=_CONSTANT_DETAILS.get(entry["type"], entry["msg"]),
     )

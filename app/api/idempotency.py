@@ -15,7 +15,7 @@ _PATTERN = rf"^[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY_LENGTH}}}$"
 _REFUSAL = {
     "type": "string_pattern_mismatch",
     "loc": ("header", _NAME),
-    "msg": "A key is 1 to 255 visible ASCII characters.",
+    "msg": "One key, of 1 to 255 visible ASCII characters.",
 }
 _is_key = re.compile(_PATTERN).fullmatch
 
@@ -39,10 +39,12 @@ def read_idempotency_key(request: Request) -> str | None:
     """The key that the request came with, if it came with one.
 
     Raises:
-        RequestValidationError: it is not 1 to 255 visible ASCII characters.
+        RequestValidationError: it is not one key of 1 to 255 visible ASCII characters.
 
     """
-    key = request.headers.get(_NAME)
-    if key is not None and not _is_key(key):
+    keys = request.headers.getlist(_NAME)
+    if not keys:
+        return None
+    if len(keys) > 1 or not _is_key(keys[0]):
         raise RequestValidationError([_REFUSAL])
-    return key
+    return keys[0]

@@ -9,7 +9,8 @@ from app.core.limits import MAX_EMAIL_LENGTH
 
 def fold_email(address: str) -> str:
     """Spell an address in lower case and NFC, without judging it."""
-    return normalize("NFC", address.lower())
+    # Python's lower() gives a sigma at a word's end its final form, but leaves the other one alone.
+    return normalize("NFC", address.lower().replace("ς", "σ"))
 
 
 def parse_email(text: str) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, insert, not_, select, true
+from sqlalchemy import and_, bindparam, false, insert, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.types import utc_now
@@ -48,6 +48,7 @@ _BY_LEAD = (
     .limit(bindparam("limit"))
 )
 _is_active = _table.c.is_active == true()
+_is_closed = _table.c.is_active == false()
 _is_waiting = and_(_is_active, _table.c.operator_id.is_(None))
 
 
@@ -124,7 +125,7 @@ class InteractionCRUD:
         if source_id is not None:
             query = query.where(_table.c.source_id == source_id)
         if is_active is not None:
-            query = query.where(_is_active if is_active else not_(_is_active))
+            query = query.where(_is_active if is_active else _is_closed)
         if waiting is not None:
             query = query.where(_is_waiting if waiting else not_(_is_waiting))
         return [InteractionRow._make(row) for row in await self._session.execute(query)]

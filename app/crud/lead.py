@@ -5,16 +5,17 @@ from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import CursorResult, bindparam, select
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.core.email import fold_email
 from app.db.types import utc_now
-from app.db.upsert import insert_if_absent
 from app.models import Base, Lead
 
 _table = Base.metadata.tables[Lead.__tablename__]
 # Statements of the hot path are built once: building one costs more than running it.
+_INSERT_IF_ABSENT = insert(_table).on_conflict_do_nothing()
 _UUIDS_BY_EMAIL = select(_table.c.email, _table.c.uuid).where(
     _table.c.email.in_(bindparam("emails", expanding=True))
 )
@@ -62,7 +63,7 @@ class LeadCRUD:
         # In one order everywhere: two transactions that insert the same leads cannot deadlock.
         uuids = {email: uuid7() for email in sorted(emails)}
         inserted = await self._session.execute(
-            insert_if_absent(_table, self._session.get_bind().dialect.name),
+            _INSERT_IF_ABSENT,
             [{"uuid": uuid, "email": email, "created_at": now} for email, uuid in uuids.items()],
         )
         if cast("CursorResult[Any]", inserted).rowcount == len(uuids):

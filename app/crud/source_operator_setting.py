@@ -43,6 +43,26 @@ class SourceOperatorSettingCRUD:
         )
         return settings.all()
 
+    async def list_with_activity(self, source_id: int) -> list[tuple[Candidate, bool]] | None:
+        """All operators of a source and whether they are active; None without such a source.
+
+        In one statement: two would see the state before and after somebody else's change.
+        """
+        rows = (
+            await self._session.execute(
+                select(_settings.c.operator_id, _settings.c.weight, _operators.c.active)
+                .select_from(_sources)
+                .outerjoin(_settings, _settings.c.source_id == _sources.c.id)
+                .outerjoin(_operators, _operators.c.id == _settings.c.operator_id)
+                .where(_sources.c.id == source_id)
+                .order_by(_settings.c.operator_id)
+            )
+        ).all()
+        if not rows:
+            return None
+        # A source without operators comes as one row of nothing.
+        return [(Candidate(id, weight), active) for id, weight, active in rows if id is not None]
+
     async def get_candidates_for_distribution(self, source_id: int) -> list[Candidate]:
         """The active operators of a source, by operator id; none if there is no such source."""
         return (await self.get_candidates_by_source([source_id])).get(source_id, [])

@@ -1,5 +1,6 @@
 """The door to the database: sessions that read and sessions that write."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import DatabaseUnavailable, SchemaOutdated
 from app.db import sqlite
 from app.db.migrate import head_revision, upgrade
+
+_log = logging.getLogger(__name__)
 
 
 class ReadSession(AsyncSession):
@@ -102,4 +105,9 @@ class Database:
 def _domain_error(error: DBAPIError | PoolTimeout) -> Exception:
     if isinstance(error, PoolTimeout):
         return DatabaseUnavailable()
-    return sqlite.as_domain_error(error) or error
+    known = sqlite.as_domain_error(error)
+    if known is None:
+        return error
+    # The client hears what it can do about it; what it was, the log says.
+    _log.warning("SQLite: %s", getattr(error.orig, "sqlite_errorname", error.orig))
+    return known

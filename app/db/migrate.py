@@ -30,9 +30,9 @@ async def upgrade(path: Path, revision: str = "head") -> None:
     except CommandError as error:
         raise StartupError(f"The schema of {path.name} is not of this version: {error}") from error
     except DBAPIError as error:
-        if sqlite.as_domain_error(error) is None:
-            raise
-        raise StartupError(f"The database {path.name} cannot be opened: {error.orig}.") from error
+        raise StartupError(
+            f"The database {path.name} cannot be opened or migrated: {error.orig}."
+        ) from error
     finally:
         await engine.dispose()
 

@@ -1,7 +1,8 @@
 """All that only SQLite needs: engines and pragmas, the one-process lock, what its errors mean."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ def migration_engine(path: Path) -> AsyncEngine:
     return engine
 
 
-def lock_for_this_process(path: Path) -> FileLock:
+@contextmanager
+def lock_for_this_process(path: Path) -> Iterator[None]:
     """Keep every other server process off the file.
 
     Two processes that both checkpoint can corrupt the database (the WAL-reset fault of SQLite
@@ -75,7 +77,7 @@ def lock_for_this_process(path: Path) -> FileLock:
     """
     if not path.parent.is_dir():
         # The lock would create it, and a mistyped path begin an empty database in silence.
-        raise StartupError(f"The folder of the database {path.name} does not exist.")
+        raise StartupError(f"The folder {path.parent} of the database does not exist.")
     lock = FileLock(f"{path}.lock")
     try:
         lock.acquire(timeout=0)
@@ -83,7 +85,10 @@ def lock_for_this_process(path: Path) -> FileLock:
         raise StartupError(f"Another process already serves the database {path.name}.") from None
     except OSError as error:
         raise StartupError(f"The folder of the database {path.name}: {error.strerror}.") from None
-    return lock
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def as_domain_error(error: DBAPIError) -> DomainError | None:
@@ -96,8 +101,6 @@ def as_domain_error(error: DBAPIError) -> DomainError | None:
             | sqlite3.SQLITE_CANTOPEN
             | sqlite3.SQLITE_IOERR
             | sqlite3.SQLITE_READONLY
-            | sqlite3.SQLITE_CORRUPT
-            | sqlite3.SQLITE_NOTADB
         ):
             return DatabaseUnavailable()
         case _:

@@ -1,6 +1,6 @@
 """What leads of many tongues ask about flats: the same inquiries on every run."""
 
-# ruff: noqa: RUF001  # letters that look like Latin ones are what the leads write
+# letters that look like Latin ones are what the leads write
 
 from collections.abc import Sequence
 from random import Random

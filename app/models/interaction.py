@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, true
+from sqlalchemy import ForeignKey, Index, and_, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.types import BigId, JSONText, UTCDateTime, utc_now
@@ -30,14 +30,27 @@ class Interaction(Base):
 
 
 # Lists are read by keyset in id order, so each index ends in the id. Those of active interactions
-# stay small however long the history grows, and count an operator's load.
-_active = Interaction.is_active == true()
+# stay small however long the history grows, and count an operator's load; those of closed and of
+# waiting ones cost intake nothing, as nothing is born closed, and little waits.
+_is_active = Interaction.is_active == true()
+_is_closed = Interaction.is_active == false()
+_is_waiting = and_(_is_active, Interaction.operator_id.is_(None))
 Index(None, Interaction.lead_uuid, Interaction.id)
 Index(None, Interaction.operator_id, Interaction.id)
 Index(None, Interaction.source_id, Interaction.id)
-for _name, _columns in {
-    "ix_interactions_active_id": (Interaction.id,),
-    "ix_interactions_active_operator_id_id": (Interaction.operator_id, Interaction.id),
-    "ix_interactions_active_source_id_id": (Interaction.source_id, Interaction.id),
-}.items():
-    Index(_name, *_columns, sqlite_where=_active, postgresql_where=_active)
+Index(None, Interaction.operator_id, Interaction.source_id, Interaction.id)
+for _state, _where in {"active": _is_active, "closed": _is_closed}.items():
+    for _columns in (
+        (Interaction.id,),
+        (Interaction.operator_id, Interaction.id),
+        (Interaction.source_id, Interaction.id),
+    ):
+        _name = f"ix_interactions_{_state}_{'_'.join(column.key for column in _columns)}"
+        Index(_name, *_columns, sqlite_where=_where, postgresql_where=_where)
+Index(
+    "ix_interactions_waiting_source_id_id",
+    Interaction.source_id,
+    Interaction.id,
+    sqlite_where=_is_waiting,
+    postgresql_where=_is_waiting,
+)

@@ -23,7 +23,9 @@ class CreateOperator(RequestSchema):
     name: Text
     active: StrictBool = True
     load_limit: LoadLimit | None = Field(
-        default=None, description="Active interactions at most; null is no limit."
+        default=None,
+        description="Active interactions that the operator should have at most, for people to "
+        "see: the distribution does not look at it. Null is no limit.",
     )
 
 

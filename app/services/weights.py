@@ -25,14 +25,13 @@ async def read(session: AsyncSession, source_id: int) -> list[WeightShare]:
         SourceNotFound: there is no such source.
 
     """
-    settings = SourceOperatorSettingCRUD(session)
-    candidates = (await settings.get_candidates_by_source([source_id])).get(source_id)
-    if candidates is None:
+    operators = await SourceOperatorSettingCRUD(session).list_with_activity(source_id)
+    if operators is None:
         raise SourceNotFound
-    shares = expected_shares(candidates)
+    shares = expected_shares(candidate for candidate, active in operators if active)
     return [
-        WeightShare(setting.operator_id, setting.weight, shares.get(setting.operator_id, 0.0))
-        for setting in await settings.list_by_source(source_id)
+        WeightShare(*candidate, shares.get(candidate.operator_id, 0.0))
+        for candidate, _ in operators
     ]
 
 

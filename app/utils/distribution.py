@@ -11,7 +11,11 @@ _random = Random()
 
 
 async def select_operator(session: AsyncSession, source_id: int) -> int | None:
-    """The id of the operator for the source's next inquiry, by weight; None if there is nobody."""
+    """The id of the operator for the source's next inquiry, by weight; None if there is nobody.
+
+    For a single inquiry. Intake has the candidates of a whole batch at hand, and calls
+    `pick_by_weight` for each.
+    """
     settings = SourceOperatorSettingCRUD(session)
     return pick_by_weight(await settings.get_candidates_for_distribution(source_id))
 

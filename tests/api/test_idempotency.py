@@ -244,6 +244,20 @@ async def test_key_that_is_refused(
     assert 0 == count(rows)
 
 
+async def test_two_keys_are_refused(api: Api, client: httpx.AsyncClient) -> None:
+    """Which of them counts is not for the service to guess; nothing is written."""
+    source = await api.create_source()
+
+    response = await client.post(
+        "/interaction",
+        json={"email": "lead@example.com", "source_id": source},
+        headers=[("Idempotency-Key", "one"), ("Idempotency-Key", "two")],
+    )
+
+    read_problem(response, 422, "invalid_request")
+    assert [] == await api.call("GET", "/interactions")
+
+
 def test_key_is_documented() -> None:
     """The OpenAPI document names the header, its form, and what may come back."""
     operation = create_app().openapi()["paths"]["/interaction"]["post"]

@@ -89,7 +89,7 @@ async def test_connections_torn_off_in_mid_write(
             assert 201 == answer.status_code
 
     assert [] == faults(rows)
-    assert {("[1, 2]",)} == set(
+    assert {("[1,2]",)} == set(
         rows.execute("SELECT DISTINCT payload FROM interactions WHERE payload IS NOT NULL")
     )
 
@@ -128,3 +128,27 @@ async def test_twenty_operators_created_at_once(client: httpx.AsyncClient) -> No
 
     assert 20 == len(set(created))
     assert 20 == len(await api.call("GET", "/operators"))
+
+
+async def test_weights_are_read_whole_while_they_change(server: LiveServer) -> None:
+    """Whoever reads a source's operators sees one list or the other, never a mixture."""
+    async with new_client(server.url) as client:
+        api = Api(client)
+        first, second = [await api.create_operator() for _ in range(2)]
+        source = await api.create_source({first: 1})
+        finished = asyncio.Event()
+
+        async def swap() -> None:
+            for turn in range(100):
+                await api.set_weights(source, {(first, second)[turn % 2]: 1})
+            finished.set()
+
+        def reader() -> "asyncio.Future[list[httpx.Response]]":
+            return asyncio.ensure_future(
+                keep_on(lambda: client.get(f"/sources/{source}/operators"), finished)
+            )
+
+        answers, _ = await asyncio.gather(at_once(reader() for _ in range(4)), swap())
+
+    seen = [answer.json() for of_reader in answers for answer in of_reader]
+    assert all([1.0] == [entry["share"] for entry in entries] for entries in seen)

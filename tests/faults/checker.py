@@ -88,7 +88,8 @@ def _not_as_sent(
         intent = intents[marker]
         sent = (_fold(intent.email), intent.source_id, json.dumps(intent.payload))
         for interaction in interactions:
-            if sent != (interaction.email, interaction.source_id, interaction.payload):
+            payload = json.dumps(json.loads(interaction.payload or "null"))
+            if sent != (interaction.email, interaction.source_id, payload):
                 yield f"{marker} is not stored as it was sent"
 
 

@@ -5,6 +5,7 @@ import signal
 import socket
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -59,7 +60,7 @@ def test_missing_folder_is_one_line(start: tuple[str, ...], tmp_path: Path) -> N
     """A mistyped path is not made true by creating it."""
     line = refusal(start, tmp_path, "sqlite:///typo/leads.db")
 
-    assert line.endswith(" The folder of the database leads.db does not exist.")
+    assert line.endswith(f" The folder {tmp_path}/typo of the database does not exist.")
     assert not (tmp_path / "typo").exists()
 
 
@@ -71,8 +72,21 @@ def test_file_of_another_kind_is_one_line(start: tuple[str, ...], tmp_path: Path
 
     line = refusal(start, tmp_path, "sqlite:///letter.txt")
 
-    assert line.endswith(" The database letter.txt cannot be opened: file is not a database.")
+    assert line.endswith(
+        " The database letter.txt cannot be opened or migrated: file is not a database."
+    )
     assert "Dear Maria, " * 100 == file.read_text(encoding="utf-8")
+
+
+@starting
+def test_tables_of_somebody_else_are_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
+    """A database that another program made is left as it is."""
+    with closing(sqlite3.connect(tmp_path / "leads.db")) as rows:
+        rows.execute("CREATE TABLE leads (name TEXT)")
+
+    line = refusal(start, tmp_path, "sqlite:///leads.db")
+
+    assert line.endswith("cannot be opened or migrated: table leads already exists.")
 
 
 @starting
@@ -104,6 +118,21 @@ def test_help_needs_no_usable_settings(command: str, tmp_path: Path) -> None:
     assert 0 == ended.returncode
     assert f"Usage: python -m app {command}" in ended.stdout
     assert [] == list(tmp_path.iterdir())
+
+
+def test_plain_uvicorn_keeps_addresses_to_itself(tmp_path: Path) -> None:
+    """Its access log would write down whatever bots put into a URL."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    with running_command(*UVICORN, "--port", port, folder=tmp_path) as process:
+        transport = httpx.HTTPTransport(retries=8)
+        with httpx.Client(transport=transport, trust_env=False) as client:
+            client.get(f"http://127.0.0.1:{port}/leads/canary@example.com?q=canary@example.com")
+        process.terminate()
+        output, errors = process.communicate(timeout=60)
+
+    assert "Uvicorn running" in errors
+    assert "canary" not in output + errors
 
 
 def test_serve_answers_and_keeps_silent(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from hypothesis import given, strategies
         ("first.last+tag@example.com", "first.last+tag@example.com"),
         ("cafe\u0301@example.com", "café@example.com"),
         ("ЮРИЙ@пример.рф", "юрий@пример.рф"),
+        ("ΑΣ.Β@example.com", "ασ.β@example.com"),
+        ("ας.β@example.com", "ασ.β@example.com"),
         ("user@xn--e1afmkfd.xn--p1ai", "user@пример.рф"),
     ],
 )

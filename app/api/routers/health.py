@@ -3,20 +3,20 @@
 from fastapi import APIRouter, Request
 
 from app.api.dependencies import database_of
-from app.api.errors import PROBE_ERRORS, problems
+from app.api.errors import ANY_ERRORS, problems
 from app.core.errors import DatabaseUnavailable, SchemaOutdated
 from app.schemas import ReadHealth
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses=problems(*PROBE_ERRORS))
+@router.get("/healthz", responses=problems(*ANY_ERRORS))
 async def check_health() -> ReadHealth:
     """Whether the process is up."""
     return ReadHealth()
 
 
-@router.get("/readyz", responses=problems(DatabaseUnavailable, SchemaOutdated, *PROBE_ERRORS))
+@router.get("/readyz", responses=problems(DatabaseUnavailable, SchemaOutdated, *ANY_ERRORS))
 async def check_readiness(request: Request) -> ReadHealth:
     """Whether the database answers and its schema is current."""
     await database_of(request).require_current_schema()

@@ -44,7 +44,7 @@ _CREATED_HEADERS = {
     response_model=ReadInteraction,
     responses={
         201: {"headers": _CREATED_HEADERS},
-        **problems(SourceNotFound, IdempotencyKeyReused, Busy, *BODY_ERRORS),
+        **problems(SourceNotFound, IdempotencyKeyReused, Busy, *WRITE_ERRORS, *BODY_ERRORS),
     },
     openapi_extra={"parameters": [IDEMPOTENCY_KEY_PARAMETER]},
 )

@@ -18,7 +18,9 @@ from app.schemas import ReadInteraction, ReadLead, SearchLead
 router = APIRouter(prefix="/leads", tags=["leads"], route_class=JSONRoute)
 
 
-@router.post("/search", response_model=ReadLead, responses=problems(LeadNotFound, *BODY_ERRORS))
+@router.post(
+    "/search", response_model=ReadLead, responses=problems(LeadNotFound, *READ_ERRORS, *BODY_ERRORS)
+)
 async def search_lead(wanted: SearchLead, session: ReadSession) -> Lead:
     """The lead of an e-mail address. A POST, so that no address stands in a URL."""
     return _found(await LeadCRUD(session).get_by_email(wanted.email))

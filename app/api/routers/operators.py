@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import Page, ReadSession, WriteSession
-from app.api.errors import BODY_ERRORS, READ_ERRORS, problems
+from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.pagination import paginate
 from app.core.errors import OperatorNotFound
@@ -26,7 +26,12 @@ async def list_operators(
     return paginate(rows, page, request, response)
 
 
-@router.post("", status_code=201, response_model=ReadOperator, responses=problems(*BODY_ERRORS))
+@router.post(
+    "",
+    status_code=201,
+    response_model=ReadOperator,
+    responses=problems(*WRITE_ERRORS, *BODY_ERRORS),
+)
 async def create_operator(
     new: CreateOperator, session: WriteSession, response: Response
 ) -> Operator:
@@ -49,7 +54,7 @@ async def read_operator(operator_id: IdParameter, session: ReadSession) -> Opera
 @router.patch(
     "/{operator_id}",
     response_model=ReadOperator,
-    responses=problems(OperatorNotFound, *BODY_ERRORS),
+    responses=problems(OperatorNotFound, *WRITE_ERRORS, *BODY_ERRORS),
 )
 async def update_operator(
     operator_id: IdParameter, changes: UpdateOperator, session: WriteSession

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import Page, ReadSession, WriteSession
-from app.api.errors import BODY_ERRORS, READ_ERRORS, problems
+from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.pagination import paginate
 from app.core.errors import OperatorNotFound, SourceNotFound
@@ -33,7 +33,9 @@ async def list_sources(
     return paginate(rows, page, request, response)
 
 
-@router.post("", status_code=201, response_model=ReadSource, responses=problems(*BODY_ERRORS))
+@router.post(
+    "", status_code=201, response_model=ReadSource, responses=problems(*WRITE_ERRORS, *BODY_ERRORS)
+)
 async def create_source(new: CreateSource, session: WriteSession, response: Response) -> Source:
     """Create a source. Its inquiries wait until operators have weights in it."""
     source = await SourceCRUD(session).create(**new.model_dump())
@@ -50,7 +52,9 @@ async def read_source(source_id: IdParameter, session: ReadSession) -> Source:
 
 
 @router.patch(
-    "/{source_id}", response_model=ReadSource, responses=problems(SourceNotFound, *BODY_ERRORS)
+    "/{source_id}",
+    response_model=ReadSource,
+    responses=problems(SourceNotFound, *WRITE_ERRORS, *BODY_ERRORS),
 )
 async def update_source(
     source_id: IdParameter, changes: UpdateSource, session: WriteSession
@@ -74,7 +78,7 @@ async def list_source_operators(
 @router.put(
     "/{source_id}/operators",
     response_model=list[ReadSourceOperator],
-    responses=problems(SourceNotFound, OperatorNotFound, *BODY_ERRORS),
+    responses=problems(SourceNotFound, OperatorNotFound, *WRITE_ERRORS, *BODY_ERRORS),
 )
 async def replace_source_operators(
     source_id: IdParameter, settings: SetSourceOperators, session: WriteSession

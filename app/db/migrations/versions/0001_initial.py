@@ -54,17 +54,32 @@ def upgrade() -> None:
             ["operator_id"], ["operators.id"], name="fk_interactions_operator_id_operators"
         ),
     )
-    for column in ("lead_uuid", "operator_id", "source_id"):
-        op.create_index(f"ix_interactions_{column}_id", "interactions", [column, "id"])
+    for columns in (
+        ["lead_uuid", "id"],
+        ["operator_id", "id"],
+        ["source_id", "id"],
+        ["operator_id", "source_id", "id"],
+    ):
+        op.create_index(f"ix_interactions_{'_'.join(columns)}", "interactions", columns)
     active = sa.column("is_active") == sa.true()
-    for columns in (["id"], ["operator_id", "id"], ["source_id", "id"]):
-        op.create_index(
-            f"ix_interactions_active_{'_'.join(columns)}",
-            "interactions",
-            columns,
-            sqlite_where=active,
-            postgresql_where=active,
-        )
+    closed = sa.column("is_active") == sa.false()
+    for state, where in {"active": active, "closed": closed}.items():
+        for columns in (["id"], ["operator_id", "id"], ["source_id", "id"]):
+            op.create_index(
+                f"ix_interactions_{state}_{'_'.join(columns)}",
+                "interactions",
+                columns,
+                sqlite_where=where,
+                postgresql_where=where,
+            )
+    waiting = sa.and_(active, sa.column("operator_id").is_(None))
+    op.create_index(
+        "ix_interactions_waiting_source_id_id",
+        "interactions",
+        ["source_id", "id"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
     op.create_table(
         "source_operator_settings",
         sa.Column("id", BigId, nullable=False),
