@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 
-from app.crud import Candidate
-from app.utils.distribution import expected_shares, pick_by_weight
+from app.crud import Candidate, OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
+from app.db.database import Database
+from app.utils.distribution import expected_shares, pick_by_weight, select_operator
 
 CANDIDATES = [Candidate(1, 10), Candidate(2, 30), Candidate(3, 60)]
 
@@ -41,3 +42,18 @@ def test_expected_shares_add_up() -> None:
     """Weight over sum of weights; nothing is divided by zero."""
     assert {1: 0.1, 2: 0.3, 3: 0.6} == expected_shares(CANDIDATES)
     assert {1: 0.0} == expected_shares([Candidate(1, 0)])
+
+
+async def test_operator_for_a_single_inquiry(database: Database) -> None:
+    """Asked for one source alone, the choice is among its active operators, or of nobody."""
+    async with database.writing() as session:
+        source = await SourceCRUD(session).create(description="bot")
+        operators = [await OperatorCRUD(session).create(name="Maria") for _ in range(3)]
+        active, weightless, away = [operator.id for operator in operators]
+        await OperatorCRUD(session).update(away, {"active": False})
+        await SourceOperatorSettingCRUD(session).replace_source_weights(
+            source.id, {active: 1, weightless: 0, away: 1000}
+        )
+
+        assert {active} == {await select_operator(session, source.id) for _ in range(50)}
+        assert await select_operator(session, source.id + 1) is None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.core.config import Settings
+from app.db.migrate import head_revision
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
@@ -98,3 +99,10 @@ def test_map_shows_every_room() -> None:
     mapped = re.findall(r"^\| `(app/[^`]+)`", README.read_text(encoding="utf-8"), re.MULTILINE)
 
     assert modules | rooms == set(mapped)
+
+
+def test_next_migration_is_numbered() -> None:
+    """Whoever follows the README's recipe does not take a number that is taken."""
+    following = f"{int(head_revision() or 0) + 1:04}"
+
+    assert f'`revision = "{following}"`' in README.read_text(encoding="utf-8")
