@@ -67,6 +67,8 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
                     access_log=False,
                     log_level="warning",
                     server_header=False,
+                    # Nobody asks for the client's address.
+                    proxy_headers=False,
                     timeout_graceful_shutdown=GRACE,
                 )
             )
