@@ -38,7 +38,6 @@ _is_waiting = and_(_is_active, Interaction.operator_id.is_(None))
 Index(None, Interaction.lead_uuid, Interaction.id)
 Index(None, Interaction.operator_id, Interaction.id)
 Index(None, Interaction.source_id, Interaction.id)
-Index(None, Interaction.operator_id, Interaction.source_id, Interaction.id)
 for _state, _where in {"active": _is_active, "closed": _is_closed}.items():
     for _columns in (
         (Interaction.id,),

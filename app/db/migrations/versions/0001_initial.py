@@ -54,13 +54,8 @@ def upgrade() -> None:
             ["operator_id"], ["operators.id"], name="fk_interactions_operator_id_operators"
         ),
     )
-    for columns in (
-        ["lead_uuid", "id"],
-        ["operator_id", "id"],
-        ["source_id", "id"],
-        ["operator_id", "source_id", "id"],
-    ):
-        op.create_index(f"ix_interactions_{'_'.join(columns)}", "interactions", columns)
+    for column in ("lead_uuid", "operator_id", "source_id"):
+        op.create_index(f"ix_interactions_{column}_id", "interactions", [column, "id"])
     active = sa.column("is_active") == sa.true()
     closed = sa.column("is_active") == sa.false()
     for state, where in {"active": active, "closed": closed}.items():
