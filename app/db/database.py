@@ -59,11 +59,14 @@ class Database:
             DatabaseUnavailable: no connection within `sqlite.TURN_TIMEOUT` seconds, or no answer.
 
         """
+        session = ReadSession(self._readers)
         try:
-            async with ReadSession(self._readers) as session:
-                yield session
+            yield session
         except (DBAPIError, PoolTimeout) as error:
             raise _domain_error(error) from error
+        finally:
+            # Not by the session's own block, which takes a task to close: there is nothing to save.
+            await session.close()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[WriteSession]:
