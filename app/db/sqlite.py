@@ -17,10 +17,10 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
 from app.db.sqlite_cursor import OneHopConnection
 
-BUSY_TIMEOUT = 2.0
+BUSY_TIMEOUT = 1.5
 """Seconds that SQLite itself waits for another process's lock."""
-TURN_TIMEOUT = 2.5
-"""Seconds that a request waits for a connection; with BUSY_TIMEOUT an answer comes within five."""
+TURN_TIMEOUT = 2.0
+"""Seconds that a request waits for a connection; both together stay well within five."""
 
 DRIVER: type[aiosqlite.Connection] = OneHopConnection
 """The driver; the suite runs on the stock one, too."""
