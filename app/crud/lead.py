@@ -56,7 +56,7 @@ class LeadCRUD:
 
     async def _uuids_by_email(self, emails: Iterable[str]) -> dict[str, UUID]:
         rows = await self._session.execute(_UUIDS_BY_EMAIL, {"emails": list(emails)})
-        return {email: uuid for email, uuid in rows}  # noqa: C416
+        return {email: uuid for email, uuid in rows}  # noqa: C416  # dict() has no type for rows
 
     async def _create_missing(self, emails: Iterable[str]) -> dict[str, UUID]:
         now = utc_now()

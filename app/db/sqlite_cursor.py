@@ -19,7 +19,7 @@ class OneHopCursor:
 
     def __init__(self, connection: "OneHopConnection") -> None:
         # The base class's own way to its thread.
-        self._run: Callable[..., Awaitable[None]] = connection._execute  # noqa: SLF001
+        self._run: Callable[..., Awaitable[None]] = connection._execute  # noqa: SLF001  # as above
         self._connection = connection
         self._rows: list[Any] = []
         self.description: Any = None

@@ -38,7 +38,7 @@ async def test_losing_a_race_keeps_the_earlier_rows(database: Database) -> None:
         leads = LeadCRUD(session)
         await leads.get_or_create_by_email("earlier@example.com")
         # What a transaction does that read before the other one's commit, and inserts after it.
-        await leads._create_missing(["earlier@example.com", "later@example.com"])  # noqa: SLF001
+        await leads._create_missing(["earlier@example.com", "later@example.com"])  # noqa: SLF001  # the race
     async with database.reading() as session:
         found = [
             await LeadCRUD(session).get_by_email(f"{name}@example.com")
