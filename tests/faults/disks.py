@@ -13,9 +13,11 @@ if sys.platform == "linux":
 
 
 class LimitedDisk:
-    """A disk on which the kernel lets no file of the process grow by more than a little.
+    """A disk on which the kernel lets the process write only the first part of each file.
 
-    SQLite takes that for an error of the disk: it hears EFBIG, not ENOSPC.
+    However large the log has grown, the next of a few dozen pages does not fit: one that is begun
+    anew would otherwise have all the room it once had. SQLite hears EFBIG, not ENOSPC, and takes
+    it for an error of the disk.
     """
 
     code = "database_unavailable"
@@ -25,8 +27,7 @@ class LimitedDisk:
 
     def fill(self, pid: int) -> None:
         """Leave next to no room to the process."""
-        largest = max(file.stat().st_size for file in self.folder.iterdir())
-        self._limit(pid, largest + 20_000)
+        self._limit(pid, 200_000)
 
     def make_room(self, pid: int) -> None:
         """Leave plenty to the process."""
