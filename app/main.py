@@ -13,12 +13,13 @@ from app.api.middleware import (
     SizeLimitMiddleware,
     StartupMessageMiddleware,
 )
-from app.api.routers import health, interactions, leads, operators, sources
+from app.api.routers import health, interactions, leads, operators, sources, stats
 from app.core.collector import calm_collector
 from app.core.config import Settings, load_settings
 from app.db.database import Database
 from app.db.group_commit import GroupCommit
 from app.services.intake import record
+from app.services.queue import drain_all
 
 DRAIN_TIMEOUT = 10
 """Seconds that inquiries which wait at shutdown are given."""
@@ -34,6 +35,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         logging.getLogger("uvicorn.access").disabled = True
         database = Database(settings.database_url, readers=settings.database_readers)
         async with database.serving():
+            await drain_all(database)
             intake = GroupCommit(database, record, capacity=settings.intake_capacity)
             app.state.database, app.state.intake = database, intake
             with calm_collector():
@@ -58,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(StartupMessageMiddleware)
     install_error_handlers(app)
-    for resource in (interactions, leads, operators, sources, health):
+    for resource in (interactions, leads, operators, sources, stats, health):
         app.include_router(resource.router)
     install_docs(app)
     return app

@@ -7,18 +7,21 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic import TypeAdapter
 
+from app import schemas
 from app.api.errors import MEDIA_TYPE
 from app.core.limits import MAX_ID
 
 TAGS = [
     {
         "name": "interactions",
-        "description": "Bots send inquiries; staff list, read and close them.",
+        "description": "Bots send inquiries; staff list, read, assign and close them.",
     },
     {"name": "leads", "description": "Staff look leads up and read their interactions."},
     {"name": "operators", "description": "Admins set who answers."},
     {"name": "sources", "description": "Admins set where inquiries come from and who answers."},
+    {"name": "stats", "description": "Admins see shares, loads and queues."},
     {"name": "health", "description": "Probes."},
 ]
 
@@ -32,7 +35,7 @@ def install_docs(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _exact(_with_problems(describe()))
+            app.openapi_schema = _exact(_with_problems(_with_whole_examples(describe())))
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented hook
@@ -67,6 +70,15 @@ def _exact(part: Any) -> Any:
         key: min(int(value), MAX_ID) if key in ("minimum", "maximum") else _exact(value)
         for key, value in part.items()
     }
+
+
+def _with_whole_examples(document: dict[str, Any]) -> dict[str, Any]:
+    """Give examples their nulls, which FastAPI leaves out."""
+    for name, component in document["components"]["schemas"].items():
+        if "examples" in component:
+            whole = TypeAdapter(getattr(schemas, name)).json_schema()
+            component["examples"] = whole["examples"]
+    return document
 
 
 def _with_problems(document: dict[str, Any]) -> dict[str, Any]:

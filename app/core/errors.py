@@ -60,6 +60,34 @@ class IdempotencyKeyReused(DomainError):
     code = "idempotency_key_reused"
 
 
+class InteractionClosed(DomainError):
+    """The interaction is closed; nobody can be assigned to it any more."""
+
+    status = 409
+    code = "interaction_closed"
+
+
+class OperatorInactive(DomainError):
+    """The operator is not active and takes no interaction."""
+
+    status = 409
+    code = "operator_inactive"
+
+
+class OperatorAtLimit(DomainError):
+    """The operator has as many active interactions as its limit allows."""
+
+    status = 409
+    code = "operator_at_limit"
+
+
+class NobodyElse(DomainError):
+    """Nobody but the present operator is available; the interaction stays where it is."""
+
+    status = 409
+    code = "nobody_else"
+
+
 class Busy(DomainError):
     """More requests wait than the service takes; nothing was written. Try again."""
 

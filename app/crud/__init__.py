@@ -1,18 +1,23 @@
 """Repositories: one class a table. They flush what they write and never commit on their own."""
 
+from app.crud.assignment import AssignmentCRUD
+from app.crud.daily_count import DailyCountCRUD
 from app.crud.idempotency_key import IdempotencyKeyCRUD
 from app.crud.interaction import InteractionCRUD
 from app.crud.lead import LeadCRUD
 from app.crud.operator import OperatorCRUD
 from app.crud.source import SourceCRUD
-from app.crud.source_operator_setting import Candidate, SourceOperatorSettingCRUD
+from app.crud.source_operator_setting import Candidate, Rotation, SourceOperatorSettingCRUD
 
 __all__ = [
+    "AssignmentCRUD",
     "Candidate",
+    "DailyCountCRUD",
     "IdempotencyKeyCRUD",
     "InteractionCRUD",
     "LeadCRUD",
     "OperatorCRUD",
+    "Rotation",
     "SourceCRUD",
     "SourceOperatorSettingCRUD",
 ]

@@ -1,15 +1,15 @@
 """Interactions in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, false, insert, not_, select, true
+from sqlalchemy import and_, bindparam, false, func, insert, literal, not_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.types import utc_now
-from app.models import Base, Interaction, Lead
+from app.models import Base, Interaction, Lead, Operator
 
 
 class NewInteraction(NamedTuple):
@@ -19,6 +19,15 @@ class NewInteraction(NamedTuple):
     source_id: int
     operator_id: int | None = None
     payload: Any = None
+
+
+class WaitingRow(NamedTuple):
+    """An interaction that waits, as the queue needs it."""
+
+    id: int
+    source_id: int
+    lead_uuid: UUID
+    created_at: datetime
 
 
 class InteractionRow(NamedTuple):
@@ -35,6 +44,7 @@ class InteractionRow(NamedTuple):
 
 
 _table = Base.metadata.tables[Interaction.__tablename__]
+_operators = Base.metadata.tables[Operator.__tablename__]
 _leads = Base.metadata.tables[Lead.__tablename__]
 COLUMNS = tuple(_table.c[name] for name in InteractionRow._fields)
 _INSERT = insert(_table)
@@ -47,9 +57,45 @@ _BY_LEAD = (
     .order_by(_table.c.id)
     .limit(bindparam("limit"))
 )
-_is_active = _table.c.is_active == true()
+IS_ACTIVE = _table.c.is_active == true()
 _is_closed = _table.c.is_active == false()
-_is_waiting = and_(_is_active, _table.c.operator_id.is_(None))
+IS_WAITING = and_(IS_ACTIVE, _table.c.operator_id.is_(None))
+_LOADS = select(
+    _operators.c.id,
+    select(func.count())
+    .select_from(
+        select(literal(1))
+        .where(_table.c.operator_id == _operators.c.id, IS_ACTIVE)
+        .limit(bindparam("cap"))
+        .correlate(_operators)
+        .subquery()
+    )
+    .correlate(_operators)
+    .scalar_subquery(),
+).where(_operators.c.id.in_(bindparam("operator_ids", expanding=True)))
+_LATEST_OPERATORS = select(
+    _leads.c.uuid,
+    select(_table.c.operator_id)
+    .where(_table.c.lead_uuid == _leads.c.uuid, _table.c.operator_id.is_not(None))
+    .order_by(_table.c.id.desc())
+    .limit(1)
+    .correlate(_leads)
+    .scalar_subquery(),
+).where(_leads.c.uuid.in_(bindparam("lead_uuids", expanding=True)))
+_SET_OPERATOR = (
+    update(_table)
+    .where(_table.c.id == bindparam("of_id"))
+    .values(operator_id=bindparam("new_operator"))
+)
+_WAITING = (
+    select(*(_table.c[name] for name in WaitingRow._fields))
+    .where(
+        IS_WAITING,
+        _table.c.source_id.in_(bindparam("source_ids", expanding=True)),
+    )
+    .order_by(_table.c.id)
+    .limit(bindparam("limit"))
+)
 
 
 class InteractionCRUD:
@@ -95,6 +141,37 @@ class InteractionCRUD:
             await self._session.flush()
         return interaction
 
+    async def get_loads(self, limits: Mapping[int, int]) -> dict[int, int]:
+        """Active interactions by operator id, counted no further than the greatest limit."""
+        rows = await self._session.execute(
+            _LOADS, {"operator_ids": list(limits), "cap": max(limits.values())}
+        )
+        return {operator_id: load for operator_id, load in rows}  # noqa: C416  # dict() has no type for rows
+
+    async def get_latest_operators(self, lead_uuids: Iterable[UUID]) -> dict[UUID, int]:
+        """The operator of each lead's latest interaction that has one."""
+        rows = await self._session.execute(_LATEST_OPERATORS, {"lead_uuids": list(lead_uuids)})
+        return {lead: operator for lead, operator in rows if operator is not None}
+
+    async def list_waiting(self, source_ids: Iterable[int], *, limit: int) -> list[WaitingRow]:
+        """Interactions of these sources that wait, oldest first."""
+        rows = await self._session.execute(
+            _WAITING, {"source_ids": list(source_ids), "limit": limit}
+        )
+        return [WaitingRow._make(row) for row in rows]
+
+    async def count_waiting(self, source_id: int) -> int:
+        """How many interactions of this source wait."""
+        waiting = select(func.count()).where(IS_WAITING, _table.c.source_id == source_id)
+        return (await self._session.execute(waiting)).scalar_one()
+
+    async def set_operators(self, operators: Mapping[int, int]) -> None:
+        """Give interactions to operators, by interaction id, in one statement."""
+        await self._session.execute(
+            _SET_OPERATOR,
+            [{"of_id": id, "new_operator": operator} for id, operator in operators.items()],
+        )
+
     async def list_by_lead(
         self, lead_uuid: UUID, *, limit: int, after: int = 0
     ) -> list[InteractionRow] | None:
@@ -125,9 +202,9 @@ class InteractionCRUD:
         if source_id is not None:
             query = query.where(_table.c.source_id == source_id)
         if is_active is not None:
-            query = query.where(_is_active if is_active else _is_closed)
+            query = query.where(IS_ACTIVE if is_active else _is_closed)
         if waiting is not None:
-            query = query.where(_is_waiting if waiting else not_(_is_waiting))
+            query = query.where(IS_WAITING if waiting else not_(IS_WAITING))
         return [InteractionRow._make(row) for row in await self._session.execute(query)]
 
     async def flush(self) -> None:

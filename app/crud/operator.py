@@ -1,11 +1,44 @@
 """Operators in the database."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.crud.base import ResourceCRUD
-from app.models import Operator
+from app.crud.interaction import IS_ACTIVE, IS_WAITING
+from app.models import Interaction, Operator, SourceOperatorSetting
+
+_LOAD = (
+    select(func.count())
+    .where(IS_ACTIVE, Interaction.operator_id == Operator.id)
+    .correlate(Operator)
+    .scalar_subquery()
+)
+_QUEUES = (
+    select(Interaction.source_id, func.count().label("length"))
+    .where(IS_WAITING)
+    .group_by(Interaction.source_id)
+    .cte("queues")
+)
+_WAITING = (
+    select(func.coalesce(func.sum(_QUEUES.c.length), 0))
+    .join(SourceOperatorSetting, SourceOperatorSetting.source_id == _QUEUES.c.source_id)
+    .where(SourceOperatorSetting.operator_id == Operator.id, SourceOperatorSetting.weight > 0)
+    .correlate(Operator)
+    .scalar_subquery()
+)
+
+
+class OperatorLoad(NamedTuple):
+    """What an operator has at hand, and what waits in the sources where it answers."""
+
+    id: int
+    name: str
+    active: bool
+    load_limit: int | None
+    load: int
+    waiting: int
 
 
 class OperatorCRUD(ResourceCRUD[Operator]):
@@ -16,3 +49,26 @@ class OperatorCRUD(ResourceCRUD[Operator]):
     async def existing_ids(self, ids: Iterable[int]) -> set[int]:
         """Those of the ids that belong to an operator."""
         return set(await self._session.scalars(select(Operator.id).where(Operator.id.in_(ids))))
+
+    async def get_by_ids(self, ids: Iterable[int]) -> Sequence[Operator]:
+        """The operators with these ids, as far as there are any, in id order."""
+        operators = await self._session.scalars(
+            select(Operator).where(Operator.id.in_(ids)).order_by(Operator.id)
+        )
+        return operators.all()
+
+    async def names(self, ids: Iterable[int]) -> dict[int, str]:
+        """The names of the operators with these ids."""
+        return {operator.id: operator.name for operator in await self.get_by_ids(ids)}
+
+    async def list_loads(self, *, limit: int, after: int = 0) -> list[OperatorLoad]:
+        """What operators after this id have at hand, in id order, in one statement."""
+        rows = await self._session.execute(
+            select(
+                Operator.id, Operator.name, Operator.active, Operator.load_limit, _LOAD, _WAITING
+            )
+            .where(Operator.id > after)
+            .order_by(Operator.id)
+            .limit(limit)
+        )
+        return [OperatorLoad._make(row) for row in rows]

@@ -1,31 +1,67 @@
-"""Weights of operators in sources."""
+"""Weights of operators in sources, and the rules by which a source's operators are chosen."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, bindparam, delete, insert, select
+from sqlalchemy import bindparam, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Base, Operator, Source, SourceOperatorSetting
+from app.core.distribution import Strategy
+from app.crud.interaction import IS_WAITING
+from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
 
-_sources, _operators, _settings = (
-    Base.metadata.tables[model.__tablename__] for model in (Source, Operator, SourceOperatorSetting)
+_sources, _operators, _settings, _interactions = (
+    Base.metadata.tables[model.__tablename__]
+    for model in (Source, Operator, SourceOperatorSetting, Interaction)
 )
-_CANDIDATES_BY_SOURCE = (
-    select(_sources.c.id, _operators.c.id, _settings.c.weight)
+_HAS_QUEUE = exists().where(_interactions.c.source_id == _sources.c.id, IS_WAITING)
+_ROTATIONS = (
+    select(
+        _sources.c.id,
+        _sources.c.strategy,
+        _sources.c.enforce_load_limit,
+        _sources.c.sticky,
+        _HAS_QUEUE,
+        _settings.c.operator_id,
+        _settings.c.weight,
+        _operators.c.active,
+        _operators.c.load_limit,
+        _settings.c.credit,
+    )
     .select_from(_sources)
     .outerjoin(_settings, _settings.c.source_id == _sources.c.id)
-    .outerjoin(_operators, and_(_operators.c.id == _settings.c.operator_id, _operators.c.active))
+    .outerjoin(_operators, _operators.c.id == _settings.c.operator_id)
     .where(_sources.c.id.in_(bindparam("source_ids", expanding=True)))
-    .order_by(_sources.c.id, _operators.c.id)
+    .order_by(_sources.c.id, _settings.c.operator_id)
+)
+_SET_CREDIT = (
+    update(_settings)
+    .where(
+        _settings.c.source_id == bindparam("of_source"),
+        _settings.c.operator_id == bindparam("of_operator"),
+    )
+    .values(credit=bindparam("new_credit"))
 )
 
 
 class Candidate(NamedTuple):
-    """An active operator of a source, as the distribution sees them."""
+    """An operator of a source, as the distribution sees them."""
 
     operator_id: int
     weight: int
+    active: bool = True
+    load_limit: int | None = None
+    credit: int = 0
+
+
+class Rotation(NamedTuple):
+    """A source's rules and all its operators, by operator id."""
+
+    strategy: Strategy
+    enforce_load_limit: bool
+    sticky: bool
+    has_queue: bool
+    candidates: list[Candidate]
 
 
 class SourceOperatorSettingCRUD:
@@ -43,49 +79,55 @@ class SourceOperatorSettingCRUD:
         )
         return settings.all()
 
-    async def list_with_activity(self, source_id: int) -> list[tuple[Candidate, bool]] | None:
-        """All operators of a source and whether they are active; None without such a source.
-
-        In one statement: two would see the state before and after somebody else's change.
-        """
-        rows = (
-            await self._session.execute(
-                select(_settings.c.operator_id, _settings.c.weight, _operators.c.active)
-                .select_from(_sources)
-                .outerjoin(_settings, _settings.c.source_id == _sources.c.id)
-                .outerjoin(_operators, _operators.c.id == _settings.c.operator_id)
-                .where(_sources.c.id == source_id)
-                .order_by(_settings.c.operator_id)
-            )
-        ).all()
-        if not rows:
-            return None
-        # A source without operators comes as one row of nothing.
-        return [(Candidate(id, weight), active) for id, weight, active in rows if id is not None]
-
     async def get_candidates_for_distribution(self, source_id: int) -> list[Candidate]:
         """The active operators of a source, by operator id; none if there is no such source."""
-        return (await self.get_candidates_by_source([source_id])).get(source_id, [])
+        rotation = (await self.get_rotations([source_id])).get(source_id)
+        return [] if rotation is None else [one for one in rotation.candidates if one.active]
 
-    async def get_candidates_by_source(
-        self, source_ids: Iterable[int]
-    ) -> dict[int, list[Candidate]]:
-        """The active operators of several sources, in one statement.
+    async def get_rotations(self, source_ids: Iterable[int]) -> dict[int, Rotation]:
+        """The rules and operators of several sources, in one statement.
 
-        A source that does not exist has no entry; one without active operators has an empty list.
+        A source that does not exist has no entry.
         """
-        rows = await self._session.execute(_CANDIDATES_BY_SOURCE, {"source_ids": list(source_ids)})
-        candidates: dict[int, list[Candidate]] = {}
-        for source_id, operator_id, weight in rows:
-            of_source = candidates.setdefault(source_id, [])
-            if operator_id is not None:
-                of_source.append(Candidate(operator_id, weight))
-        return candidates
+        rows = await self._session.execute(_ROTATIONS, {"source_ids": list(source_ids)})
+        rotations: dict[int, Rotation] = {}
+        for source_id, strategy, enforce_load_limit, sticky, has_queue, *candidate in rows:
+            rotation = rotations.get(source_id)
+            if rotation is None:
+                rotation = Rotation(strategy, enforce_load_limit, sticky, has_queue, [])
+                rotations[source_id] = rotation
+            # A source without operators comes as one row of nothing.
+            if candidate[0] is not None:
+                rotation.candidates.append(Candidate._make(candidate))
+        return rotations
+
+    async def get_sources_of(self, operator_id: int) -> set[int]:
+        """The sources in whose rotation this operator is."""
+        return set(
+            await self._session.scalars(
+                select(_settings.c.source_id).where(
+                    _settings.c.operator_id == operator_id, _settings.c.weight > 0
+                )
+            )
+        )
+
+    async def set_credits(self, credits: Mapping[tuple[int, int], int]) -> None:
+        """Write credits by source and operator, in one statement."""
+        await self._session.execute(
+            _SET_CREDIT,
+            [
+                {"of_source": source_id, "of_operator": operator_id, "new_credit": credit}
+                for (source_id, operator_id), credit in sorted(credits.items())
+            ],
+        )
 
     async def replace_source_weights(
         self, source_id: int, weights: Mapping[int, int] | Iterable[tuple[int, int]]
     ) -> None:
-        """Make these the weights of a source, by operator id, in place of all it had."""
+        """Make these the weights of a source, by operator id, in place of all it had.
+
+        New weights begin with new credits: what was owed under the old ones means nothing now.
+        """
         await self._session.execute(
             delete(SourceOperatorSetting).where(SourceOperatorSetting.source_id == source_id)
         )

@@ -15,4 +15,4 @@ class Operator(Base):
     name: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
     load_limit: Mapped[int | None]
-    """Active interactions that the operator should have at most; None is no limit."""
+    """Active interactions at most, as far as sources enforce it; None is no limit."""

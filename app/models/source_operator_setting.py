@@ -1,6 +1,6 @@
 """Which operators answer for a source, and with what weight."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.limits import MAX_WEIGHT
@@ -14,6 +14,7 @@ class SourceOperatorSetting(Base):
     __tablename__ = "source_operator_settings"
     __table_args__ = (
         UniqueConstraint("source_id", "operator_id"),
+        Index(None, "operator_id"),
         CheckConstraint(f"weight BETWEEN 0 AND {MAX_WEIGHT}", name="weight_range"),
     )
 
@@ -21,3 +22,5 @@ class SourceOperatorSetting(Base):
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
     operator_id: Mapped[int] = mapped_column(ForeignKey("operators.id"))
     weight: Mapped[int]
+    credit: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """What the strategy `smooth` owes the operator, in units of weight."""

@@ -1,9 +1,11 @@
 """What comes in and goes out, one file a resource."""
 
+from app.schemas.assignment import AssignInteraction, ReadAssignment, ReadCandidate
 from app.schemas.health import ReadHealth
 from app.schemas.interaction import CreateInteraction, ReadInteraction
 from app.schemas.lead import ReadLead, SearchLead
 from app.schemas.operator import CreateOperator, ReadOperator, UpdateOperator
+from app.schemas.preview import PreviewSource, ReadOperatorPreview, ReadPreview
 from app.schemas.problem import Problem
 from app.schemas.source import (
     CreateSource,
@@ -13,18 +15,29 @@ from app.schemas.source import (
     SetSourceOperators,
     UpdateSource,
 )
+from app.schemas.stats import PeriodQuery, ReadOperatorLoad, ReadOperatorShare, ReadSourceReport
 
 __all__ = [
+    "AssignInteraction",
     "CreateInteraction",
     "CreateOperator",
     "CreateSource",
+    "PeriodQuery",
+    "PreviewSource",
     "Problem",
+    "ReadAssignment",
+    "ReadCandidate",
     "ReadHealth",
     "ReadInteraction",
     "ReadLead",
     "ReadOperator",
+    "ReadOperatorLoad",
+    "ReadOperatorPreview",
+    "ReadOperatorShare",
+    "ReadPreview",
     "ReadSource",
     "ReadSourceOperator",
+    "ReadSourceReport",
     "SearchLead",
     "SetSourceOperator",
     "SetSourceOperators",

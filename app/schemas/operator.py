@@ -24,8 +24,8 @@ class CreateOperator(RequestSchema):
     active: StrictBool = True
     load_limit: LoadLimit | None = Field(
         default=None,
-        description="Active interactions that the operator should have at most, for people to "
-        "see: the distribution does not look at it. Null is no limit.",
+        description="Active interactions, over all sources, that the operator has at most as far "
+        "as sources enforce it. Null is no limit.",
     )
 
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, StrictBool
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
+from app.core.distribution import Strategy
 from app.core.limits import MAX_OPERATORS_PER_SOURCE, MAX_WEIGHT
 from app.schemas.base import Id, RequestSchema, ResponseSchema, Text
 
@@ -18,27 +19,52 @@ class CreateSource(RequestSchema):
     model_config = ConfigDict(json_schema_extra={"examples": [{"description": "Telegram bot"}]})
 
     description: Text
+    strategy: Strategy = Field(
+        default="smooth", description="Evenly at every moment, or by lot; by weight either way."
+    )
+    enforce_load_limit: StrictBool = Field(
+        default=False, description="Whether operators at their limit get no further inquiry."
+    )
+    sticky: StrictBool = Field(
+        default=False, description="Whether a returning lead goes to its latest operator."
+    )
 
 
 class UpdateSource(TypedDict, total=False):
     """Changes of a source: an absent field stays as it is."""
 
     __pydantic_config__ = ConfigDict(  # type: ignore[misc]  # pydantic's own hook
-        extra="forbid", json_schema_extra={"examples": [{"description": "Telegram bot, rentals"}]}
+        extra="forbid", json_schema_extra={"examples": [{"enforce_load_limit": True}]}
     )
 
     description: Text
+    strategy: Strategy
+    enforce_load_limit: StrictBool
+    sticky: StrictBool
 
 
 class ReadSource(ResponseSchema):
     """A source."""
 
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"id": 1, "description": "Telegram bot"}]}
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 1,
+                    "description": "Telegram bot",
+                    "strategy": "smooth",
+                    "enforce_load_limit": False,
+                    "sticky": False,
+                }
+            ]
+        }
     )
 
     id: int
     description: str
+    strategy: Strategy
+    enforce_load_limit: bool
+    sticky: bool
 
 
 class SetSourceOperator(RequestSchema):

@@ -4,21 +4,18 @@ import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import DomainError, IdempotencyKeyReused, SourceNotFound
-from app.crud import (
-    Candidate,
-    IdempotencyKeyCRUD,
-    InteractionCRUD,
-    LeadCRUD,
-    SourceOperatorSettingCRUD,
-)
+from app.crud import AssignmentCRUD, IdempotencyKeyCRUD, InteractionCRUD, LeadCRUD
+from app.crud.assignment import NewAssignment
 from app.crud.idempotency_key import Answer, Slot
 from app.crud.interaction import InteractionRow, NewInteraction
 from app.schemas.interaction import CreateInteraction
-from app.utils.distribution import pick_by_weight
+from app.services.tally import Tally
+from app.utils.distribution import Choice, Distributor, open_distributor, write_credits
 
 
 class Inquiry(NamedTuple):
@@ -55,16 +52,12 @@ async def record(
         `IdempotencyKeyReused`.
 
     """
-    candidates = await SourceOperatorSettingCRUD(session).get_candidates_by_source(
-        {inquiry.body.source_id for inquiry in inquiries}
-    )
+    distributor = await open_distributor(session, {inquiry.body.source_id for inquiry in inquiries})
     answers = await _earlier_answers(session, inquiries)
-    new = {
-        position: inquiries[position]
-        for position in _positions_to_write(inquiries, candidates, answers)
-    }
-    written = dict(zip(new, await _write(session, list(new.values()), candidates), strict=True))
-    answers |= await _remember(session, [(new[at], row) for at, row in written.items()])
+    positions = list(_positions_to_write(inquiries, distributor.rotations, answers))
+    new = [inquiries[position] for position in positions]
+    written = dict(zip(positions, await _write(session, new, distributor), strict=True))
+    answers |= await _remember(session, list(zip(new, written.values(), strict=True)))
 
     def result(position: int, inquiry: Inquiry) -> Recorded | DomainError:
         if position in written:
@@ -102,23 +95,73 @@ def _positions_to_write(
 
 
 async def _write(
-    session: AsyncSession, inquiries: Sequence[Inquiry], candidates: Mapping[int, list[Candidate]]
+    session: AsyncSession, inquiries: Sequence[Inquiry], distributor: Distributor
 ) -> list[InteractionRow]:
     if not inquiries:
         return []
-    bodies = [inquiry.body for inquiry in inquiries]
-    leads = await LeadCRUD(session).get_or_create_by_emails(body.email for body in bodies)
-    return await InteractionCRUD(session).create_many(
+    leads = await LeadCRUD(session).get_or_create_by_emails(
+        inquiry.body.email for inquiry in inquiries
+    )
+    choices = await _choose(session, inquiries, leads, distributor)
+    written = await InteractionCRUD(session).create_many(
         [
             NewInteraction(
-                lead_uuid=leads[body.email],
-                source_id=body.source_id,
-                operator_id=pick_by_weight(candidates[body.source_id]),
-                payload=body.payload,
+                lead_uuid=leads[inquiry.body.email],
+                source_id=inquiry.body.source_id,
+                operator_id=choice.operator_id,
+                payload=inquiry.body.payload,
             )
-            for body in bodies
+            for inquiry, choice in zip(inquiries, choices, strict=True)
         ]
     )
+    await _keep_account(session, distributor, list(zip(written, choices, strict=True)))
+    return written
+
+
+async def _choose(
+    session: AsyncSession,
+    inquiries: Sequence[Inquiry],
+    leads: Mapping[str, UUID],
+    distributor: Distributor,
+) -> list[Choice]:
+    """Choose for each in order; what a lead gets here is its latest for the next one.
+
+    Where others wait already, who comes now waits behind them, even if somebody is there: a long
+    queue is given out in several transactions.
+    """
+    sticky = {
+        leads[inquiry.body.email]
+        for inquiry in inquiries
+        if distributor.rotations[inquiry.body.source_id].sticky
+    }
+    latest = await InteractionCRUD(session).get_latest_operators(sticky) if sticky else {}
+    choices = []
+    for inquiry in inquiries:
+        lead = leads[inquiry.body.email]
+        if distributor.rotations[inquiry.body.source_id].has_queue:
+            choice = distributor.queue_up(inquiry.body.source_id)
+        else:
+            choice = distributor.choose(inquiry.body.source_id, preferred=latest.get(lead))
+        if choice.operator_id is not None:
+            latest[lead] = choice.operator_id
+        choices.append(choice)
+    return choices
+
+
+async def _keep_account(
+    session: AsyncSession,
+    distributor: Distributor,
+    choices: Sequence[tuple[InteractionRow, Choice]],
+) -> None:
+    """Write down why each went where it went, and what that changes for those who come."""
+    tally = Tally(distributor.rotations)
+    for row, choice in choices:
+        tally.give_out(row.source_id, row.created_at, choice)
+    await AssignmentCRUD(session).create_many(
+        [NewAssignment(row.id, *choice) for row, choice in choices]
+    )
+    await write_credits(session, distributor)
+    await tally.write(session)
 
 
 async def _remember(

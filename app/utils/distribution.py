@@ -1,11 +1,13 @@
 """Picks the operator who shall answer: the one place where the choice is made."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from random import Random
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.crud import Candidate, SourceOperatorSettingCRUD
+from app.core.distribution import Considered, PassedOver, Reason, Strategy
+from app.crud import Candidate, InteractionCRUD, Rotation, SourceOperatorSettingCRUD
 
 _random = Random()
 
@@ -13,24 +15,196 @@ _random = Random()
 async def select_operator(session: AsyncSession, source_id: int) -> int | None:
     """The id of the operator for the source's next inquiry, by weight; None if there is nobody.
 
-    For a single inquiry. Intake has the candidates of a whole batch at hand, and calls
-    `pick_by_weight` for each.
+    For a single inquiry. Intake opens one `Distributor` for a whole batch.
     """
-    settings = SourceOperatorSettingCRUD(session)
-    return pick_by_weight(await settings.get_candidates_for_distribution(source_id))
-
-
-def pick_by_weight(candidates: Sequence[Candidate], random: Random = _random) -> int | None:
-    """Draw an operator's id with probability weight / sum of weights; None if all weights are 0."""
-    if not any(candidate.weight for candidate in candidates):
+    distributor = await open_distributor(session, [source_id])
+    if source_id not in distributor.rotations:
         return None
-    [winner] = random.choices(candidates, [candidate.weight for candidate in candidates])
-    return winner.operator_id
+    choice = distributor.choose(source_id)
+    await write_credits(session, distributor)
+    return choice.operator_id
+
+
+def pick_random(weights: Mapping[int, int], random: Random) -> int:
+    """Draw an operator's id, each with probability weight / sum of weights."""
+    [winner] = random.choices(list(weights), list(weights.values()))
+    return winner
+
+
+def pick_smooth(weights: Mapping[int, int], credits: dict[int, int]) -> int:
+    """Pick the operator whose turn it is, and move the credits of all accordingly.
+
+    Tijdeman's chairman assignment: while the set of n operators stands, each is after every single
+    pick within 1 - 1/(2n-2) picks of its exact share, the best bound there is. An operator that is
+    owed at least the slack W/(2n-2) may be picked; of these the one whose deadline comes first.
+
+    Source: R. Tijdeman, The chairman assignment problem, Discrete Mathematics 32 (1980), 323-330.
+
+    Args:
+        weights: the positive weights of the n eligible operators, by id.
+        credits: what each is owed, in units of weight: share times picks so far, less its own
+            picks. Changed in place; operators that are not eligible keep theirs.
+
+    """
+    total = sum(weights.values())
+    parts = max(1, 2 * len(weights) - 2)
+    for operator_id, weight in weights.items():
+        credits[operator_id] = credits.get(operator_id, 0) + weight
+    winner, winner_slack = 0, 0
+    for operator_id in sorted(weights):
+        if credits[operator_id] * parts < total:
+            continue
+        # (W - W/parts - credit) / weight, compared without fractions by crosswise products.
+        slack = (parts - 1) * total - parts * credits[operator_id]
+        if not winner or slack * weights[winner] < winner_slack * weights[operator_id]:
+            winner, winner_slack = operator_id, slack
+    if not winner:
+        # The set has just changed, and nobody is owed enough.
+        winner = max(sorted(weights), key=credits.__getitem__)
+    credits[winner] -= total
+    return winner
+
+
+class Choice(NamedTuple):
+    """Who was chosen, why and by which strategy if by one, and among whom."""
+
+    operator_id: int | None
+    reason: Reason
+    strategy: Strategy | None
+    candidates: list[Considered]
+
+
+class Distributor:
+    """The choices of one transaction: each sees the credits and loads the earlier ones left."""
+
+    def __init__(
+        self,
+        rotations: Mapping[int, Rotation],
+        loads: Mapping[int, int],
+        random: Random = _random,
+    ) -> None:
+        self.rotations = rotations
+        self.changed_credits: dict[tuple[int, int], int] = {}
+        self._loads = dict(loads)
+        self._random = random
+        self._credits = {
+            source_id: {one.operator_id: one.credit for one in rotation.candidates}
+            for source_id, rotation in rotations.items()
+        }
+
+    def choose(
+        self, source_id: int, *, preferred: int | None = None, without: int | None = None
+    ) -> Choice:
+        """Choose for an inquiry of this source.
+
+        Args:
+            source_id: one of `rotations`.
+            preferred: the operator of a returning lead, taken by a sticky source if eligible.
+            without: an operator that shall not be chosen.
+
+        """
+        rotation = self.rotations[source_id]
+        candidates = self.consider(source_id)
+        eligible = {
+            one.operator_id: one.weight
+            for one in candidates
+            if one.passed_over is None and one.operator_id != without
+        }
+        if not eligible:
+            return Choice(None, "waiting", None, candidates)
+        if rotation.sticky and preferred in eligible:
+            self._take(preferred)
+            return Choice(preferred, "sticky", None, candidates)
+        winner = self._pick(source_id, rotation.strategy, eligible)
+        self._take(winner)
+        return Choice(winner, "selected", rotation.strategy, candidates)
+
+    def queue_up(self, source_id: int) -> Choice:
+        """Let an inquiry wait its turn, whoever is there."""
+        return Choice(None, "waiting", None, self.consider(source_id))
+
+    def consider(self, source_id: int) -> list[Considered]:
+        """The source's operators as they stand, by operator id."""
+        rotation, credits = self.rotations[source_id], self._credits[source_id]
+        considered = []
+        for one in rotation.candidates:
+            limited = rotation.enforce_load_limit and one.load_limit is not None
+            load = self._loads[one.operator_id] if limited else None
+            passed_over: PassedOver | None = None
+            if not one.active:
+                passed_over = "inactive"
+            elif one.weight == 0:
+                passed_over = "zero_weight"
+            elif load is not None and load >= (one.load_limit or 0):
+                passed_over = "at_limit"
+            considered.append(
+                Considered(
+                    one.operator_id,
+                    one.weight,
+                    credits[one.operator_id],
+                    load,
+                    one.load_limit,
+                    passed_over,
+                )
+            )
+        return considered
+
+    def room(self, source_ids: Iterable[int]) -> dict[int, float]:
+        """How many inquiries each of these sources can give out; those that can none are left out.
+
+        Where operators are shared, so is their room.
+        """
+        rooms = {
+            source_id: sum(
+                float("inf") if one.load is None else (one.load_limit or 0) - one.load
+                for one in self.consider(source_id)
+                if one.passed_over is None
+            )
+            for source_id in source_ids
+        }
+        return {source_id: room for source_id, room in rooms.items() if room}
+
+    def _pick(self, source_id: int, strategy: Strategy, eligible: Mapping[int, int]) -> int:
+        if strategy == "random":
+            return pick_random(eligible, self._random)
+        credits = self._credits[source_id]
+        winner = pick_smooth(eligible, credits)
+        for operator_id in eligible:
+            self.changed_credits[source_id, operator_id] = credits[operator_id]
+        return winner
+
+    def _take(self, operator_id: int) -> None:
+        if operator_id in self._loads:
+            self._loads[operator_id] += 1
+
+
+async def open_distributor(session: AsyncSession, source_ids: Collection[int]) -> Distributor:
+    """Read what the choices for these sources depend on, in at most two statements."""
+    rotations = await SourceOperatorSettingCRUD(session).get_rotations(source_ids)
+    return Distributor(rotations, await read_loads(session, rotations.values()))
+
+
+async def read_loads(session: AsyncSession, rotations: Iterable[Rotation]) -> dict[int, int]:
+    """The loads, by operator id, of all whose limit one of these rotations enforces."""
+    limits = {
+        one.operator_id: one.load_limit
+        for rotation in rotations
+        if rotation.enforce_load_limit
+        for one in rotation.candidates
+        if one.load_limit is not None
+    }
+    return await InteractionCRUD(session).get_loads(limits) if limits else {}
+
+
+async def write_credits(session: AsyncSession, distributor: Distributor) -> None:
+    """Keep the credits that the choices left."""
+    if distributor.changed_credits:
+        await SourceOperatorSettingCRUD(session).set_credits(distributor.changed_credits)
 
 
 def expected_shares(candidates: Iterable[Candidate]) -> dict[int, float]:
-    """The share of inquiries, 0 to 1, that each candidate gets in the long run, by operator id."""
-    weights = {candidate.operator_id: candidate.weight for candidate in candidates}
+    """The share of inquiries, 0 to 1, that each active one gets in the long run, by operator id."""
+    weights = {one.operator_id: one.weight if one.active else 0 for one in candidates}
     total = sum(weights.values())
     return {
         operator_id: weight / total if total else 0.0 for operator_id, weight in weights.items()

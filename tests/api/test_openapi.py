@@ -21,6 +21,8 @@ OPERATIONS = {
     "list_interactions": "GET /interactions",
     "read_interaction": "GET /interactions/{interaction_id}",
     "close_interaction": "POST /interactions/{interaction_id}/close",
+    "assign_interaction": "POST /interactions/{interaction_id}/assign",
+    "list_assignments": "GET /interactions/{interaction_id}/assignments",
     "search_lead": "POST /leads/search",
     "read_lead": "GET /leads/{lead_uuid}",
     "list_lead_interactions": "GET /leads/{lead_uuid}/interactions",
@@ -34,6 +36,9 @@ OPERATIONS = {
     "update_source": "PATCH /sources/{source_id}",
     "list_source_operators": "GET /sources/{source_id}/operators",
     "replace_source_operators": "PUT /sources/{source_id}/operators",
+    "preview_source": "POST /sources/{source_id}/preview",
+    "report_source": "GET /stats/sources/{source_id}",
+    "report_operators": "GET /stats/operators",
     "check_health": "GET /healthz",
     "check_readiness": "GET /readyz",
 }

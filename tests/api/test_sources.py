@@ -10,23 +10,34 @@ from tests.support.pages import walk
 from tests.support.problems import read_problem
 
 
+RULES = {"strategy": "smooth", "enforce_load_limit": False, "sticky": False}
+
+
 async def test_new_source(client: httpx.AsyncClient) -> None:
-    """A source has a description, and nobody answers for it yet."""
+    """A source has a description, shares evenly without limits, and nobody answers for it yet."""
     response = await client.post("/sources", json={"description": "Telegram"})
 
     assert 201 == response.status_code
     source = response.json()
-    assert {"id": source["id"], "description": "Telegram"} == source
+    assert {"id": source["id"], "description": "Telegram", **RULES} == source
     assert f"/sources/{source['id']}" == response.headers["Location"]
     assert source == (await client.get(response.headers["Location"])).json()
     assert [] == (await client.get(f"/sources/{source['id']}/operators")).json()
 
 
-@pytest.mark.parametrize("changes", [{}, {"description": "WhatsApp"}])
-async def test_change_of_a_source(api: Api, changes: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"description": "WhatsApp"},
+        {"strategy": "random"},
+        {"enforce_load_limit": True, "sticky": True},
+    ],
+)
+async def test_change_of_a_source(api: Api, changes: dict[str, object]) -> None:
     """What is named changes, the rest stays."""
     id = await api.create_source()
-    expected = {"id": id, "description": "bot", **changes}
+    expected = {"id": id, "description": "bot", **RULES, **changes}
 
     changed = await api.call("PATCH", f"/sources/{id}", json=changes)
 
@@ -41,6 +52,8 @@ async def test_change_of_a_source(api: Api, changes: dict[str, str]) -> None:
         ("PATCH", "/sources/7", {}),
         ("GET", "/sources/7/operators", None),
         ("PUT", "/sources/7/operators", []),
+        ("POST", "/sources/7/preview", {}),
+        ("GET", "/stats/sources/7", None),
         ("PUT", "/sources/7/operators", [{"operator_id": 1, "weight": 1}]),
     ],
 )

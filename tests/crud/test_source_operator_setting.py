@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from app.crud import Candidate, OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
+from app.crud import Candidate, OperatorCRUD, Rotation, SourceCRUD, SourceOperatorSettingCRUD
 from app.db.database import Database, WriteSession
 
 
@@ -53,9 +53,11 @@ async def test_candidates_of_several_sources(database: Database) -> None:
         second = await create_source_with(session, {})
         settings = SourceOperatorSettingCRUD(session)
 
-        assert {first: [Candidate(1, 10)], second: []} == (
-            await settings.get_candidates_by_source([first, second, 99])
-        )
+        rotations = await settings.get_rotations([first, second, 99])
+
+        assert {first, second} == rotations.keys()
+        assert Rotation("smooth", False, False, False, [Candidate(1, 10)]) == rotations[first]
+        assert [] == rotations[second].candidates
         assert [] == await settings.get_candidates_for_distribution(99)
 
 

@@ -77,7 +77,9 @@ async def test_orphans_are_impossible(database: Database, rows: sqlite3.Connecti
     """A row that points nowhere is refused."""
     with pytest.raises(IntegrityError):
         async with database.writing() as session:
-            await session.execute(text("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1)"))
+            await session.execute(
+                text("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1, 0)")
+            )
 
     assert (0,) == rows.execute("SELECT count(*) FROM source_operator_settings").fetchone()
 

@@ -42,7 +42,9 @@ class Line(GroupCommit[str, int]):
         if name == UNKNOWN:
             return OperatorNotFound()
         if name == GUILTY:
-            await session.execute(text("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1)"))
+            await session.execute(
+                text("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1, 0)")
+            )
         return (await OperatorCRUD(session).create(name=name)).id
 
 

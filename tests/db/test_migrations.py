@@ -80,7 +80,7 @@ async def test_failing_migration_leaves_the_old_schema_and_data(
 async def test_migration_that_orphans_rows_is_refused(database_path: Path) -> None:
     """Keys are off while the schema changes, so they are checked before the commit."""
     rows = sqlite3.connect(database_path)
-    rows.execute("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1)")
+    rows.execute("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1, 0)")
     rows.commit()
     with pytest.raises(StartupError, match="without their parent"):
         await upgrade(database_path)

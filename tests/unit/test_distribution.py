@@ -1,46 +1,118 @@
-"""The choice of an operator follows the weights."""
+"""The choice of an operator follows the weights, and can be told to the last pick."""
 
 from collections import Counter
+from fractions import Fraction
+from itertools import accumulate
 from math import sqrt
 from random import Random
 
 import pytest
 
-from app.crud import Candidate, OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
+from app.crud import Candidate, OperatorCRUD, Rotation, SourceCRUD, SourceOperatorSettingCRUD
 from app.db.database import Database
-from app.utils.distribution import expected_shares, pick_by_weight, select_operator
+from app.utils.distribution import (
+    Distributor,
+    expected_shares,
+    pick_random,
+    pick_smooth,
+    select_operator,
+)
 
-CANDIDATES = [Candidate(1, 10), Candidate(2, 30), Candidate(3, 60)]
+SKEWED = {
+    2: {1: 1, 2: 999},
+    3: {1: 10, 2: 30, 3: 60},
+    5: {1: 1, 2: 2, 3: 3, 4: 5, 5: 1000},
+    10: {number: number**3 for number in range(1, 11)},
+    50: {number: 1 + number**2 % 97 for number in range(1, 51)},
+}
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_shares_are_within_four_sigma(seed: int) -> None:
+def test_lot_is_within_four_sigma(seed: int) -> None:
     """A thousand picks spread as the weights say."""
+    weights = {1: 10, 2: 30, 3: 60}
     random = Random(seed)
-    picks = Counter(pick_by_weight(CANDIDATES, random) for _ in range(1000))
+    picks = Counter(pick_random(weights, random) for _ in range(1000))
 
-    for operator_id, share in expected_shares(CANDIDATES).items():
-        sigma = sqrt(1000 * share * (1 - share))
-        assert abs(picks[operator_id] - 1000 * share) <= 4 * sigma
+    for operator_id, weight in weights.items():
+        share = weight / 100
+        assert abs(picks[operator_id] - 1000 * share) <= 4 * sqrt(1000 * share * (1 - share))
 
 
-def test_zero_weight_is_never_picked() -> None:
+@pytest.mark.parametrize("count", SKEWED)
+def test_smooth_keeps_the_best_bound_there_is(count: int) -> None:
+    """After every single pick nobody is further than 1 - 1/(2n-2) from its exact share."""
+    weights = SKEWED[count]
+    total = sum(weights.values())
+    bound = 1 - Fraction(1, 2 * count - 2)
+    credits: dict[int, int] = {}
+    picks: Counter[int] = Counter()
+    for turn in range(1, 3 * total + 1 if total < 4000 else 4000):
+        picks[pick_smooth(weights, credits)] += 1
+        worst = max(abs(picks[one] - Fraction(turn * weights[one], total)) for one in weights)
+        assert worst <= bound, f"pick {turn}"
+
+
+@pytest.mark.parametrize("count", SKEWED)
+def test_smooth_gives_each_its_weight_in_every_cycle(count: int) -> None:
+    """In each run of sum(w) picks operator i is picked exactly w_i times."""
+    weights = SKEWED[count]
+    credits: dict[int, int] = {}
+    for _ in range(2):
+        assert weights == Counter(
+            pick_smooth(weights, credits) for _ in range(sum(weights.values()))
+        )
+        assert {0} == set(credits.values())
+
+
+def test_smooth_owes_nothing_for_an_absence() -> None:
+    """Of three equals one is away for 300 picks; then it gets a third of the next 60, no flood."""
+    credits: dict[int, int] = {}
+    weights = {1: 1, 2: 1, 3: 1}
+    for _ in range(31):
+        pick_smooth(weights, credits)
+    for _ in range(300):
+        pick_smooth({1: 1, 2: 1}, credits)
+    back = [pick_smooth(weights, credits) for _ in range(60)]
+
+    assert 20 == back.count(3)
+    for turn, count in enumerate(accumulate(one == 3 for one in back), start=1):
+        assert abs(count - turn / 3) <= 2
+
+
+def choose_many(candidates: list[Candidate], count: int = 100, **rules: bool) -> set[int | None]:
+    """Whom a source with these operators and rules picks."""
+    rotation = Rotation("smooth", rules.get("enforce", False), False, False, candidates)
+    distributor = Distributor({1: rotation}, {one.operator_id: 0 for one in candidates})
+    return {distributor.choose(1).operator_id for _ in range(count)}
+
+
+def test_zero_weight_and_inactive_are_never_picked() -> None:
     """Zero is out of rotation, not merely unlikely."""
-    random = Random(0)
-    candidates = [Candidate(1, 0), Candidate(2, 1), Candidate(3, 0)]
+    candidates = [Candidate(1, 0), Candidate(2, 1), Candidate(3, 5, active=False)]
 
-    assert {2} == {pick_by_weight(candidates, random) for _ in range(1000)}
+    assert {2} == choose_many(candidates)
 
 
-@pytest.mark.parametrize("candidates", [[], [Candidate(1, 0), Candidate(2, 0)]])
+@pytest.mark.parametrize("candidates", [[], [Candidate(1, 0)], [Candidate(1, 5, active=False)]])
 def test_nobody_is_picked_when_nobody_is_there(candidates: list[Candidate]) -> None:
     """All weights zero is the same as no operators at all."""
-    assert pick_by_weight(candidates) is None
+    assert {None} == choose_many(candidates)
+
+
+def test_limit_counts_only_where_it_is_enforced() -> None:
+    """An operator at its limit gets nothing more from a source that enforces it."""
+    candidates = [Candidate(1, 1, load_limit=3)]
+
+    assert {1} == choose_many(candidates)
+    assert {1, None} == choose_many(candidates, enforce=True)
 
 
 def test_expected_shares_add_up() -> None:
-    """Weight over sum of weights; nothing is divided by zero."""
-    assert {1: 0.1, 2: 0.3, 3: 0.6} == expected_shares(CANDIDATES)
+    """Weight over sum of weights of the active; nothing is divided by zero."""
+    candidates = [Candidate(1, 10), Candidate(2, 30), Candidate(3, 60, active=False)]
+
+    assert {1: 0.25, 2: 0.75, 3: 0.0} == expected_shares(candidates)
     assert {1: 0.0} == expected_shares([Candidate(1, 0)])
 
 

@@ -17,15 +17,22 @@ from app.api.pagination import paginate
 from app.core.errors import (
     Busy,
     IdempotencyKeyReused,
+    InteractionClosed,
     InteractionNotFound,
+    NobodyElse,
+    OperatorAtLimit,
+    OperatorInactive,
+    OperatorNotFound,
     SourceNotFound,
 )
-from app.crud import InteractionCRUD
+from app.crud import AssignmentCRUD, InteractionCRUD, OperatorCRUD
 from app.crud.interaction import InteractionRow
 from app.models import Interaction
-from app.schemas import CreateInteraction, ReadInteraction
+from app.schemas import AssignInteraction, CreateInteraction, ReadAssignment, ReadInteraction
 from app.schemas.query import IdParameter, InteractionQuery
+from app.services import queue
 from app.services.intake import Inquiry
+from app.utils.explanation import explain
 
 router = APIRouter(tags=["interactions"], route_class=JSONRoute)
 
@@ -96,8 +103,54 @@ async def read_interaction(interaction_id: IdParameter, session: ReadSession) ->
     responses=problems(InteractionNotFound, *WRITE_ERRORS),
 )
 async def close_interaction(interaction_id: IdParameter, session: WriteSession) -> Interaction:
-    """Close an interaction. Closing it again changes nothing, `closed_at` included."""
-    return _found(await InteractionCRUD(session).set_inactive(interaction_id))
+    """Close an interaction. Closing it again changes nothing, `closed_at` included.
+
+    What its operator can take now goes to it from the queue, oldest first.
+    """
+    return await queue.close(session, interaction_id)
+
+
+@router.post(
+    "/interactions/{interaction_id}/assign",
+    response_model=ReadInteraction,
+    responses=problems(
+        InteractionNotFound,
+        OperatorNotFound,
+        InteractionClosed,
+        OperatorInactive,
+        OperatorAtLimit,
+        NobodyElse,
+        *WRITE_ERRORS,
+        *BODY_ERRORS,
+    ),
+)
+async def assign_interaction(
+    interaction_id: IdParameter, body: AssignInteraction, session: WriteSession
+) -> Interaction:
+    """Give an interaction to this operator, or with `{}` choose again without the present one."""
+    return await queue.assign(session, interaction_id, body.operator_id)
+
+
+@router.get(
+    "/interactions/{interaction_id}/assignments",
+    responses=problems(InteractionNotFound, *READ_ERRORS),
+)
+async def list_assignments(
+    interaction_id: IdParameter, session: ReadSession
+) -> list[ReadAssignment]:
+    """Every move of an interaction, oldest first: who got it, when, why, and among whom."""
+    _found(await InteractionCRUD(session).get_by_id(interaction_id))
+    assignments = await AssignmentCRUD(session).list_by_interaction(interaction_id)
+    operator_ids = {one.operator_id for assignment in assignments for one in assignment.candidates}
+    operator_ids |= {assignment.operator_id for assignment in assignments if assignment.operator_id}
+    names = await OperatorCRUD(session).names(operator_ids)
+    return [
+        ReadAssignment(
+            **assignment._asdict(),
+            explanation=explain(assignment, names),
+        )
+        for assignment in assignments
+    ]
 
 
 def _found(interaction: Interaction | None) -> Interaction:

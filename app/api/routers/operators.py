@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.dependencies import Page, ReadSession, WriteSession
+from app.api.dependencies import Page, ReadSession, WriteSession, database_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.pagination import paginate
@@ -13,6 +13,7 @@ from app.crud import OperatorCRUD
 from app.models import Operator
 from app.schemas import CreateOperator, ReadOperator, UpdateOperator
 from app.schemas.query import IdParameter
+from app.services import admin
 
 router = APIRouter(prefix="/operators", tags=["operators"], route_class=JSONRoute)
 
@@ -57,10 +58,13 @@ async def read_operator(operator_id: IdParameter, session: ReadSession) -> Opera
     responses=problems(OperatorNotFound, *WRITE_ERRORS, *BODY_ERRORS),
 )
 async def update_operator(
-    operator_id: IdParameter, changes: UpdateOperator, session: WriteSession
+    operator_id: IdParameter, changes: UpdateOperator, request: Request
 ) -> Operator:
-    """Change what is named, keep the rest. An inactive operator gets no further inquiry."""
-    return _found(await OperatorCRUD(session).update(operator_id, changes))
+    """Change what is named, keep the rest. An inactive operator gets no further inquiry.
+
+    What it can take by the change goes to it from the queues, oldest first.
+    """
+    return await admin.update_operator(database_of(request), operator_id, changes)
 
 
 def _found(operator: Operator | None) -> Operator:

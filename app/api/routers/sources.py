@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.dependencies import Page, ReadSession, WriteSession
+from app.api.dependencies import Page, ReadSession, WriteSession, database_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.pagination import paginate
@@ -13,13 +13,15 @@ from app.crud import SourceCRUD
 from app.models import Source
 from app.schemas import (
     CreateSource,
+    PreviewSource,
+    ReadPreview,
     ReadSource,
     ReadSourceOperator,
     SetSourceOperators,
     UpdateSource,
 )
 from app.schemas.query import IdParameter
-from app.services import weights
+from app.services import admin, preview
 
 router = APIRouter(prefix="/sources", tags=["sources"], route_class=JSONRoute)
 
@@ -56,11 +58,9 @@ async def read_source(source_id: IdParameter, session: ReadSession) -> Source:
     response_model=ReadSource,
     responses=problems(SourceNotFound, *WRITE_ERRORS, *BODY_ERRORS),
 )
-async def update_source(
-    source_id: IdParameter, changes: UpdateSource, session: WriteSession
-) -> Source:
-    """Change what is named, keep the rest."""
-    return _found(await SourceCRUD(session).update(source_id, changes))
+async def update_source(source_id: IdParameter, changes: UpdateSource, request: Request) -> Source:
+    """Change what is named, keep the rest. What waits goes to whoever is available by it."""
+    return await admin.update_source(database_of(request), source_id, changes)
 
 
 @router.get(
@@ -70,9 +70,9 @@ async def update_source(
 )
 async def list_source_operators(
     source_id: IdParameter, session: ReadSession
-) -> Sequence[weights.WeightShare]:
+) -> Sequence[admin.WeightShare]:
     """The operators of a source with their weights and the shares expected of them."""
-    return await weights.read(session, source_id)
+    return await admin.read_weights(session, source_id)
 
 
 @router.put(
@@ -81,12 +81,40 @@ async def list_source_operators(
     responses=problems(SourceNotFound, OperatorNotFound, *WRITE_ERRORS, *BODY_ERRORS),
 )
 async def replace_source_operators(
-    source_id: IdParameter, settings: SetSourceOperators, session: WriteSession
-) -> Sequence[weights.WeightShare]:
-    """Replace the whole list at once: who is not named no longer answers for this source."""
-    return await weights.replace(
-        session, source_id, {setting.operator_id: setting.weight for setting in settings}
+    source_id: IdParameter, settings: SetSourceOperators, request: Request
+) -> Sequence[admin.WeightShare]:
+    """Replace the whole list at once: who is not named no longer answers for this source.
+
+    The strategy `smooth` begins anew, and what waits goes to whoever is available by it.
+    """
+    return await admin.replace_weights(database_of(request), source_id, _by_operator(settings))
+
+
+@router.post(
+    "/{source_id}/preview",
+    response_model=ReadPreview,
+    responses=problems(SourceNotFound, OperatorNotFound, *READ_ERRORS, *BODY_ERRORS),
+)
+async def preview_source(
+    source_id: IdParameter, body: PreviewSource, session: ReadSession
+) -> preview.Preview:
+    """Who would get the next inquiries under the present or other weights. Writes nothing.
+
+    Inquiries of new leads, one after another, while nothing is closed; those that wait already
+    come first.
+    """
+    return await preview.preview(
+        session,
+        source_id,
+        count=body.count,
+        weights=None if body.weights is None else _by_operator(body.weights),
+        strategy=body.strategy,
+        seed=body.seed,
     )
+
+
+def _by_operator(settings: SetSourceOperators) -> dict[int, int]:
+    return {setting.operator_id: setting.weight for setting in settings}
 
 
 def _found(source: Source | None) -> Source:

@@ -1,0 +1,40 @@
+"""Reports: admins see who got what, and how much everybody has at hand."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.api.dependencies import Page, ReadSession
+from app.api.errors import READ_ERRORS, problems
+from app.api.json_body import JSONRoute
+from app.api.pagination import paginate
+from app.core.errors import SourceNotFound
+from app.crud import OperatorCRUD
+from app.crud.operator import OperatorLoad
+from app.schemas import PeriodQuery, ReadOperatorLoad, ReadSourceReport
+from app.schemas.query import IdParameter
+from app.services import reports
+
+router = APIRouter(prefix="/stats", tags=["stats"], route_class=JSONRoute)
+
+
+@router.get(
+    "/sources/{source_id}",
+    response_model=ReadSourceReport,
+    responses=problems(SourceNotFound, *READ_ERRORS),
+)
+async def report_source(
+    source_id: IdParameter, period: Annotated[PeriodQuery, Query()], session: ReadSession
+) -> reports.SourceReport:
+    """How a source's inquiries were shared, against what the weights were worth."""
+    return await reports.report_source(session, source_id, period.since, period.until)
+
+
+@router.get("/operators", response_model=list[ReadOperatorLoad], responses=problems(*READ_ERRORS))
+async def report_operators(
+    page: Page, session: ReadSession, request: Request, response: Response
+) -> Sequence[OperatorLoad]:
+    """The load of each operator, its limit, and what waits for it."""
+    rows = await OperatorCRUD(session).list_loads(limit=page.limit + 1, after=page.after)
+    return paginate(rows, page, request, response)

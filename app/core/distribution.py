@@ -1,0 +1,24 @@
+"""The words of the distribution: rules, reasons, and what is considered."""
+
+from typing import Literal, NamedTuple
+
+Strategy = Literal["smooth", "random"]
+"""Evenly at every moment, or by lot; by weight either way."""
+
+Reason = Literal["selected", "sticky", "waiting", "from_queue", "manual"]
+"""Picked at once; the lead's latest operator; nobody was there; picked from the queue; by hand."""
+
+PassedOver = Literal["inactive", "at_limit", "zero_weight"]
+"""Why a candidate could not be picked."""
+
+
+class Considered(NamedTuple):
+    """An operator as it stood when a choice was made."""
+
+    operator_id: int
+    weight: int
+    credit: int
+    load: int | None
+    """Active interactions over all sources; None where no limit is enforced."""
+    load_limit: int | None
+    passed_over: PassedOver | None

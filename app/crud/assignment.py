@@ -1,0 +1,64 @@
+"""Assignments in the database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.distribution import Considered, Reason, Strategy
+from app.db.types import utc_now
+from app.models import Assignment, Base
+
+_table = Base.metadata.tables[Assignment.__tablename__]
+_INSERT = insert(_table)
+
+
+class NewAssignment(NamedTuple):
+    """Where an interaction went, why, and among whom; without an operator it waits."""
+
+    interaction_id: int
+    operator_id: int | None
+    reason: Reason
+    strategy: Strategy | None
+    candidates: Sequence[Considered]
+
+
+class AssignmentRow(NamedTuple):
+    """An assignment as it stands in the database."""
+
+    id: int
+    operator_id: int | None
+    reason: Reason
+    strategy: Strategy | None
+    candidates: Sequence[Considered]
+    created_at: datetime
+
+
+class AssignmentCRUD:
+    """Keeps why interactions went where they went."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def create_many(self, assignments: Sequence[NewAssignment]) -> None:
+        """Keep these assignments, in one statement."""
+        now = utc_now()
+        await self._session.execute(
+            _INSERT, [{**new._asdict(), "created_at": now} for new in assignments]
+        )
+
+    async def list_by_interaction(self, interaction_id: int) -> list[AssignmentRow]:
+        """An interaction's assignments, oldest first."""
+        rows = await self._session.execute(
+            select(*(_table.c[name] for name in AssignmentRow._fields))
+            .where(_table.c.interaction_id == interaction_id)
+            .order_by(_table.c.id)
+        )
+        return [
+            AssignmentRow._make(row)._replace(
+                candidates=[Considered._make(one) for one in row.candidates]
+            )
+            for row in rows
+        ]

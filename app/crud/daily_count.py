@@ -1,0 +1,68 @@
+"""Daily counts in the database."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.models import Base, DailyCount
+
+_table = Base.metadata.tables[DailyCount.__tablename__]
+
+
+class Slot(NamedTuple):
+    """What is counted together."""
+
+    source_id: int
+    day: date
+    operator_id: int
+
+
+class Counts(NamedTuple):
+    """What is counted; see the columns of `DailyCount`."""
+
+    interactions: int = 0
+    target: int = 0
+    lost_to_limit: int = 0
+    lost_to_inactivity: int = 0
+
+
+_COUNTED = [_table.c[name] for name in Counts._fields]
+_INSERT = insert(_table)
+_ADD = _INSERT.on_conflict_do_update(
+    index_elements=list(_table.primary_key),
+    set_={column.name: column + _INSERT.excluded[column.name] for column in _COUNTED},
+)
+
+
+class DailyCountCRUD:
+    """Adds to daily counts and sums them up."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, changes: Mapping[Slot, Counts]) -> None:
+        """Add these to what is counted already, in one statement."""
+        await self._session.execute(
+            _ADD,
+            # In one order everywhere: two transactions that count the same cannot deadlock.
+            [slot._asdict() | changes[slot]._asdict() for slot in sorted(changes)],
+        )
+
+    async def sum_by_operator(
+        self, source_id: int, since: date | None, until: date | None
+    ) -> dict[int, Counts]:
+        """What was counted for a source from one day to another, both included, by operator id."""
+        rows = await self._session.execute(
+            select(_table.c.operator_id, *(func.sum(column) for column in _COUNTED))
+            .where(
+                _table.c.source_id == source_id,
+                _table.c.day.between(since or date.min, until or date.max),
+            )
+            .group_by(_table.c.operator_id)
+            .order_by(_table.c.operator_id)
+        )
+        return {operator_id: Counts._make(map(int, sums)) for operator_id, *sums in rows}

@@ -1,0 +1,27 @@
+"""An assignment: one move of an interaction, and why it went there."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.distribution import Reason, Strategy
+from app.db.types import BigId, JSONText, UTCDateTime, utc_now
+from app.models.base import Base
+
+
+class Assignment(Base):
+    """Who got an interaction, when and why; without an operator, why it had to wait."""
+
+    __tablename__ = "assignments"
+    __table_args__ = (Index(None, "interaction_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    interaction_id: Mapped[int] = mapped_column(ForeignKey("interactions.id"))
+    operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
+    reason: Mapped[Reason] = mapped_column(String(16))
+    strategy: Mapped[Strategy | None] = mapped_column(String(16))
+    candidates: Mapped[Any] = mapped_column(JSONText)
+    """The source's operators as they stood: the fields of `Considered`, a list each."""
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

@@ -1,0 +1,77 @@
+"""Assignments as staff make and read them."""
+
+from datetime import datetime
+
+from pydantic import ConfigDict, Field
+
+from app.core.distribution import PassedOver, Reason, Strategy
+from app.schemas.base import Id, RequestSchema, ResponseSchema
+
+
+class AssignInteraction(RequestSchema):
+    """Who shall take an interaction over."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"operator_id": 2}, {}]})
+
+    operator_id: Id | None = Field(
+        default=None, description="Absent or null: choose again, without the present operator."
+    )
+
+
+class ReadCandidate(ResponseSchema):
+    """An operator of the source, as it stood when the choice was made."""
+
+    operator_id: int
+    weight: int
+    credit: int = Field(description="What the strategy `smooth` owed it, in units of weight.")
+    load: int | None = Field(
+        description="Active interactions over all sources; null where no limit is enforced."
+    )
+    load_limit: int | None
+    passed_over: PassedOver | None = Field(description="Why it could not be picked.")
+
+
+class ReadAssignment(ResponseSchema):
+    """One move of an interaction, and why it went there."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 1,
+                    "operator_id": 1,
+                    "reason": "selected",
+                    "strategy": "smooth",
+                    "explanation": "It was the turn of Maria Ivanova (operator 1), due 30 of 30 by "
+                    "weight. Passed over: Boris Orlov (operator 2) (at its limit, 5 of 5 active).",
+                    "candidates": [
+                        {
+                            "operator_id": 1,
+                            "weight": 30,
+                            "credit": 0,
+                            "load": 3,
+                            "load_limit": 20,
+                            "passed_over": None,
+                        },
+                        {
+                            "operator_id": 2,
+                            "weight": 10,
+                            "credit": -10,
+                            "load": 5,
+                            "load_limit": 5,
+                            "passed_over": "at_limit",
+                        },
+                    ],
+                    "created_at": "2026-01-02T03:04:05.678901Z",
+                }
+            ]
+        }
+    )
+
+    id: int
+    operator_id: int | None = Field(description="Who got it; null if it had to wait.")
+    reason: Reason
+    strategy: Strategy | None = Field(description="What it was picked by, if by any.")
+    explanation: str = Field(description="The same in words.")
+    candidates: list[ReadCandidate]
+    created_at: datetime

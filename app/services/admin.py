@@ -1,0 +1,98 @@
+"""What admins change: operators, sources and weights, and the queues that move by it.
+
+Each change may free capacity for thousands that wait. It is committed with the first of them; the
+others follow in transactions of their own before the admin gets the answer.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import OperatorNotFound, SourceNotFound
+from app.crud import OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
+from app.db.database import Database
+from app.models import Operator, Source
+from app.services.queue import drain, drain_for_operator, drain_rest
+from app.utils.distribution import expected_shares
+
+
+class WeightShare(NamedTuple):
+    """An operator's weight in a source and the share of inquiries, 0 to 1, expected of it."""
+
+    operator_id: int
+    weight: int
+    share: float
+
+
+async def update_operator(
+    database: Database, operator_id: int, changes: Mapping[str, object]
+) -> Operator:
+    """Change an operator; what it can take now goes to it from the queues.
+
+    Raises:
+        OperatorNotFound: there is no such operator.
+
+    """
+    async with database.writing() as session:
+        operator = await OperatorCRUD(session).update(operator_id, changes)
+        if operator is None:
+            raise OperatorNotFound
+        rest = await drain_for_operator(session, operator_id)
+    await drain_rest(database, rest)
+    return operator
+
+
+async def update_source(
+    database: Database, source_id: int, changes: Mapping[str, object]
+) -> Source:
+    """Change a source and its rules; whoever is available by the new ones takes from its queue.
+
+    Raises:
+        SourceNotFound: there is no such source.
+
+    """
+    async with database.writing() as session:
+        source = await SourceCRUD(session).update(source_id, changes)
+        if source is None:
+            raise SourceNotFound
+        rest = await drain(session, [source_id])
+    await drain_rest(database, rest)
+    return source
+
+
+async def read_weights(session: AsyncSession, source_id: int) -> list[WeightShare]:
+    """The weights of a source and what they amount to, by operator id.
+
+    Raises:
+        SourceNotFound: there is no such source.
+
+    """
+    rotations = await SourceOperatorSettingCRUD(session).get_rotations([source_id])
+    if source_id not in rotations:
+        raise SourceNotFound
+    candidates = rotations[source_id].candidates
+    shares = expected_shares(candidates)
+    return [WeightShare(one.operator_id, one.weight, shares[one.operator_id]) for one in candidates]
+
+
+async def replace_weights(
+    database: Database, source_id: int, weights: Mapping[int, int]
+) -> list[WeightShare]:
+    """Make these the weights of a source, by operator id, in place of all it had.
+
+    Raises:
+        SourceNotFound: there is no such source.
+        OperatorNotFound: a weight is for an operator that does not exist.
+
+    """
+    async with database.writing() as session:
+        if await SourceCRUD(session).get_by_id(source_id) is None:
+            raise SourceNotFound
+        if weights.keys() - await OperatorCRUD(session).existing_ids(weights):
+            raise OperatorNotFound
+        await SourceOperatorSettingCRUD(session).replace_source_weights(source_id, weights)
+        rest = await drain(session, [source_id])
+        shares = await read_weights(session, source_id)
+    await drain_rest(database, rest)
+    return shares

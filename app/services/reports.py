@@ -1,0 +1,76 @@
+"""Reports on who got what of a source, and on how much the operators have at hand."""
+
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import SourceNotFound
+from app.crud import DailyCountCRUD, InteractionCRUD, SourceOperatorSettingCRUD
+from app.crud.daily_count import Counts
+from app.services.tally import MILLION
+
+
+class OperatorShare(NamedTuple):
+    """An operator's part in a source's inquiries. Shares are 0 to 1, None where there are none."""
+
+    operator_id: int
+    weight: int
+    interactions: int
+    share: float | None
+    target_share: float | None
+    deviation: float | None
+    lost_to_limit: float
+    lost_to_inactivity: float
+
+
+class SourceReport(NamedTuple):
+    """Who got what of a source's inquiries, and how many wait."""
+
+    interactions: int
+    waiting: int
+    operators: list[OperatorShare]
+
+
+async def report_source(
+    session: AsyncSession, source_id: int, since: date | None = None, until: date | None = None
+) -> SourceReport:
+    """Shares from the one day to the other, both included, in UTC; None is without end.
+
+    Raises:
+        SourceNotFound: there is no such source.
+
+    """
+    rotation = (await SourceOperatorSettingCRUD(session).get_rotations([source_id])).get(source_id)
+    if rotation is None:
+        raise SourceNotFound
+    counts = await DailyCountCRUD(session).sum_by_operator(source_id, since, until)
+    weights = {one.operator_id: one.weight for one in rotation.candidates}
+    total = sum(one.interactions for one in counts.values())
+    target = sum(one.target for one in counts.values())
+    return SourceReport(
+        interactions=total,
+        waiting=await InteractionCRUD(session).count_waiting(source_id),
+        operators=[
+            _share(operator_id, weights.get(operator_id, 0), counts.get(operator_id), total, target)
+            for operator_id in sorted(weights.keys() | counts.keys())
+        ],
+    )
+
+
+def _share(
+    operator_id: int, weight: int, counts: Counts | None, total: int, target: int
+) -> OperatorShare:
+    counts = counts or Counts()
+    share = counts.interactions / total if total else None
+    target_share = counts.target / target if target else None
+    return OperatorShare(
+        operator_id=operator_id,
+        weight=weight,
+        interactions=counts.interactions,
+        share=share,
+        target_share=target_share,
+        deviation=None if share is None or target_share is None else share - target_share,
+        lost_to_limit=counts.lost_to_limit / MILLION,
+        lost_to_inactivity=counts.lost_to_inactivity / MILLION,
+    )
