@@ -9,7 +9,6 @@ from tests.support.api import Api
 from tests.support.pages import walk
 from tests.support.problems import read_problem
 
-
 RULES = {"strategy": "smooth", "enforce_load_limit": False, "sticky": False}
 
 
