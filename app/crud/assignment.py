@@ -8,11 +8,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.distribution import Considered, Reason, Strategy
+from app.db.bulk_insert import BulkInsert
 from app.db.types import utc_now
 from app.models import Assignment, Base
 
 _table = Base.metadata.tables[Assignment.__tablename__]
-_INSERT = insert(_table)
 
 
 class NewAssignment(NamedTuple):
@@ -23,6 +23,9 @@ class NewAssignment(NamedTuple):
     reason: Reason
     strategy: Strategy | None
     candidates: Sequence[Considered]
+
+
+_INSERT = BulkInsert(insert(_table), columns=NewAssignment._fields, shared=["created_at"])
 
 
 class AssignmentRow(NamedTuple):
@@ -44,10 +47,7 @@ class AssignmentCRUD:
 
     async def create_many(self, assignments: Sequence[NewAssignment]) -> None:
         """Keep these assignments, in one statement."""
-        now = utc_now()
-        await self._session.execute(
-            _INSERT, [{**new._asdict(), "created_at": now} for new in assignments]
-        )
+        await _INSERT(self._session, assignments, utc_now())
 
     async def list_by_interaction(self, interaction_id: int) -> list[AssignmentRow]:
         """An interaction's assignments, oldest first."""
@@ -56,9 +56,4 @@ class AssignmentCRUD:
             .where(_table.c.interaction_id == interaction_id)
             .order_by(_table.c.id)
         )
-        return [
-            AssignmentRow._make(row)._replace(
-                candidates=[Considered._make(one) for one in row.candidates]
-            )
-            for row in rows
-        ]
+        return [AssignmentRow._make(row) for row in rows]

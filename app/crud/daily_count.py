@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.bulk_insert import BulkInsert
 from app.models import Base, DailyCount
 
 _table = Base.metadata.tables[DailyCount.__tablename__]
@@ -32,9 +33,12 @@ class Counts(NamedTuple):
 
 _COUNTED = [_table.c[name] for name in Counts._fields]
 _INSERT = insert(_table)
-_ADD = _INSERT.on_conflict_do_update(
-    index_elements=list(_table.primary_key),
-    set_={column.name: column + _INSERT.excluded[column.name] for column in _COUNTED},
+_ADD = BulkInsert(
+    _INSERT.on_conflict_do_update(
+        index_elements=list(_table.primary_key),
+        set_={column.name: column + _INSERT.excluded[column.name] for column in _COUNTED},
+    ),
+    columns=[*Slot._fields, *Counts._fields],
 )
 
 
@@ -46,11 +50,8 @@ class DailyCountCRUD:
 
     async def add(self, changes: Mapping[Slot, Counts]) -> None:
         """Add these to what is counted already, in one statement."""
-        await self._session.execute(
-            _ADD,
-            # In one order everywhere: two transactions that count the same cannot deadlock.
-            [slot._asdict() | changes[slot]._asdict() for slot in sorted(changes)],
-        )
+        # In one order everywhere: two transactions that count the same cannot deadlock.
+        await _ADD(self._session, [(*slot, *changes[slot]) for slot in sorted(changes)])
 
     async def sum_by_operator(
         self, source_id: int, since: date | None, until: date | None

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, false, func, insert, literal, not_, select, true, update
+from sqlalchemy import and_, bindparam, false, func, insert, not_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.bulk_insert import BulkInsert
 from app.db.types import utc_now
-from app.models import Base, Interaction, Lead, Operator
+from app.models import Base, Interaction, Lead
 
 
 class NewInteraction(NamedTuple):
@@ -44,11 +45,12 @@ class InteractionRow(NamedTuple):
 
 
 _table = Base.metadata.tables[Interaction.__tablename__]
-_operators = Base.metadata.tables[Operator.__tablename__]
 _leads = Base.metadata.tables[Lead.__tablename__]
 COLUMNS = tuple(_table.c[name] for name in InteractionRow._fields)
-_INSERT = insert(_table)
-_INSERT_FIRST = _INSERT.returning(_table.c.id)
+_INSERT = BulkInsert(
+    insert(_table), columns=["id", *NewInteraction._fields], shared=["is_active", "created_at"]
+)
+_LAST_ID = select(func.max(_table.c.id))
 _BY_LEAD = (
     select(*COLUMNS)
     .select_from(_leads)
@@ -60,19 +62,6 @@ _BY_LEAD = (
 IS_ACTIVE = _table.c.is_active == true()
 _is_closed = _table.c.is_active == false()
 IS_WAITING = and_(IS_ACTIVE, _table.c.operator_id.is_(None))
-_LOADS = select(
-    _operators.c.id,
-    select(func.count())
-    .select_from(
-        select(literal(1))
-        .where(_table.c.operator_id == _operators.c.id, IS_ACTIVE)
-        .limit(bindparam("cap"))
-        .correlate(_operators)
-        .subquery()
-    )
-    .correlate(_operators)
-    .scalar_subquery(),
-).where(_operators.c.id.in_(bindparam("operator_ids", expanding=True)))
 _LATEST_OPERATORS = select(
     _leads.c.uuid,
     select(_table.c.operator_id)
@@ -112,21 +101,15 @@ class InteractionCRUD:
         return await self._session.get_one(Interaction, row.id)
 
     async def create_many(self, interactions: Sequence[NewInteraction]) -> list[InteractionRow]:
-        """New interactions, in at most two statements; their ids rise in the order given.
+        """New interactions, in two statements; their ids rise in the order given.
 
-        Only the first asks for its id: under the write lock nobody else takes those that follow,
-        and SQLite runs INSERT … RETURNING once for each row.
+        The ids follow the last one: under the write lock nobody else takes them.
         """
         now = utc_now()
-        first = {**interactions[0]._asdict(), "is_active": True, "created_at": now}
-        first_id = (await self._session.execute(_INSERT_FIRST, first)).scalar_one()
-        rows = [
-            InteractionRow(id, *new, is_active=True, created_at=now)
-            for id, new in enumerate(interactions, start=first_id)
-        ]
-        if len(rows) > 1:
-            await self._session.execute(_INSERT, [row._asdict() for row in rows[1:]])
-        return rows
+        last_id = await self._session.scalar(_LAST_ID) or 0
+        rows = [(id, *new) for id, new in enumerate(interactions, start=last_id + 1)]
+        await _INSERT(self._session, rows, True, now)
+        return [InteractionRow(*row, is_active=True, created_at=now) for row in rows]
 
     async def get_by_id(self, id: int) -> Interaction | None:
         """The interaction with this id, if there is one."""
@@ -140,13 +123,6 @@ class InteractionCRUD:
             interaction.closed_at = utc_now()
             await self._session.flush()
         return interaction
-
-    async def get_loads(self, limits: Mapping[int, int]) -> dict[int, int]:
-        """Active interactions by operator id, counted no further than the greatest limit."""
-        rows = await self._session.execute(
-            _LOADS, {"operator_ids": list(limits), "cap": max(limits.values())}
-        )
-        return {operator_id: load for operator_id, load in rows}  # noqa: C416  # dict() has no type for rows
 
     async def get_latest_operators(self, lead_uuids: Iterable[UUID]) -> dict[UUID, int]:
         """The operator of each lead's latest interaction that has one."""

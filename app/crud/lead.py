@@ -1,21 +1,23 @@
 """Leads in the database."""
 
 from collections.abc import Iterable
-from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.core.email import fold_email
+from app.db.bulk_insert import BulkInsert
 from app.db.types import utc_now
 from app.models import Base, Lead
 
 _table = Base.metadata.tables[Lead.__tablename__]
 # Statements of the hot path are built once: building one costs more than running it.
-_INSERT_IF_ABSENT = insert(_table).on_conflict_do_nothing()
+_INSERT_IF_ABSENT = BulkInsert(
+    insert(_table).on_conflict_do_nothing(), columns=["uuid", "email"], shared=["created_at"]
+)
 _UUIDS_BY_EMAIL = select(_table.c.email, _table.c.uuid).where(
     _table.c.email.in_(bindparam("emails", expanding=True))
 )
@@ -59,14 +61,10 @@ class LeadCRUD:
         return {email: uuid for email, uuid in rows}  # noqa: C416  # dict() has no type for rows
 
     async def _create_missing(self, emails: Iterable[str]) -> dict[str, UUID]:
-        now = utc_now()
         # In one order everywhere: two transactions that insert the same leads cannot deadlock.
         uuids = {email: uuid7() for email in sorted(emails)}
-        inserted = await self._session.execute(
-            _INSERT_IF_ABSENT,
-            [{"uuid": uuid, "email": email, "created_at": now} for email, uuid in uuids.items()],
-        )
-        if cast("CursorResult[Any]", inserted).rowcount == len(uuids):
+        new = [(uuid, email) for email, uuid in uuids.items()]
+        if await _INSERT_IF_ABSENT(self._session, new, utc_now()) == len(uuids):
             return uuids
         # Somebody beside us was faster with some of them.
         return await self._uuids_by_email(uuids)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, literal, select
 
 from app.crud.base import ResourceCRUD
 from app.crud.interaction import IS_ACTIVE, IS_WAITING
@@ -15,6 +15,21 @@ _LOAD = (
     .correlate(Operator)
     .scalar_subquery()
 )
+_GREATEST_LIMIT = select(func.max(Operator.load_limit)).scalar_subquery()
+_active_ones = (
+    select(literal(1))
+    .where(IS_ACTIVE, Interaction.operator_id == Operator.id)
+    .correlate(Operator)
+    .limit(_GREATEST_LIMIT)
+    .subquery()
+)
+LOAD_AGAINST_LIMIT = case(
+    (
+        Operator.load_limit.is_not(None),
+        select(func.count()).select_from(_active_ones).scalar_subquery(),
+    )
+)
+"""Active interactions, counted no further than any limit, as nobody asks for more; or NULL."""
 _QUEUES = (
     select(Interaction.source_id, func.count().label("length"))
     .where(IS_WAITING)
@@ -60,6 +75,13 @@ class OperatorCRUD(ResourceCRUD[Operator]):
     async def names(self, ids: Iterable[int]) -> dict[int, str]:
         """The names of the operators with these ids."""
         return {operator.id: operator.name for operator in await self.get_by_ids(ids)}
+
+    async def get_loads(self, ids: Iterable[int]) -> dict[int, int | None]:
+        """Active interactions of each, counted no further than any limit; None without a limit."""
+        rows = await self._session.execute(
+            select(Operator.id, LOAD_AGAINST_LIMIT).where(Operator.id.in_(ids))
+        )
+        return {id: load for id, load in rows}  # noqa: C416  # dict() has no type for rows
 
     async def list_loads(self, *, limit: int, after: int = 0) -> list[OperatorLoad]:
         """What operators after this id have at hand, in id order, in one statement."""

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, delete, exists, insert, select, update
+from sqlalchemy import bindparam, case, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.distribution import Strategy
 from app.crud.interaction import IS_WAITING
+from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
 
 _sources, _operators, _settings, _interactions = (
@@ -27,6 +28,7 @@ _ROTATIONS = (
         _operators.c.active,
         _operators.c.load_limit,
         _settings.c.credit,
+        case((_sources.c.enforce_load_limit, LOAD_AGAINST_LIMIT)),
     )
     .select_from(_sources)
     .outerjoin(_settings, _settings.c.source_id == _sources.c.id)
@@ -52,6 +54,8 @@ class Candidate(NamedTuple):
     active: bool = True
     load_limit: int | None = None
     credit: int = 0
+    load: int | None = None
+    """Active interactions over all sources; None where no limit is enforced."""
 
 
 class Rotation(NamedTuple):

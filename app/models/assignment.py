@@ -1,13 +1,12 @@
 """An assignment: one move of an interaction, and why it went there."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.distribution import Reason, Strategy
-from app.db.types import BigId, JSONText, UTCDateTime, utc_now
+from app.core.distribution import Considered, Reason, Strategy
+from app.db.types import BigId, JSONOf, UTCDateTime, utc_now
 from app.models.base import Base
 
 
@@ -22,6 +21,6 @@ class Assignment(Base):
     operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
     reason: Mapped[Reason] = mapped_column(String(16))
     strategy: Mapped[Strategy | None] = mapped_column(String(16))
-    candidates: Mapped[Any] = mapped_column(JSONText)
-    """The source's operators as they stood: the fields of `Considered`, a list each."""
+    candidates: Mapped[list[Considered]] = mapped_column(JSONOf(list[Considered]))
+    """The source's operators as they stood."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

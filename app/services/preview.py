@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.distribution import Strategy
 from app.core.errors import OperatorNotFound, SourceNotFound
 from app.crud import Candidate, OperatorCRUD, Rotation, SourceOperatorSettingCRUD
-from app.utils.distribution import Distributor, expected_shares, read_loads
+from app.utils.distribution import Distributor, expected_shares
 
 
 class OperatorPreview(NamedTuple):
@@ -63,24 +63,29 @@ async def preview(
     if rotation is None:
         raise SourceNotFound
     if weights is not None:
-        rotation = rotation._replace(candidates=await _candidates(session, weights))
+        rotation = rotation._replace(candidates=await _candidates(session, rotation, weights))
     if strategy is not None:
         rotation = rotation._replace(strategy=strategy)
-    loads = await read_loads(session, [rotation])
     # A thousand picks among a thousand operators take a second, which nobody else shall wait for.
-    return await asyncio.to_thread(_play, rotation, loads, count, Random(seed))
+    return await asyncio.to_thread(_play, rotation, count, Random(seed))
 
 
-async def _candidates(session: AsyncSession, weights: Mapping[int, int]) -> list[Candidate]:
+async def _candidates(
+    session: AsyncSession, rotation: Rotation, weights: Mapping[int, int]
+) -> list[Candidate]:
     """What the weights would make of their operators: new ones begin with new credits."""
     operators = await OperatorCRUD(session).get_by_ids(weights)
     if len(operators) < len(weights):
         raise OperatorNotFound
-    return [Candidate(one.id, weights[one.id], one.active, one.load_limit) for one in operators]
+    loads = await OperatorCRUD(session).get_loads(weights) if rotation.enforce_load_limit else {}
+    return [
+        Candidate(one.id, weights[one.id], one.active, one.load_limit, load=loads.get(one.id))
+        for one in operators
+    ]
 
 
-def _play(rotation: Rotation, loads: Mapping[int, int], count: int, random: Random) -> Preview:
-    distributor = Distributor({0: rotation}, loads, random)
+def _play(rotation: Rotation, count: int, random: Random) -> Preview:
+    distributor = Distributor({0: rotation}, random)
     full_after = {
         one.operator_id: 0 for one in distributor.consider(0) if one.passed_over == "at_limit"
     }

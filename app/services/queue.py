@@ -97,10 +97,9 @@ async def _choose_by_hand(
         raise OperatorNotFound
     if not operator.active:
         raise OperatorInactive
-    limit = operator.load_limit
-    if distributor.rotations[interaction.source_id].enforce_load_limit and limit is not None:
-        loads = await InteractionCRUD(session).get_loads({operator_id: limit})
-        if loads[operator_id] >= limit:
+    if distributor.rotations[interaction.source_id].enforce_load_limit:
+        load = (await OperatorCRUD(session).get_loads([operator_id]))[operator_id]
+        if load is not None and load >= (operator.load_limit or 0):
             raise OperatorAtLimit
     return Choice(operator_id, "manual", None, distributor.consider(interaction.source_id))
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.distribution import Considered, PassedOver, Reason, Strategy
-from app.crud import Candidate, InteractionCRUD, Rotation, SourceOperatorSettingCRUD
+from app.crud import Candidate, Rotation, SourceOperatorSettingCRUD
 
 _random = Random()
 
@@ -77,15 +77,14 @@ class Choice(NamedTuple):
 class Distributor:
     """The choices of one transaction: each sees the credits and loads the earlier ones left."""
 
-    def __init__(
-        self,
-        rotations: Mapping[int, Rotation],
-        loads: Mapping[int, int],
-        random: Random = _random,
-    ) -> None:
+    def __init__(self, rotations: Mapping[int, Rotation], random: Random = _random) -> None:
         self.rotations = rotations
-        self.changed_credits: dict[tuple[int, int], int] = {}
-        self._loads = dict(loads)
+        self._loads = {
+            one.operator_id: one.load
+            for rotation in rotations.values()
+            for one in rotation.candidates
+            if one.load is not None
+        }
         self._random = random
         self._credits = {
             source_id: {one.operator_id: one.credit for one in rotation.candidates}
@@ -125,29 +124,28 @@ class Distributor:
 
     def consider(self, source_id: int) -> list[Considered]:
         """The source's operators as they stand, by operator id."""
-        rotation, credits = self.rotations[source_id], self._credits[source_id]
+        credits, loads = self._credits[source_id], self._loads
         considered = []
-        for one in rotation.candidates:
-            limited = rotation.enforce_load_limit and one.load_limit is not None
-            load = self._loads[one.operator_id] if limited else None
+        for id, weight, active, limit, _, initial_load in self.rotations[source_id].candidates:
+            load = None if initial_load is None else loads[id]
             passed_over: PassedOver | None = None
-            if not one.active:
+            if not active:
                 passed_over = "inactive"
-            elif one.weight == 0:
+            elif weight == 0:
                 passed_over = "zero_weight"
-            elif load is not None and load >= (one.load_limit or 0):
+            elif load is not None and limit is not None and load >= limit:
                 passed_over = "at_limit"
-            considered.append(
-                Considered(
-                    one.operator_id,
-                    one.weight,
-                    credits[one.operator_id],
-                    load,
-                    one.load_limit,
-                    passed_over,
-                )
-            )
+            considered.append(Considered(id, weight, credits[id], load, limit, passed_over))
         return considered
+
+    def changed_credits(self) -> dict[tuple[int, int], int]:
+        """The credits that the choices have changed, by source and operator."""
+        return {
+            (source_id, one.operator_id): credit
+            for source_id, rotation in self.rotations.items()
+            for one in rotation.candidates
+            if (credit := self._credits[source_id][one.operator_id]) != one.credit
+        }
 
     def room(self, source_ids: Iterable[int]) -> dict[int, float]:
         """How many inquiries each of these sources can give out; those that can none are left out.
@@ -167,11 +165,7 @@ class Distributor:
     def _pick(self, source_id: int, strategy: Strategy, eligible: Mapping[int, int]) -> int:
         if strategy == "random":
             return pick_random(eligible, self._random)
-        credits = self._credits[source_id]
-        winner = pick_smooth(eligible, credits)
-        for operator_id in eligible:
-            self.changed_credits[source_id, operator_id] = credits[operator_id]
-        return winner
+        return pick_smooth(eligible, self._credits[source_id])
 
     def _take(self, operator_id: int) -> None:
         if operator_id in self._loads:
@@ -179,27 +173,15 @@ class Distributor:
 
 
 async def open_distributor(session: AsyncSession, source_ids: Collection[int]) -> Distributor:
-    """Read what the choices for these sources depend on, in at most two statements."""
-    rotations = await SourceOperatorSettingCRUD(session).get_rotations(source_ids)
-    return Distributor(rotations, await read_loads(session, rotations.values()))
-
-
-async def read_loads(session: AsyncSession, rotations: Iterable[Rotation]) -> dict[int, int]:
-    """The loads, by operator id, of all whose limit one of these rotations enforces."""
-    limits = {
-        one.operator_id: one.load_limit
-        for rotation in rotations
-        if rotation.enforce_load_limit
-        for one in rotation.candidates
-        if one.load_limit is not None
-    }
-    return await InteractionCRUD(session).get_loads(limits) if limits else {}
+    """Read what the choices for these sources depend on, in one statement."""
+    return Distributor(await SourceOperatorSettingCRUD(session).get_rotations(source_ids))
 
 
 async def write_credits(session: AsyncSession, distributor: Distributor) -> None:
     """Keep the credits that the choices left."""
-    if distributor.changed_credits:
-        await SourceOperatorSettingCRUD(session).set_credits(distributor.changed_credits)
+    changed = distributor.changed_credits()
+    if changed:
+        await SourceOperatorSettingCRUD(session).set_credits(changed)
 
 
 def expected_shares(candidates: Iterable[Candidate]) -> dict[int, float]:

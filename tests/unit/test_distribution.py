@@ -80,11 +80,10 @@ def test_smooth_owes_nothing_for_an_absence() -> None:
         assert abs(count - turn / 3) <= 2
 
 
-def choose_many(candidates: list[Candidate], count: int = 100, **rules: bool) -> set[int | None]:
-    """Whom a source with these operators and rules picks."""
-    rotation = Rotation("smooth", rules.get("enforce", False), False, False, candidates)
-    distributor = Distributor({1: rotation}, {one.operator_id: 0 for one in candidates})
-    return {distributor.choose(1).operator_id for _ in range(count)}
+def choose_many(candidates: list[Candidate]) -> set[int | None]:
+    """Whom a source with these operators picks."""
+    distributor = Distributor({1: Rotation("smooth", False, False, False, candidates)})
+    return {distributor.choose(1).operator_id for _ in range(100)}
 
 
 def test_zero_weight_and_inactive_are_never_picked() -> None:
@@ -102,10 +101,8 @@ def test_nobody_is_picked_when_nobody_is_there(candidates: list[Candidate]) -> N
 
 def test_limit_counts_only_where_it_is_enforced() -> None:
     """An operator at its limit gets nothing more from a source that enforces it."""
-    candidates = [Candidate(1, 1, load_limit=3)]
-
-    assert {1} == choose_many(candidates)
-    assert {1, None} == choose_many(candidates, enforce=True)
+    assert {1} == choose_many([Candidate(1, 1, load_limit=3)])
+    assert {1, None} == choose_many([Candidate(1, 1, load_limit=3, load=0)])
 
 
 def test_expected_shares_add_up() -> None:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.types import BigId, JSONText, UTCDateTime
+from app.db.types import BigId, UTCDateTime
 
 revision = "0003"
 down_revision = "0002"
@@ -31,7 +31,7 @@ def upgrade() -> None:
         sa.Column("operator_id", BigId, nullable=True),
         sa.Column("reason", sa.String(16), nullable=False),
         sa.Column("strategy", sa.String(16), nullable=True),
-        sa.Column("candidates", JSONText(), nullable=False),
+        sa.Column("candidates", sa.Text(), nullable=False),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_assignments"),
         sa.ForeignKeyConstraint(
