@@ -17,6 +17,7 @@ CONTENDERS = {
     "ceiling": (*_UVICORN, "tests.bench.ceiling:app"),
     "plain": (*_UVICORN, "tests.bench.plain:app"),
     "service": ("app", "serve"),
+    "service with limits": ("app", "serve"),
 }
 """What `python -m` runs."""
 

@@ -10,10 +10,15 @@ from typing import NamedTuple
 from tests.bench.trials import Trials
 from tests.bench.wrk import Measurement
 
-_COLOURS = {"ceiling": "#5f6368", "service": "#1a73e8", "plain": "#d93025"}
+_COLOURS = {
+    "ceiling": "#5f6368",
+    "service": "#1a73e8",
+    "service with limits": "#188038",
+    "plain": "#d93025",
+}
 _SVG = "http://www.w3.org/2000/svg"
 _WIDTH, _HEIGHT = 640, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 80, 20, 50
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 120, 20, 50
 
 
 def machine() -> str:

@@ -32,8 +32,9 @@ def compare_intake(folder: Path, rounds: int, seconds: int) -> tuple[Trials, dic
     memory: dict[str, float] = {}
     for turn in range(rounds):
         for contender in CONTENDERS:
-            database = folder / f"{contender}{turn}.db"
-            fill(database, 0, journal="DELETE" if contender == "plain" else "WAL")
+            database = folder / f"{turn}-{contender.replace(' ', '-')}.db"
+            journal = "DELETE" if contender == "plain" else "WAL"
+            fill(database, 0, journal=journal, limits=contender == "service with limits")
             with serving(contender, database) as server:
                 measure(server.url, _INTAKE, connections=8, seconds=_WARM_UP)
                 for connections in CONNECTIONS:
