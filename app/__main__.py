@@ -57,7 +57,7 @@ def migrate() -> None:
 
     async def story() -> None:
         async with database.serving():
-            typer.echo(f"{database.path.name} is at revision {head_revision()}.")
+            typer.echo(f"{database.name} is at revision {head_revision()}.")
 
     run_until_signal(story())
 

@@ -16,6 +16,7 @@ from app.core.config import Settings
 from app.db import sqlite
 from app.db.database import Database
 from app.db.migrate import upgrade
+from app.db.sqlite import SQLite
 from app.main import create_app
 from tests.support.api import Api
 from tests.support.server import LiveServer, run_server
@@ -39,7 +40,7 @@ def driver() -> Iterator[None]:
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty database, migrated once; tests work on copies."""
     path = tmp_path_factory.mktemp("template") / "template.db"
-    asyncio.run(upgrade(path))
+    asyncio.run(upgrade(SQLite(path, readers=1)))
     return path
 
 

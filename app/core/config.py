@@ -18,11 +18,12 @@ class Settings(BaseSettings):
     database_url: Annotated[
         str,
         Field(
-            description="The SQLite file, as `sqlite:///relative.db` or `sqlite:////absolute.db`."
+            description="The SQLite file, as `sqlite:///relative.db` or `sqlite:////absolute.db`, "
+            "or a PostgreSQL database, as `postgresql://user:password@host/name`."
         ),
     ] = "sqlite:///leads.db"
     database_readers: Annotated[
-        int, Field(ge=1, le=64, description="Connections that read while the one writer writes.")
+        int, Field(ge=1, le=64, description="Connections that read, beside those that write.")
     ] = 4
     intake_capacity: Annotated[
         int,
@@ -37,15 +38,18 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _names_a_sqlite_file(cls, value: str) -> str:
+    def _names_a_database(cls, value: str) -> str:
         try:
             url = make_url(value)
         except (ArgumentError, ValueError):
             # Not the error's own text: what it takes for a port may be part of a password.
             raise ValueError("must be a database URL such as sqlite:///leads.db") from None
-        if url.drivername not in ("sqlite", "sqlite+aiosqlite"):
-            raise ValueError("must begin with sqlite:///")
-        if not url.database or ":memory:" in url.database or url.database.startswith("file:"):
+        if url.drivername in ("postgresql", "postgresql+asyncpg", "postgres"):
+            if not url.database:
+                raise ValueError("must name a database: postgresql://host/name")
+        elif url.drivername not in ("sqlite", "sqlite+aiosqlite"):
+            raise ValueError("must begin with sqlite:/// or postgresql://")
+        elif not url.database or ":memory:" in url.database or url.database.startswith("file:"):
             raise ValueError("must name a file: readers and the writer share it")
         return value
 

@@ -104,6 +104,10 @@ class DatabaseUnavailable(DomainError):
     retry_after = 2
 
 
+class RolledBack(DatabaseUnavailable):
+    """The database gave the transaction up; nothing was written. Try again."""
+
+
 class StorageFull(DomainError):
     """There is no room left to store anything; nothing was written."""
 

@@ -1,5 +1,6 @@
 """The door to the database: sessions that read and sessions that write."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,15 +8,20 @@ from pathlib import Path
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import DatabaseUnavailable, SchemaOutdated
-from app.db import sqlite
+from app.db.backend import Backend
 from app.db.migrate import head_revision, upgrade
+from app.db.postgres import PostgreSQL
+from app.db.sqlite import SQLite
 
 _log = logging.getLogger(__name__)
+
+# Connecting fails with the system's own errors, whatever the driver.
+_FAILURES = (DBAPIError, PoolTimeout, OSError)
 
 
 class ReadSession(AsyncSession):
@@ -26,65 +32,78 @@ class WriteSession(AsyncSession):
     """A session on the writing connection; the block that opened it commits it."""
 
 
+def open_backend(url: str, readers: int) -> Backend:
+    """The kind of database that a URL names; nothing is connected yet."""
+    parsed = make_url(url)
+    if parsed.drivername.startswith("sqlite"):
+        return SQLite(Path(parsed.database or ""), readers)
+    return PostgreSQL(parsed, readers)
+
+
 class Database:
-    """One SQLite file: a single writing connection beside a pool of reading ones."""
+    """The database at a URL: SQLite's file or PostgreSQL, with `readers` connections that read."""
 
     def __init__(self, url: str, readers: int = 4) -> None:
-        self.path = Path(make_url(url).database or "").resolve()
-        self._writer = sqlite.writer_engine(self.path)
-        self._readers = sqlite.reader_engine(self.path, readers)
+        self._backend = open_backend(url, readers)
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return self._backend.name
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Lock the file, bring its schema up to date, and close every connection in the end.
+        """Bring the schema up to date, and close every connection in the end.
 
         Raises:
-            StartupError: another process serves the file, or it cannot be opened or migrated.
+            StartupError: another process serves the file, or the database cannot be opened or
+                migrated.
 
         """
-        with sqlite.lock_for_this_process(self.path):
-            await upgrade(self.path)
-            try:
-                yield
-            finally:
-                # The writer goes last: whoever closes last checkpoints, and only the writer may.
-                await self._readers.dispose()
-                await self._writer.dispose()
+        async with self._backend.serving():
+            await upgrade(self._backend)
+            yield
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[ReadSession]:
-        """A session that reads.
+        """A session that reads; on PostgreSQL each of its statements is a transaction.
 
         Raises:
-            DatabaseUnavailable: no connection within `sqlite.TURN_TIMEOUT` seconds, or no answer.
+            DatabaseUnavailable: no connection in time, or no answer.
 
         """
-        session = ReadSession(self._readers)
+        session = ReadSession(self._backend.readers)
         try:
-            yield session
-        except (DBAPIError, PoolTimeout) as error:
-            raise _domain_error(error) from error
+            async with asyncio.timeout(self._backend.patience):
+                yield session
+        except _FAILURES as error:
+            raise self._domain_error(error) from error
         finally:
             # Not by the session's own block, which takes a task to close: there is nothing to save.
             await session.close()
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[WriteSession]:
-        """A session that writes, alone: committed when the block ends, rolled back when it raises.
+        """A session that writes: committed when the block ends, rolled back when it raises.
 
         Raises:
-            DatabaseUnavailable: the turn or the lock did not come within five seconds.
+            DatabaseUnavailable: the turn or a lock did not come in time, or the connection was lost
+                during COMMIT: then nobody knows whether it was done.
+            RolledBack: the transaction came to nothing, and may be tried again.
             StorageFull: there was no room; nothing was written.
 
         """
+        committing = False
         try:
             async with (
-                WriteSession(self._writer, expire_on_commit=False) as session,
-                session.begin(),
+                asyncio.timeout(self._backend.patience),
+                WriteSession(self._backend.writers, expire_on_commit=False) as session,
             ):
                 yield session
-        except (DBAPIError, PoolTimeout) as error:
-            raise _domain_error(error) from error
+                committing = True
+                await session.commit()
+        except _FAILURES as error:
+            raise self._domain_error(error, committing=committing) from error
 
     async def require_current_schema(self) -> None:
         """Check that the database answers and has the schema of this version.
@@ -97,20 +116,19 @@ class Database:
         async with self.reading() as session:
             try:
                 revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
-            except OperationalError as error:
-                if sqlite.as_domain_error(error) is None:
+            except DBAPIError as error:
+                if self._backend.domain_error(error) is None:
                     raise SchemaOutdated from error
                 raise
         if revision != head_revision():
             raise SchemaOutdated
 
-
-def _domain_error(error: DBAPIError | PoolTimeout) -> Exception:
-    if isinstance(error, PoolTimeout):
-        return DatabaseUnavailable()
-    known = sqlite.as_domain_error(error)
-    if known is None:
-        return error
-    # The client hears what it can do about it; what it was, the log says.
-    _log.warning("SQLite: %s", getattr(error.orig, "sqlite_errorname", error.orig))
-    return known
+    def _domain_error(self, error: Exception, *, committing: bool = False) -> Exception:
+        if isinstance(error, PoolTimeout):
+            return DatabaseUnavailable()
+        known = self._backend.domain_error(error, committing=committing)
+        if known is None:
+            return error
+        # The client hears what it can do about it; what it was, the log says.
+        _log.warning("%s", self._backend.cause(error))
+        return known

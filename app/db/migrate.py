@@ -11,30 +11,30 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from app.core.errors import StartupError
-from app.db import sqlite
+from app.db.backend import Backend, original
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-async def upgrade(path: Path, revision: str = "head") -> None:
+async def upgrade(backend: Backend, revision: str = "head") -> None:
     """Run the migrations that are missing, in one transaction: a failed one leaves the old schema.
 
     Raises:
-        StartupError: the file cannot be opened, or its schema is of a later version than this code.
+        StartupError: the database cannot be opened, or its schema is of a later version than this
+            code.
 
     """
-    engine = sqlite.migration_engine(path)
     try:
-        async with engine.begin() as connection:
+        async with backend.migrating() as connection:
             await connection.run_sync(_upgrade, revision)
     except CommandError as error:
-        raise StartupError(f"The schema of {path.name} is not of this version: {error}") from error
-    except DBAPIError as error:
         raise StartupError(
-            f"The database {path.name} cannot be opened or migrated: {error.orig}."
+            f"The schema of {backend.name} is not of this version: {error}"
         ) from error
-    finally:
-        await engine.dispose()
+    except (DBAPIError, OSError) as error:
+        raise StartupError(
+            f"The database {backend.name} cannot be opened or migrated: {original(error)}."
+        ) from error
 
 
 @cache
@@ -48,6 +48,3 @@ def _upgrade(connection: Connection, revision: str) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
-    orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-    if orphans:
-        raise StartupError(f"The migration would leave {len(orphans)} rows without their parent.")

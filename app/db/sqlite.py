@@ -1,8 +1,8 @@
 """All that only SQLite needs: engines and pragmas, the one-process lock, what its errors mean."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 import aiosqlite
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
+from app.db.backend import Backend, original
 from app.db.sqlite_cursor import OneHopConnection
 
 BUSY_TIMEOUT = 1.5
@@ -28,7 +28,60 @@ DRIVER: type[aiosqlite.Connection] = OneHopConnection
 _DURABLE = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
 
-def writer_engine(path: Path) -> AsyncEngine:
+class SQLite(Backend):
+    """One file: a single writing connection beside a pool of reading ones."""
+
+    def __init__(self, path: Path, readers: int) -> None:
+        self.name = path.name
+        self._path = path.resolve()
+        self.writers = _writer_engine(self._path)
+        self.readers = _reader_engine(self._path, readers)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        with _lock_for_this_process(self._path):
+            try:
+                yield
+            finally:
+                # The writer goes last: whoever closes last checkpoints, and only the writer may.
+                await self.readers.dispose()
+                await self.writers.dispose()
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        # With keys on, rebuilding a table would empty its children.
+        engine = _engine(self._path, [*_DURABLE, "PRAGMA foreign_keys = OFF"], poolclass=NullPool)
+        _begin_immediate(engine)
+        try:
+            async with engine.begin() as connection:
+                yield connection
+                orphans = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).all()
+                if orphans:
+                    raise StartupError(
+                        f"The migration would leave {len(orphans)} rows without their parent."
+                    )
+        finally:
+            await engine.dispose()
+
+    def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
+        match getattr(original(error), "sqlite_errorcode", 0) & 0xFF:
+            case sqlite3.SQLITE_FULL:
+                return StorageFull()
+            case (
+                sqlite3.SQLITE_BUSY
+                | sqlite3.SQLITE_CANTOPEN
+                | sqlite3.SQLITE_IOERR
+                | sqlite3.SQLITE_READONLY
+            ):
+                return DatabaseUnavailable()
+            case _:
+                return None
+
+    def cause(self, error: Exception) -> str:
+        return f"SQLite: {getattr(original(error), 'sqlite_errorname', type(error).__name__)}"
+
+
+def _writer_engine(path: Path) -> AsyncEngine:
     """One connection, handed on first come first served; every BEGIN takes the write lock.
 
     A deferred BEGIN would take the lock at the first write, where SQLite can no longer wait for it.
@@ -45,8 +98,7 @@ def writer_engine(path: Path) -> AsyncEngine:
     return engine
 
 
-def reader_engine(path: Path, size: int) -> AsyncEngine:
-    """`size` connections that cannot write."""
+def _reader_engine(path: Path, size: int) -> AsyncEngine:
     return _engine(
         path,
         ["PRAGMA query_only = ON"],
@@ -57,23 +109,12 @@ def reader_engine(path: Path, size: int) -> AsyncEngine:
     )
 
 
-def migration_engine(path: Path) -> AsyncEngine:
-    """A connection for schema changes: with keys on, rebuilding a table empties its children."""
-    engine = _engine(path, [*_DURABLE, "PRAGMA foreign_keys = OFF"], poolclass=NullPool)
-    _begin_immediate(engine)
-    return engine
-
-
 @contextmanager
-def lock_for_this_process(path: Path) -> Iterator[None]:
+def _lock_for_this_process(path: Path) -> Iterator[None]:
     """Keep every other server process off the file.
 
     Two processes that both checkpoint can corrupt the database (the WAL-reset fault of SQLite
     before 3.51.3), and the first-come-first-served order of the one writer would be lost.
-
-    Raises:
-        StartupError: another process serves the file, or its folder is missing or not writable.
-
     """
     if not path.parent.is_dir():
         # The lock would create it, and a mistyped path begin an empty database in silence.
@@ -89,22 +130,6 @@ def lock_for_this_process(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def as_domain_error(error: DBAPIError) -> DomainError | None:
-    """What a driver's error means to a client; None if it is a fault of the service itself."""
-    match getattr(error.orig, "sqlite_errorcode", 0) & 0xFF:
-        case sqlite3.SQLITE_FULL:
-            return StorageFull()
-        case (
-            sqlite3.SQLITE_BUSY
-            | sqlite3.SQLITE_CANTOPEN
-            | sqlite3.SQLITE_IOERR
-            | sqlite3.SQLITE_READONLY
-        ):
-            return DatabaseUnavailable()
-        case _:
-            return None
 
 
 def _engine(path: Path, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from app.db.migrate import upgrade
+from app.db.sqlite import SQLite
 
 PAYLOAD = {"channel": "telegram", "text": "Is the flat still free?"}
 PAGE_ROWS = 5
@@ -26,7 +27,7 @@ def fill(path: Path, interactions: int, *, journal: str = "WAL", limits: bool = 
         The UUIDs of at most a thousand of its leads, spread over all of them.
 
     """
-    asyncio.run(upgrade(path))
+    asyncio.run(upgrade(SQLite(path, readers=1)))
     with closing(sqlite3.connect(path)) as rows:
         rows.execute("PRAGMA synchronous = OFF")
         _fill_settings(rows)

@@ -9,6 +9,7 @@ from sqlalchemy import create_engine
 from app.core.errors import StartupError
 from app.db import migrate
 from app.db.migrate import upgrade
+from app.db.sqlite import SQLite
 from app.models import Base
 
 
@@ -34,7 +35,7 @@ async def test_upgrade_of_a_current_database_changes_nothing(
     template: Path, database_path: Path
 ) -> None:
     """Every start runs the migrations; the second time there is nothing to do."""
-    await upgrade(database_path)
+    await upgrade(SQLite(database_path, readers=1))
 
     assert schema_of(template) == schema_of(database_path)
 
@@ -70,7 +71,7 @@ async def test_failing_migration_leaves_the_old_schema_and_data(
     rows.execute("INSERT INTO operators (id, name, active) VALUES (1, 'Maria', 1)")
     rows.commit()
     with pytest.raises(Exception, match="NONSENSE"):
-        await upgrade(database_path)
+        await upgrade(SQLite(database_path, readers=1))
 
     assert failing_migration.exists()
     assert schema_of(template) == schema_of(database_path)
@@ -83,7 +84,7 @@ async def test_migration_that_orphans_rows_is_refused(database_path: Path) -> No
     rows.execute("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1, 0)")
     rows.commit()
     with pytest.raises(StartupError, match="without their parent"):
-        await upgrade(database_path)
+        await upgrade(SQLite(database_path, readers=1))
 
 
 async def test_schema_of_a_later_version_is_refused(database_path: Path) -> None:
@@ -92,4 +93,4 @@ async def test_schema_of_a_later_version_is_refused(database_path: Path) -> None
     rows.execute("UPDATE alembic_version SET version_num = '7777'")
     rows.commit()
     with pytest.raises(StartupError, match="not of this version"):
-        await upgrade(database_path)
+        await upgrade(SQLite(database_path, readers=1))

@@ -52,7 +52,7 @@ def test_bad_setting_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None
     """The line names the variable and keeps its value to itself."""
     line = refusal(start, tmp_path, "mysql://staff:hush-hush@db/leads")
 
-    assert "Cannot start: DATABASE_URL: must begin with sqlite:///" == line
+    assert "Cannot start: DATABASE_URL: must begin with sqlite:/// or postgresql://" == line
 
 
 @starting

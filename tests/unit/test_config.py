@@ -87,6 +87,8 @@ def test_empty_variable_is_as_good_as_none(name: str, monkeypatch: pytest.Monkey
         ("DATABASE_URL", "hush-hush"),
         ("DATABASE_URL", "mysql://staff:hush-hush@db/leads"),
         ("DATABASE_URL", "mysql://staff:hush-hush:1@db/leads"),
+        ("DATABASE_URL", "postgresql://staff:hush-hush@db"),
+        ("DATABASE_URL", "postgresql://staff:hush-hush@db:hush/leads"),
         ("DATABASE_URL", "sqlite://staff:hush-hush/leads.db"),
         ("DATABASE_URL", "sqlite:///file:hush-hush?mode=memory"),
         ("DATABASE_URL", "sqlite:///:memory:?key=hush-hush"),
@@ -113,6 +115,29 @@ def test_database_in_memory_is_refused(url: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DATABASE_URL", url)
 
     assert "DATABASE_URL: must name a file" in refusal()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://staff:secret@db.example.com:6432/leads",
+        "postgresql+asyncpg://db/leads",
+        "postgres:///leads?host=/run/postgresql",
+    ],
+)
+def test_postgresql_is_taken_as_it_is(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any spelling of the scheme will do; the host may be left to the driver."""
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    assert url == load_settings().database_url
+
+
+@pytest.mark.parametrize("url", ["postgresql://", "postgresql://db", "postgresql://db/"])
+def test_database_without_a_name_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's name, which PostgreSQL would take for it, is rarely what is meant."""
+    monkeypatch.setenv("DATABASE_URL", url)
+
+    assert "Cannot start: DATABASE_URL: must name a database: postgresql://host/name" == refusal()
 
 
 @pytest.mark.parametrize("value", ["0", "65", "-1", "1.5"])

@@ -1,0 +1,56 @@
+"""What `Database` asks of a kind of database."""
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.core.errors import DomainError
+
+
+class Backend(ABC):
+    """A kind of database, pointed at one of its databases."""
+
+    name: str
+    """What people know the database by: neither its folder nor its password."""
+    readers: AsyncEngine
+    """Connections that cannot write."""
+    writers: AsyncEngine
+    """Connections whose transactions are durable once they are committed."""
+    patience: float | None = None
+    """Seconds that a session may take; None where each of its waits has an end of its own."""
+
+    @abstractmethod
+    def serving(self) -> AbstractAsyncContextManager[None]:
+        """Keep off other processes where need be, and close all connections in the end.
+
+        Raises:
+            StartupError: another process is there, or none can be.
+
+        """
+
+    @abstractmethod
+    def migrating(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection for changes of the schema, one at a time; committed when the block ends.
+
+        Raises:
+            StartupError: the changes would leave rows without their parent.
+
+        """
+
+    @abstractmethod
+    def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
+        """What an error means to a client; None if it is a fault of the service itself.
+
+        `committing` says that COMMIT was on its way.
+        """
+
+    @abstractmethod
+    def cause(self, error: Exception) -> str:
+        """The name of what went wrong, for the log: no statement, no value."""
+
+
+def original(error: Exception) -> Exception:
+    """The driver's own error in SQLAlchemy's."""
+    return error.driver_exception if isinstance(error, DBAPIError) else error

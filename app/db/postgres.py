@@ -1,0 +1,162 @@
+"""All that only PostgreSQL needs: pools, time limits, what its settings and its errors mean."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]  # it comes without types
+from sqlalchemy import URL, bindparam, event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+
+from app.core.errors import DatabaseUnavailable, DomainError, RolledBack, StorageFull
+from app.db.backend import Backend, original
+
+_log = logging.getLogger(__name__)
+
+WRITERS = 4
+"""Connections that write: one for intake, the others for what staff and admins do meanwhile."""
+PATIENCE = 2.5
+"""Seconds for a session, waiting for its connection included; SQLAlchemy gives a connection that
+does not answer two more to close, which together stays within five."""
+LOCK_TIMEOUT = 1.5
+"""Seconds that PostgreSQL itself waits for a row or table that another session holds."""
+IDLE_TIMEOUT = 10
+"""Seconds after which a frozen process loses its transaction, and with it the locks it holds."""
+
+_LOCK_OF_MIGRATIONS = 0x1EAD
+"""The advisory lock of whoever changes the schema; any number would do."""
+
+_SETTINGS = {"application_name": "lead-distribution", "TimeZone": "UTC"}
+_LIMITS = {
+    "lock_timeout": f"{LOCK_TIMEOUT}s",
+    "statement_timeout": f"{PATIENCE}s",
+    "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
+    # Compiling takes longer than any of the service's short statements.
+    "jit": "off",
+}
+_READ_ONLY = {"default_transaction_read_only": "on"}
+
+_RISKS = {
+    "fsync": "a crash of the machine may corrupt the database",
+    "full_page_writes": "a crash of the machine may corrupt the database",
+    "synchronous_commit": "a crash may lose what a 201 has promised",
+}
+
+_ROLLED_BACK = ("40001", "40P01")
+"""Serialization failure, deadlock: PostgreSQL itself has undone the transaction."""
+_UNAVAILABLE = (
+    "08",  # connection lost or refused
+    "25006",  # read-only: a standby, or a session that only reads
+    "28",  # not let in
+    "3D000",  # no such database
+    "53",  # out of connections or memory
+    "55P03",  # lock timeout
+    "57",  # shut down, starting up, statement timeout
+    "58",  # I/O error
+)
+_FULL = "53100"
+
+
+class PostgreSQL(Backend):
+    """A database that any number of processes serve at once.
+
+    Sessions that read have connections of their own, as on SQLite, and go on while all who write
+    wait for a lock. Each of their statements is a transaction: BEGIN and ROLLBACK took two fifths
+    of a page's time, and under READ COMMITTED each statement sees the newest state anyway.
+    """
+
+    patience = PATIENCE
+
+    def __init__(self, url: URL, readers: int) -> None:
+        self.name = url.database or ""
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self.readers = self._pool(readers, _LIMITS | _READ_ONLY, isolation_level="AUTOCOMMIT")
+        self.writers = self._pool(WRITERS, _LIMITS)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await self.readers.dispose()
+            await self.writers.dispose()
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        engine = self._engine({}, poolclass=NullPool)
+        try:
+            async with engine.begin() as connection:
+                await _warn_of_broken_promises(connection)
+                await connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_OF_MIGRATIONS}
+                )
+                yield connection
+        finally:
+            await engine.dispose()
+
+    def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
+        if not isinstance(error, DBAPIError):
+            return DatabaseUnavailable()
+        state = _state(error)
+        if state in _ROLLED_BACK:
+            return RolledBack()
+        if state == _FULL:
+            return StorageFull()
+        if error.connection_invalidated:
+            # The server rolls back what is left open. Whether a COMMIT arrived cannot be known, and
+            # doing the same again might do it twice.
+            return DatabaseUnavailable() if committing else RolledBack()
+        return DatabaseUnavailable() if state.startswith(_UNAVAILABLE) else None
+
+    def cause(self, error: Exception) -> str:
+        return f"PostgreSQL: {type(original(error)).__name__}"
+
+    def _pool(self, size: int, server_settings: dict[str, str], **options: Any) -> AsyncEngine:
+        engine = self._engine(
+            server_settings,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=PATIENCE,
+            **options,
+        )
+
+        @event.listens_for(engine.sync_engine, "checkout")
+        def replace_if_closed(connection: Any, _record: object, _fairy: object) -> None:
+            # After a restart of the server: known without asking it, which takes a round trip.
+            if connection.driver_connection.is_closed():
+                raise DisconnectionError
+
+        return engine
+
+    def _engine(self, server_settings: dict[str, str], **options: Any) -> AsyncEngine:
+        connect = partial(
+            asyncpg.connect,
+            self._dsn,
+            timeout=PATIENCE,
+            server_settings=_SETTINGS | server_settings,
+        )
+        return create_async_engine(
+            "postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options
+        )
+
+
+async def _warn_of_broken_promises(connection: AsyncConnection) -> None:
+    """Say in a line each which settings of the server let a 201 be lost."""
+    settings = await connection.execute(
+        text("SELECT name, setting FROM pg_settings WHERE name IN :names").bindparams(
+            bindparam("names", list(_RISKS), expanding=True)
+        )
+    )
+    for name, setting in settings:
+        # `local` waits for this server's disk, which is what is promised.
+        if setting == "off":
+            _log.warning("PostgreSQL: %s is off: %s.", name, _RISKS[name])
+
+
+def _state(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
