@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects.postgresql import insert  # SQLite takes it, too; its own only SQLite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.bulk_insert import BulkInsert

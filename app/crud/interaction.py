@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, false, func, insert, not_, select, true, update
+from sqlalchemy import and_, bindparam, false, func, not_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.bulk_insert import BulkInsert
+from app.db.numbered_insert import NumberedInsert
 from app.db.types import utc_now
 from app.models import Base, Interaction, Lead
 
@@ -47,10 +47,7 @@ class InteractionRow(NamedTuple):
 _table = Base.metadata.tables[Interaction.__tablename__]
 _leads = Base.metadata.tables[Lead.__tablename__]
 COLUMNS = tuple(_table.c[name] for name in InteractionRow._fields)
-_INSERT = BulkInsert(
-    insert(_table), columns=["id", *NewInteraction._fields], shared=["is_active", "created_at"]
-)
-_LAST_ID = select(func.max(_table.c.id))
+_INSERT = NumberedInsert(_table, columns=NewInteraction._fields, shared=["is_active", "created_at"])
 _BY_LEAD = (
     select(*COLUMNS)
     .select_from(_leads)
@@ -101,15 +98,13 @@ class InteractionCRUD:
         return await self._session.get_one(Interaction, row.id)
 
     async def create_many(self, interactions: Sequence[NewInteraction]) -> list[InteractionRow]:
-        """New interactions, in two statements; their ids rise in the order given.
-
-        The ids follow the last one: under the write lock nobody else takes them.
-        """
+        """New interactions, in at most two statements; their ids rise in the order given."""
         now = utc_now()
-        last_id = await self._session.scalar(_LAST_ID) or 0
-        rows = [(id, *new) for id, new in enumerate(interactions, start=last_id + 1)]
-        await _INSERT(self._session, rows, True, now)
-        return [InteractionRow(*row, is_active=True, created_at=now) for row in rows]
+        ids = await _INSERT(self._session, interactions, True, now)
+        return [
+            InteractionRow(id, *new, is_active=True, created_at=now)
+            for id, new in zip(ids, interactions, strict=True)
+        ]
 
     async def get_by_id(self, id: int) -> Interaction | None:
         """The interaction with this id, if there is one."""

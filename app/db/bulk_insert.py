@@ -11,7 +11,7 @@ _Processor = Callable[[Any], Any] | None
 
 
 class BulkInsert:
-    """An INSERT of rows that are tuples, all for one dialect.
+    """An INSERT of rows that are tuples.
 
     `Session.execute()` wants a dict for each row, and looks every value up in it by name. Columns
     are converted as a whole here, and values that all rows share only once.
@@ -23,7 +23,7 @@ class BulkInsert:
         self._statement = statement
         self._columns = columns
         self._shared = shared
-        self._compiled: _Compiled | None = None
+        self._compiled: dict[str, _Compiled] = {}
 
     async def __call__(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
@@ -40,18 +40,21 @@ class BulkInsert:
         self, session: Session, rows: Sequence[tuple[Any, ...]], shared: Sequence[Any]
     ) -> int:
         connection = session.connection()
-        if self._compiled is None:
-            self._compiled = _compile(
-                self._statement, connection.dialect, (*self._columns, *self._shared)
-            )
+        compiled = self._compiled_for(connection.dialect)
         columns = [*zip(*rows, strict=True), *([value] for value in shared)]
         values = []
-        for position, process in self._compiled.parameters:
+        for position, process in compiled.parameters:
             column = columns[position]
             converted = list(column) if process is None else [process(value) for value in column]
             values.append(converted * len(rows) if position >= len(self._columns) else converted)
         parameters = list(zip(*values, strict=True))
-        return connection.exec_driver_sql(self._compiled.sql, parameters).rowcount
+        return connection.exec_driver_sql(compiled.sql, parameters).rowcount
+
+    def _compiled_for(self, dialect: Dialect) -> "_Compiled":
+        if dialect.name not in self._compiled:
+            names = [*self._columns, *self._shared]
+            self._compiled[dialect.name] = _compile(self._statement, dialect, names)
+        return self._compiled[dialect.name]
 
 
 class _Compiled(NamedTuple):

@@ -1,0 +1,42 @@
+"""INSERT of many rows whose ids the database draws."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Table, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.bulk_insert import BulkInsert
+
+
+class NumberedInsert:
+    """An INSERT of rows that are tuples into a table with the key `id`."""
+
+    def __init__(self, table: Table, columns: Sequence[str], shared: Sequence[str] = ()) -> None:
+        self._columns = columns
+        self._shared = shared
+        self._last_id = select(func.max(table.c.id))
+        self._with_ids = BulkInsert(insert(table), ["id", *columns], shared)
+        self._returning = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+
+    async def __call__(
+        self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
+    ) -> Sequence[int]:
+        """Insert rows of the columns, and in each of them the shared values.
+
+        Returns:
+            Their ids, which rise in the order given.
+
+        """
+        if session.get_bind().dialect.name != "sqlite":
+            # Other processes draw ids at the same time, so each row has to ask for its own.
+            names = [*self._columns, *self._shared]
+            dicts = [dict(zip(names, (*row, *shared), strict=True)) for row in rows]
+            return (await session.scalars(self._returning, dicts)).all()
+        # Under the write lock nobody else takes the ids that follow the last one, and SQLite would
+        # run INSERT … RETURNING once for each row.
+        last_id = await session.scalar(self._last_id) or 0
+        ids = range(last_id + 1, last_id + 1 + len(rows))
+        numbered = [(id, *row) for id, row in zip(ids, rows, strict=True)]
+        await self._with_ids(session, numbered, *shared)
+        return ids
