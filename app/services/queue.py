@@ -129,7 +129,8 @@ async def drain(session: AsyncSession, source_ids: Collection[int]) -> set[int]:
     while (room := distributor.room(queues)) and left:
         most = int(min(left, sum(room.values())))
         waiting = await InteractionCRUD(session).list_waiting(room, limit=most)
-        left -= await _give_out(session, distributor, tally, waiting)
+        if waiting:
+            left -= await _give_out(session, distributor, tally, waiting)
         # Fewer than asked for: the queues are empty.
         queues = set() if len(waiting) < most else set(room)
     await write_credits(session, distributor)
@@ -141,7 +142,7 @@ async def drain_rest(database: Database, source_ids: Collection[int]) -> None:
     """Go on where `drain` stopped, with a turn for intake after each transaction.
 
     Nothing overtakes what waits meanwhile: see `intake`. What this leaves behind when it is cut
-    short goes out with the next event of its source, or when the service starts.
+    short goes out with the next events of its source, or when the service starts.
     """
     while source_ids:
         async with database.writing() as session:

@@ -23,9 +23,9 @@ class Api:
         operator = await self.call("POST", "/operators", json={"name": name, **fields})
         return int(operator["id"])
 
-    async def create_source(self, weights: Mapping[int, int] | None = None) -> int:
+    async def create_source(self, weights: Mapping[int, int] | None = None, **rules: Any) -> int:
         """A new source's id, with these weights by operator id."""
-        source = await self.call("POST", "/sources", json={"description": "bot"})
+        source = await self.call("POST", "/sources", json={"description": "bot", **rules})
         if weights:
             await self.set_weights(source["id"], weights)
         return int(source["id"])
@@ -39,3 +39,26 @@ class Api:
         """The interaction made of an inquiry."""
         body = {"email": email, "source_id": source_id, **fields}
         return await self.call("POST", "/interaction", json=body)
+
+    async def update_operator(self, operator_id: int, **changes: Any) -> Any:
+        """The operator after these changes."""
+        return await self.call("PATCH", f"/operators/{operator_id}", json=changes)
+
+    async def update_source(self, source_id: int, **changes: Any) -> Any:
+        """The source after these changes."""
+        return await self.call("PATCH", f"/sources/{source_id}", json=changes)
+
+    async def close(self, interaction_id: int) -> Any:
+        """The closed interaction."""
+        return await self.call("POST", f"/interactions/{interaction_id}/close")
+
+    async def assign(self, interaction_id: int, operator_id: int | None = None) -> Any:
+        """The interaction after it went to this operator, or to another one than it had."""
+        body = {} if operator_id is None else {"operator_id": operator_id}
+        return await self.call("POST", f"/interactions/{interaction_id}/assign", json=body)
+
+    async def list_active(self, after: int = 0) -> list[Any]:
+        """The active interactions after this id, oldest first; a thousand at most."""
+        query = f"is_active=true&limit=1000&after={after}"
+        active: list[Any] = await self.call("GET", f"/interactions?{query}")
+        return active
