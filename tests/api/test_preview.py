@@ -1,0 +1,138 @@
+"""A preview tells what will be, and writes nothing."""
+
+import sqlite3
+from collections import Counter
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.api import Api
+from tests.support.problems import read_problem
+
+COUNT = 60
+
+SCENES: dict[str, tuple[list[tuple[int, dict[str, Any]]], dict[str, Any]]] = {
+    "skewed": ([(7, {}), (32, {}), (61, {})], {}),
+    "one alone": ([(3, {})], {}),
+    "nobody": ([], {}),
+    "somebody is away": ([(5, {}), (9, {"active": False}), (2, {}), (0, {})], {}),
+    "limits": (
+        [(1, {"load_limit": 20}), (2, {"load_limit": 12}), (3, {"load_limit": 15})],
+        {"enforce_load_limit": True},
+    ),
+    "limits and somebody without one": (
+        [(9, {"load_limit": 10}), (1, {}), (4, {"load_limit": 0})],
+        {"enforce_load_limit": True},
+    ),
+    "limits that nobody enforces": ([(1, {"load_limit": 3}), (2, {"load_limit": 3})], {}),
+    "sticky": ([(1, {"load_limit": 9}), (5, {})], {"sticky": True, "enforce_load_limit": True}),
+}
+"""Weights and fields of a source's operators, and its rules."""
+
+
+@pytest.mark.parametrize("posts_before", [0, 7])
+@pytest.mark.parametrize("scene", SCENES)
+async def test_what_it_says_comes_true(
+    api: Api, rows: sqlite3.Connection, scene: str, posts_before: int
+) -> None:
+    """As many posts of new leads go where the preview said, whatever went before."""
+    team, rules = SCENES[scene]
+    weights = {await api.create_operator(**fields): weight for weight, fields in team}
+    source = await api.create_source(weights, **rules)
+    for turn in range(posts_before):
+        await api.post(source, f"before{turn}@example.com")
+    before = list(rows.iterdump())
+
+    preview = await api.call("POST", f"/sources/{source}/preview", json={"count": COUNT})
+
+    assert before == list(rows.iterdump())
+    posted = [await api.post(source, f"lead{turn}@example.com") for turn in range(COUNT)]
+    assert [one["operator_id"] for one in posted] == preview["sequence"]
+    got = Counter(preview["sequence"])
+    assert {one["operator_id"]: one["picks"] for one in preview["operators"]} == {
+        operator: got[operator] for operator in weights
+    }
+
+
+@pytest.mark.parametrize("strategy", ["smooth", "random"])
+async def test_other_weights_and_strategy(
+    api: Api, rows: sqlite3.Connection, strategy: str
+) -> None:
+    """Proposed weights are played as if they were put; until then nothing changes."""
+    leaves, stays, comes = [await api.create_operator() for _ in range(3)]
+    source = await api.create_source({leaves: 1, stays: 1})
+    await api.post(source)
+    weights = {stays: 2, comes: 11}
+    body = {
+        "count": 26,
+        "weights": [{"operator_id": id, "weight": weight} for id, weight in weights.items()],
+        "strategy": strategy,
+        "seed": 3,
+    }
+    before = list(rows.iterdump())
+
+    preview = await api.call("POST", f"/sources/{source}/preview", json=body)
+
+    assert before == list(rows.iterdump())
+    assert {stays, comes} == set(preview["sequence"])
+    assert {stays: 2 / 13, comes: 11 / 13} == {
+        one["operator_id"]: one["target_share"] for one in preview["operators"]
+    }
+    if strategy == "smooth":
+        await api.set_weights(source, weights)
+        posted = [await api.post(source, f"lead{turn}@example.com") for turn in range(26)]
+        assert [one["operator_id"] for one in posted] == preview["sequence"]
+
+
+async def test_a_seed_makes_chance_repeat_itself(api: Api) -> None:
+    """The same seed draws the same operators, another one others."""
+    operators = [await api.create_operator() for _ in range(3)]
+    source = await api.create_source(dict.fromkeys(operators, 1), strategy="random")
+
+    async def draw(seed: int) -> list[int]:
+        body = {"count": 200, "seed": seed}
+        drawn: list[int] = (await api.call("POST", f"/sources/{source}/preview", json=body))[
+            "sequence"
+        ]
+        return drawn
+
+    assert await draw(1) == await draw(1)
+    assert await draw(1) != await draw(2)
+
+
+async def test_who_is_full_first(api: Api) -> None:
+    """For each operator the pick that fills it up: 0 if it is full, none if it never is."""
+    full, soon, later, never = [
+        await api.create_operator(load_limit=limit) for limit in (1, 2, 5, None)
+    ]
+    await api.post(await api.create_source({full: 1}))
+    source = await api.create_source(
+        dict.fromkeys([full, soon, later, never], 1), enforce_load_limit=True
+    )
+
+    preview = await api.call("POST", f"/sources/{source}/preview", json={"count": 20})
+
+    sequence = preview["sequence"]
+    filled = {one["operator_id"]: one["full_after"] for one in preview["operators"]}
+    assert {full: 0, soon: 2, later: 5, never: 13} == {
+        one["operator_id"]: one["picks"] for one in preview["operators"]
+    }
+    assert 0 == filled[full]
+    assert filled[never] is None
+    for operator, limit in ((soon, 2), (later, 5)):
+        assert operator == sequence[filled[operator] - 1]
+        assert limit == sequence[: filled[operator]].count(operator)
+
+
+async def test_unknown_source_and_operator(api: Api, client: httpx.AsyncClient) -> None:
+    """Neither is played."""
+    operator = await api.create_operator()
+    source = await api.create_source({operator: 1})
+    weights = [{"operator_id": operator + 1, "weight": 1}]
+
+    unknown_source = await client.post(f"/sources/{source + 1}/preview", json={})
+    unknown_operator = await client.post(f"/sources/{source}/preview", json={"weights": weights})
+
+    read_problem(unknown_source, 404, "source_not_found")
+    read_problem(unknown_operator, 404, "operator_not_found")
