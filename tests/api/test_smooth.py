@@ -86,7 +86,7 @@ async def test_no_flood_after_an_absence(api: Api, picks_before: int) -> None:
 
 
 async def test_new_weights_begin_anew(api: Api) -> None:
-    """What was owed under the old weights is forgotten: the next picks are as if there were none."""
+    """What was owed under the old weights is forgotten: the picks go as if it had never been."""
     operators = [await api.create_operator() for _ in range(3)]
     weights = dict(zip(operators, WEIGHTS[3], strict=True))
     used, unused = [await api.create_source({operators[0]: 1, operators[1]: 5}) for _ in range(2)]

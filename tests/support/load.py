@@ -9,7 +9,12 @@ import httpx
 
 def new_client(url: str, connections: int = 64) -> httpx.AsyncClient:
     """A client that opens as many connections as asked, and waits patiently."""
-    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    limits = httpx.Limits(
+        max_connections=connections,
+        max_keepalive_connections=connections,
+        # Well before the server closes an idle one: after five seconds either might be first.
+        keepalive_expiry=2,
+    )
     return httpx.AsyncClient(base_url=url, limits=limits, timeout=30)
 
 
