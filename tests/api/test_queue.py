@@ -128,6 +128,20 @@ async def test_operator_full_in_one_source_and_free_in_another(
     assert stays[3:] == still_waiting(rows)
 
 
+async def test_three_activated_at_once(server: LiveServer, rows: sqlite3.Connection) -> None:
+    """Three drains of one queue side by side: each goes out once, and still in order."""
+    async with new_client(server.url) as client:
+        api = Api(client)
+        operators = [await api.create_operator(active=False) for _ in range(3)]
+        source = await api.create_source(dict.fromkeys(operators, 1))
+        queue = queue_up(rows, MANY, source)
+
+        await at_once(api.update_operator(operator, active=True) for operator in operators)
+
+    assert queue == given_out(rows)
+    assert [] == still_waiting(rows)
+
+
 async def test_many_closed_at_once(server: LiveServer, rows: sqlite3.Connection) -> None:
     """Each close lets one in: a hundred of them the hundred oldest, each once."""
     async with new_client(server.url) as client:
