@@ -7,7 +7,7 @@ from sqlalchemy import case, func, literal, select
 
 from app.crud.base import ResourceCRUD
 from app.crud.interaction import IS_ACTIVE, IS_WAITING
-from app.models import Interaction, Operator, SourceOperatorSetting
+from app.models import Interaction, Operator, Source, SourceOperatorSetting
 
 _LOAD = (
     select(func.count())
@@ -30,11 +30,17 @@ LOAD_AGAINST_LIMIT = case(
     )
 )
 """Active interactions, counted no further than any limit, as nobody asks for more; or NULL."""
+_LENGTH = (
+    select(func.count())
+    .where(IS_WAITING, Interaction.source_id == Source.id)
+    .correlate(Source)
+    .scalar_subquery()
+)
+# Each from its range of the index of those that wait, and once for all operators.
 _QUEUES = (
-    select(Interaction.source_id, func.count().label("length"))
-    .where(IS_WAITING)
-    .group_by(Interaction.source_id)
+    select(Source.id.label("source_id"), _LENGTH.label("length"))
     .cte("queues")
+    .prefix_with("MATERIALIZED")
 )
 _WAITING = (
     select(func.coalesce(func.sum(_QUEUES.c.length), 0))

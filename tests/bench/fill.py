@@ -5,9 +5,11 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 from uuid import uuid4
 
+from app.core.distribution import Considered
 from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
 
@@ -15,6 +17,8 @@ PAYLOAD = {"channel": "telegram", "text": "Is the flat still free?"}
 PAGE_ROWS = 5
 """Interactions of each lead, as many as a page of the benchmark shows."""
 WEIGHTS = (10, 30, 60)
+DAYS = 1_000
+"""Over which the interactions are spread."""
 _CHUNK = 50_000
 
 
@@ -37,8 +41,9 @@ def fill(path: Path, interactions: int, *, journal: str = "WAL", limits: bool = 
             rows.commit()
         leads = interactions // PAGE_ROWS
         for first in range(0, leads, _CHUNK):
-            _fill_leads(rows, range(first, min(first + _CHUNK, leads)))
+            _fill_leads(rows, range(first, min(first + _CHUNK, leads)), leads)
             rows.commit()
+        _fill_accounts(rows)
         rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         rows.execute(f"PRAGMA journal_mode = {journal}")
         every = max(1, leads // 1000)
@@ -58,21 +63,45 @@ def _fill_settings(rows: sqlite3.Connection) -> None:
     rows.commit()
 
 
-def _fill_leads(rows: sqlite3.Connection, numbers: range) -> None:
-    now = "2026-01-01 00:00:00.123456"
+def _fill_leads(rows: sqlite3.Connection, numbers: range, leads: int) -> None:
     uuids = {number: uuid4().hex for number in numbers}
+
+    def time(number: int) -> str:
+        return f"{date(2024, 1, 1) + timedelta(number * DAYS // leads)} 00:00:00.123456"
+
     rows.executemany(
         "INSERT INTO leads (uuid, email, created_at) VALUES (?, ?, ?)",
-        ((uuid, f"lead{number}@example.com", now) for number, uuid in uuids.items()),
+        ((uuid, f"lead{number}@example.com", time(number)) for number, uuid in uuids.items()),
     )
 
     def interactions() -> Iterator[tuple[object, ...]]:
         for number, uuid in uuids.items():
             for turn in range(PAGE_ROWS):
-                yield uuid, 1 + (number + turn) % len(WEIGHTS), turn % 2, json.dumps(PAYLOAD), now
+                operator_id = 1 + (number + turn) % len(WEIGHTS)
+                yield uuid, operator_id, turn % 2, json.dumps(PAYLOAD), time(number)
 
     rows.executemany(
         "INSERT INTO interactions (lead_uuid, source_id, operator_id, is_active, payload,"
         " created_at) VALUES (?, 1, ?, ?, ?, ?)",
         interactions(),
     )
+
+
+def _fill_accounts(rows: sqlite3.Connection) -> None:
+    """Why each went where it went, and how many did on each day."""
+    candidates = [
+        Considered(number, weight, 0, None, None, None)
+        for number, weight in enumerate(WEIGHTS, start=1)
+    ]
+    rows.execute(
+        "INSERT INTO assignments"
+        " (interaction_id, operator_id, reason, strategy, candidates, created_at)"
+        " SELECT id, operator_id, 'selected', 'smooth', ?, created_at FROM interactions",
+        [json.dumps(candidates)],
+    )
+    rows.execute(
+        "INSERT INTO daily_counts"
+        " SELECT source_id, date(created_at), operator_id, count(*), 1000000 * count(*), 0, 0"
+        " FROM interactions GROUP BY source_id, date(created_at), operator_id"
+    )
+    rows.commit()

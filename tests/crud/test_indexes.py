@@ -1,33 +1,32 @@
 """Every query of the interface is answered from an index, in order, without a sort."""
 
 import itertools
+import re
+from collections.abc import Awaitable
+from sqlite3 import Connection
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import event, text
 
-from app.crud import InteractionCRUD, LeadCRUD
+from app.crud import InteractionCRUD, LeadCRUD, OperatorCRUD
 from app.db.database import Database, ReadSession
+from app.services.reports import report_source
+from tests.support.statements import noted
 
 FILTERS = ("operator_id", "source_id", "is_active")
 
 
-async def plan_of(database: Database, session: ReadSession, call: str, **arguments: object) -> str:
-    """What SQLite says of how it answers a repository's call."""
-    statements: list[tuple[str, Any]] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        statements.append((statement, parameters))
-
-    engine = session.get_bind()
-    event.listen(engine, "before_cursor_execute", note)
-    await getattr(InteractionCRUD(session), call)(**arguments)
-    event.remove(engine, "before_cursor_execute", note)
-    [(statement, parameters)] = statements
+async def plans_of(session: ReadSession, call: Awaitable[object]) -> list[str]:
+    """What SQLite says of how it answers each statement of a call."""
+    with noted(session) as statements:
+        await call
     connection = await session.connection()
-    rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-    return " | ".join(str(row.detail) for row in rows)
+    plans = []
+    for sql, parameters in statements:
+        rows = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        plans.append(" | ".join(str(row.detail) for row in rows))
+    return plans
 
 
 @pytest.mark.parametrize("waiting", [None, True])
@@ -39,9 +38,10 @@ async def test_every_filter_has_its_index(
 ) -> None:
     """No combination of filters walks the table or sorts what it found."""
     async with database.reading() as session:
-        filters = dict(zip(FILTERS, values, strict=True))
-        plan = await plan_of(
-            database, session, "list_page", limit=10, after=5, waiting=waiting, **filters
+        filters: dict[str, Any] = dict(zip(FILTERS, values, strict=True))
+        [plan] = await plans_of(
+            session,
+            InteractionCRUD(session).list_page(limit=10, after=5, waiting=waiting, **filters),
         )
 
     if any(value is not None for value in (*values, waiting)):
@@ -56,8 +56,8 @@ async def test_every_filter_has_its_index(
 async def test_interactions_of_a_lead_have_their_index(database: Database) -> None:
     """One look-up of the lead, one range of an index."""
     async with database.reading() as session:
-        plan = await plan_of(
-            database, session, "list_by_lead", lead_uuid=uuid4(), limit=10, after=5
+        [plan] = await plans_of(
+            session, InteractionCRUD(session).list_by_lead(uuid4(), limit=10, after=5)
         )
 
     assert "ix_interactions_lead_uuid_id (lead_uuid=? AND id>?)" in plan, plan
@@ -68,9 +68,33 @@ async def test_interactions_of_a_lead_have_their_index(database: Database) -> No
 async def test_leads_are_found_by_index(database: Database) -> None:
     """The unique key on the address serves the search."""
     async with database.reading() as session:
-        await LeadCRUD(session).get_by_email("lead@example.com")
-        plan = await session.execute(
-            text("EXPLAIN QUERY PLAN SELECT uuid FROM leads WHERE email = 'lead@example.com'")
-        )
+        [plan] = await plans_of(session, LeadCRUD(session).get_by_email("lead@example.com"))
 
-    assert "SEARCH leads USING INDEX" in str(plan.all())
+    assert "SEARCH leads USING INDEX" in plan
+
+
+async def test_report_on_a_source_has_its_indexes(database: Database, rows: Connection) -> None:
+    """The days of a period are summed up, those that wait counted from their own index."""
+    rows.execute("INSERT INTO sources (id, description) VALUES (1, 'bot')")
+    rows.commit()
+    async with database.reading() as session:
+        _, days, waiting = await plans_of(session, report_source(session, 1))
+
+    assert days.startswith(
+        "SEARCH daily_counts USING PRIMARY KEY (source_id=? AND day>? AND day<?)"
+    ), days
+    assert waiting == (
+        "SEARCH interactions USING INDEX ix_interactions_waiting_source_id_id (source_id=?)"
+    )
+
+
+async def test_report_on_operators_has_its_indexes(database: Database) -> None:
+    """Loads and queues are ranges of indexes; the queues are counted once for all operators."""
+    async with database.reading() as session:
+        [plan] = await plans_of(session, OperatorCRUD(session).list_loads(limit=10))
+
+    assert "ix_interactions_active_operator_id_id (operator_id=?)" in plan, plan
+    assert "ix_interactions_waiting_source_id_id (source_id=?)" in plan, plan
+    assert "MATERIALIZE queues" in plan, plan
+    assert "TEMP B-TREE" not in plan, plan
+    assert ["SCAN sources"] == re.findall(r"SCAN \w+", plan), plan
