@@ -42,8 +42,8 @@ class ReadAssignment(ResponseSchema):
                     "operator_id": 1,
                     "reason": "selected",
                     "strategy": "smooth",
-                    "explanation": "It was the turn of Maria Ivanova (operator 1), due 30 of 30 by "
-                    "weight. Passed over: Boris Orlov (operator 2) (at its limit, 5 of 5 active).",
+                    "explanation": "Maria Ivanova (operator 1) was the only one available. Passed "
+                    "over: Boris Orlov (operator 2), at the limit with 5 of 5 active.",
                     "candidates": [
                         {
                             "operator_id": 1,

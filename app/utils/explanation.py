@@ -1,74 +1,81 @@
 """Says in words why an interaction went where it went."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from app.core.distribution import Considered
 from app.crud.assignment import AssignmentRow
 
 
-def explain(assignment: AssignmentRow, names: Mapping[int, str]) -> str:
-    """A sentence on who was picked and how, and one on whoever was passed over.
+def explain(assignments: Sequence[AssignmentRow], names: Mapping[int, str]) -> list[str]:
+    """Each of an interaction's moves in a sentence or three: who got it, how, who could not.
 
     Args:
-        assignment: what to explain.
-        names: the names of the operators in it, by id.
+        assignments: all of an interaction, oldest first.
+        names: the names of the operators in them, by id.
 
     """
-    sentences = [_what_happened(assignment, names)]
-    reasons = [
-        f"{_name(one.operator_id, names)} ({_why_passed_over(one)})"
-        for one in assignment.candidates
-        if one.passed_over is not None and one.operator_id != assignment.operator_id
-    ]
-    if reasons:
-        sentences.append(f"Passed over: {', '.join(reasons)}.")
+    had_it = [None, *(assignment.operator_id for assignment in assignments)]
+    return [_explain(one, before, names) for one, before in zip(assignments, had_it, strict=False)]
+
+
+def _explain(assignment: AssignmentRow, before: int | None, names: Mapping[int, str]) -> str:
+    if assignment.operator_id is None:
+        return " ".join([_why_it_waits(assignment), *_passed_over(assignment, before, names)])
+    winner = _name(assignment.operator_id, names)
+    if assignment.reason == "manual":
+        return f"It was given to {winner} by hand."
+    sentences = []
+    if assignment.reason == "from_queue":
+        sentences.append("It had waited until somebody was available.")
+    elif before is not None:
+        sentences.append(f"It was to go to somebody other than {_name(before, names)}.")
+    if assignment.strategy is None:
+        sentences.append(f"{winner} was the lead's latest operator, and available.")
+    else:
+        sentences.append(_how(assignment, winner, before))
+        sentences += _passed_over(assignment, before, names)
     return " ".join(sentences)
 
 
-def _what_happened(assignment: AssignmentRow, names: Mapping[int, str]) -> str:
-    eligible = [one for one in assignment.candidates if one.passed_over is None]
-    if assignment.operator_id is None:
-        return _why_it_waits(assignment, eligible)
-    winner = _name(assignment.operator_id, names)
-    match assignment.reason:
-        case "sticky":
-            return f"{winner} had this lead before and was available."
-        case "manual":
-            return f"{winner} was assigned by hand."
-        case "from_queue":
-            return (
-                f"It had waited until somebody was available. {_how(assignment, winner, eligible)}"
-            )
-        case _:
-            return _how(assignment, winner, eligible)
+def _why_it_waits(assignment: AssignmentRow) -> str:
+    if not assignment.candidates:
+        return "It had to wait: its source has no operators."
+    if any(one.passed_over is None for one in assignment.candidates):
+        return "It had to wait behind older ones, which go first."
+    return "It had to wait: nobody was available."
 
 
-def _why_it_waits(assignment: AssignmentRow, eligible: Iterable[Considered]) -> str:
-    if any(eligible):
-        return "It waits behind older ones, which go first."
-    if assignment.candidates:
-        return "It waits: nobody is available."
-    return "It waits: no operator is set for its source."
+def _how(assignment: AssignmentRow, winner: str, before: int | None) -> str:
+    weights = {
+        one.operator_id: one.weight
+        for one in assignment.candidates
+        if one.passed_over is None and one.operator_id != before
+    }
+    if len(weights) == 1:
+        return f"{winner} was the only one available."
+    how = "was next in turn" if assignment.strategy == "smooth" else "was drawn by lot"
+    part = f"{weights[assignment.operator_id or 0]} of {sum(weights.values())}"
+    return f"{winner} {how}, with weight {part} among those available."
 
 
-def _how(assignment: AssignmentRow, winner: str, eligible: Iterable[Considered]) -> str:
-    weights = {one.operator_id: one.weight for one in eligible}
-    part = f"{weights.get(assignment.operator_id or 0, 0)} of {sum(weights.values())}"
-    match assignment.strategy:
-        case "smooth":
-            return f"It was the turn of {winner}, due {part} by weight."
-        case "random":
-            return f"{winner} was drawn by lot, with a chance of {part} by weight."
-        case None:
-            return f"{winner} had this lead before and was available."
+def _passed_over(
+    assignment: AssignmentRow, before: int | None, names: Mapping[int, str]
+) -> list[str]:
+    """A sentence on whoever could not be picked, if there is anyone."""
+    reasons = [
+        f"{_name(one.operator_id, names)}, {_why_passed_over(one)}"
+        for one in assignment.candidates
+        if one.passed_over is not None and one.operator_id != before
+    ]
+    return [f"Passed over: {'; '.join(reasons)}."] if reasons else []
 
 
 def _why_passed_over(candidate: Considered) -> str:
     match candidate.passed_over:
         case "at_limit":
-            return f"at its limit, {candidate.load} of {candidate.load_limit} active"
+            return f"at the limit with {candidate.load} of {candidate.load_limit} active"
         case "zero_weight":
-            return "weight 0"
+            return "with weight 0"
         case _:
             return "inactive"
 

@@ -145,11 +145,8 @@ async def list_assignments(
     operator_ids |= {assignment.operator_id for assignment in assignments if assignment.operator_id}
     names = await OperatorCRUD(session).names(operator_ids)
     return [
-        ReadAssignment(
-            **assignment._asdict(),
-            explanation=explain(assignment, names),
-        )
-        for assignment in assignments
+        ReadAssignment(**assignment._asdict(), explanation=explanation)
+        for assignment, explanation in zip(assignments, explain(assignments, names), strict=True)
     ]
 
 
