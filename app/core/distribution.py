@@ -19,6 +19,6 @@ class Considered(NamedTuple):
     weight: int
     credit: int
     load: int | None
-    """Active interactions over all sources; None where no limit is enforced."""
+    """Active interactions over all sources, as far as limits reach; None where none is enforced."""
     load_limit: int | None
     passed_over: PassedOver | None

@@ -25,7 +25,8 @@ class ReadCandidate(ResponseSchema):
     weight: int
     credit: int = Field(description="What the strategy `smooth` owed it, in units of weight.")
     load: int | None = Field(
-        description="Active interactions over all sources; null where no limit is enforced."
+        description="Active interactions over all sources, counted as far as the limits reach; null "
+        "where no limit is enforced."
     )
     load_limit: int | None
     passed_over: PassedOver | None = Field(description="Why it could not be picked.")
@@ -43,7 +44,7 @@ class ReadAssignment(ResponseSchema):
                     "reason": "selected",
                     "strategy": "smooth",
                     "explanation": "Maria Ivanova (operator 1) was the only one available. Passed "
-                    "over: Boris Orlov (operator 2), at the limit with 5 of 5 active.",
+                    "over: Boris Orlov (operator 2), at the limit of 5.",
                     "candidates": [
                         {
                             "operator_id": 1,

@@ -73,7 +73,7 @@ def _passed_over(
 def _why_passed_over(candidate: Considered) -> str:
     match candidate.passed_over:
         case "at_limit":
-            return f"at the limit with {candidate.load} of {candidate.load_limit} active"
+            return f"at the limit of {candidate.load_limit}"
         case "zero_weight":
             return "with weight 0"
         case _:

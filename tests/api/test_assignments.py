@@ -109,7 +109,7 @@ async def test_why_the_others_were_passed_over(api: Api) -> None:
     ] == move["candidates"]
     assert (
         "Maria (operator 1) was the only one available. Passed over: Boris (operator 2), at the"
-        " limit with 1 of 1 active; Ivan (operator 3), inactive; Olga (operator 4), with weight 0."
+        " limit of 1; Ivan (operator 3), inactive; Olga (operator 4), with weight 0."
     ) == move["explanation"]
 
 
@@ -179,8 +179,8 @@ async def test_wait_until_somebody_is_available(api: Api) -> None:
 
     assert (None, "waiting", None) == (wait["operator_id"], wait["reason"], wait["strategy"])
     assert (
-        "It had to wait: nobody was available. Passed over: Maria (operator 1), at the limit with"
-        " 1 of 1 active; Boris (operator 2), inactive."
+        "It had to wait: nobody was available. Passed over: Maria (operator 1), at the limit of"
+        " 1; Boris (operator 2), inactive."
     ) == wait["explanation"]
     assert (maria, "from_queue", "smooth") == (
         move["operator_id"],
