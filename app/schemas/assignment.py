@@ -25,8 +25,8 @@ class ReadCandidate(ResponseSchema):
     weight: int
     credit: int = Field(description="What the strategy `smooth` owed it, in units of weight.")
     load: int | None = Field(
-        description="Active interactions over all sources, counted as far as the limits reach; null "
-        "where no limit is enforced."
+        description="Active interactions over all sources, counted as far as limits reach; null "
+        "where none is enforced."
     )
     load_limit: int | None
     passed_over: PassedOver | None = Field(description="Why it could not be picked.")
