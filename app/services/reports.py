@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import SourceNotFound
-from app.crud import DailyCountCRUD, InteractionCRUD, SourceOperatorSettingCRUD
+from app.crud import DailyCountCRUD, InteractionCRUD, SourceCRUD, SourceOperatorSettingCRUD
 from app.crud.daily_count import Counts
 from app.services.tally import MILLION
 
@@ -41,11 +41,11 @@ async def report_source(
         SourceNotFound: there is no such source.
 
     """
-    rotation = (await SourceOperatorSettingCRUD(session).get_rotations([source_id])).get(source_id)
-    if rotation is None:
+    if await SourceCRUD(session).get_by_id(source_id) is None:
         raise SourceNotFound
+    settings = await SourceOperatorSettingCRUD(session).list_by_source(source_id)
     counts = await DailyCountCRUD(session).sum_by_operator(source_id, since, until)
-    weights = {one.operator_id: one.weight for one in rotation.candidates}
+    weights = {setting.operator_id: setting.weight for setting in settings}
     total = sum(one.interactions for one in counts.values())
     target = sum(one.target for one in counts.values())
     return SourceReport(

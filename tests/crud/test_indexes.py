@@ -78,7 +78,7 @@ async def test_report_on_a_source_has_its_indexes(database: Database, rows: Conn
     rows.execute("INSERT INTO sources (id, description) VALUES (1, 'bot')")
     rows.commit()
     async with database.reading() as session:
-        _, days, waiting = await plans_of(session, report_source(session, 1))
+        _, _, days, waiting = await plans_of(session, report_source(session, 1))
 
     assert days.startswith(
         "SEARCH daily_counts USING PRIMARY KEY (source_id=? AND day>? AND day<?)"

@@ -64,7 +64,7 @@ async def test_reports_of_a_million(
     assert waiting == report.waiting
     assert load == sum(one.load for one in loads)
     assert [waiting] * len(WEIGHTS) == [one.waiting for one in loads]
-    assert 4 == len(statements)
+    assert 5 == len(statements)
     assert work(rows, statements) <= instructions
 
 
