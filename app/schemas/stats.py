@@ -1,5 +1,6 @@
 """Reports as admins read them."""
 
+import re
 from datetime import date
 from typing import Annotated, Any
 
@@ -8,10 +9,12 @@ from pydantic_core import PydanticCustomError
 
 from app.schemas.base import RequestSchema, ResponseSchema
 
+_day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
 
 def _plain_date(value: Any) -> Any:
-    """Refuse what pydantic would also take: seconds since 1970, dates with a time."""
-    if isinstance(value, str) and (len(value) != len("2026-01-02") or not value[:4].isdecimal()):
+    """Refuse what pydantic would also take: seconds since 1970, dates with a time, other dashes."""
+    if isinstance(value, str) and not _day.fullmatch(value):
         raise PydanticCustomError("date_parsing", "Input should be a date, YYYY-MM-DD.")
     return value
 

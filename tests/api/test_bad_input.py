@@ -227,29 +227,110 @@ async def test_operator_setting_of_another_type(
             assert {("body", f"/{field}")} == created == changed
 
 
-async def test_weight_of_no_operator(probe: Prober, subtests: pytest.Subtests) -> None:
+@pytest.mark.parametrize(
+    ("field", "texts"),
+    [
+        ("strategy", ["null", "1", "true", '""', '"Smooth"', '"smooth "', f'"{CANARY}"', "[]"]),
+        ("enforce_load_limit", NO_FLAG),
+        ("sticky", NO_FLAG),
+    ],
+)
+async def test_rule_that_there_is_not(
+    probe: Prober, subtests: pytest.Subtests, field: str, texts: list[str]
+) -> None:
+    """A strategy has one of two names; no rule can be cleared, as each source has them all."""
+    for text in texts:
+        with subtests.test(text=text):
+            body = f'{{"description": "{CANARY}", "{field}": {text}}}'
+            created = await probe.invalid("POST", "/sources", body)
+            changed = await probe.invalid("PATCH", "/sources/1", body)
+
+            assert {("body", f"/{field}")} == created == changed
+
+
+async def test_assignment_to_no_operator(probe: Prober, subtests: pytest.Subtests) -> None:
+    """Whoever shall take an interaction over is named by an id; null is nobody in particular."""
+    for operator_id in set(NO_ID) - {"null"}:
+        with subtests.test(operator_id=operator_id[:24]):
+            body = f'{{"operator_id": {operator_id}}}'
+            found = await probe.invalid("POST", "/interactions/1/assign", body)
+
+            assert {("body", "/operator_id")} == found
+
+
+async def test_assignment_to_an_unknown_operator(probe: Prober) -> None:
+    """2^63 - 1 is an id like any other."""
+    body = f'{{"operator_id": {MAX_ID}}}'
+
+    await probe.refused(
+        "POST", "/interactions/1/assign", body, status=404, code="operator_not_found"
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "texts"),
+    [
+        ("count", ["0", "-1", "1001", "null", "true", '"1"', "1.0", "1e2", "NaN", "9" * 5000]),
+        ("strategy", ["1", "true", '""', '"Random"', f'"{CANARY}"', "[]"]),
+        ("seed", ["-1", str(MAX_ID + 1), "true", '"1"', "1.0", "NaN", "[1]", "9" * 5000]),
+        ("weights", ["1", "true", f'"{CANARY}"', "{}"]),
+    ],
+)
+async def test_preview_of_what_cannot_be(
+    probe: Prober, subtests: pytest.Subtests, field: str, texts: list[str]
+) -> None:
+    """A preview is of 1 to 1000 picks, under rules that a source could have."""
+    for text in texts:
+        with subtests.test(text=text[:24]):
+            found = await probe.invalid("POST", "/sources/1/preview", f'{{"{field}": {text}}}')
+
+            assert {("body", f"/{field}")} == found
+
+
+async def test_preview_for_an_unknown_operator(probe: Prober) -> None:
+    """Weights are tried for operators that there are."""
+    body = '{"weights": [{"operator_id": 1, "weight": 1}, {"operator_id": 7, "weight": 1}]}'
+
+    await probe.refused("POST", "/sources/1/preview", body, status=404, code="operator_not_found")
+
+
+# Where a list of weights is taken, and where it stands in the body.
+WEIGHTS = [
+    ("PUT", "/sources/1/operators", "{}", ""),
+    ("POST", "/sources/1/preview", '{{"weights": {}}}', "/weights"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "pointer"), WEIGHTS)
+async def test_weight_of_no_operator(
+    probe: Prober, subtests: pytest.Subtests, *, method: str, path: str, body: str, pointer: str
+) -> None:
     """The operator of a weight is named by its id."""
     for operator_id in NO_ID:
         with subtests.test(operator_id=operator_id[:24]):
-            body = f'[{{"operator_id": {operator_id}, "weight": 1}}]'
-            found = await probe.invalid("PUT", "/sources/1/operators", body)
+            weights = f'[{{"operator_id": {operator_id}, "weight": 1}}]'
+            found = await probe.invalid(method, path, body.format(weights))
 
-            assert {("body", "/0/operator_id")} == found
+            assert {("body", f"{pointer}/0/operator_id")} == found
 
 
 NO_WEIGHT = ["-1", "1000001", "true", '"1"', "1.0", "null", "NaN"]
 
 
-async def test_weight_out_of_range(probe: Prober, subtests: pytest.Subtests) -> None:
+@pytest.mark.parametrize(("method", "path", "body", "pointer"), WEIGHTS)
+async def test_weight_out_of_range(
+    probe: Prober, subtests: pytest.Subtests, *, method: str, path: str, body: str, pointer: str
+) -> None:
     """A weight is an integer from 0 to 1,000,000."""
     for weight in NO_WEIGHT:
         with subtests.test(weight=weight):
-            body = f'[{{"operator_id": 1, "weight": {weight}}}]'
-            found = await probe.invalid("PUT", "/sources/1/operators", body)
+            weights = f'[{{"operator_id": 1, "weight": {weight}}}]'
+            found = await probe.invalid(method, path, body.format(weights))
 
-            assert {("body", "/0/weight")} == found
+            assert {("body", f"{pointer}/0/weight")} == found
 
 
+@pytest.mark.parametrize(("method", "path", "body", "pointer"), WEIGHTS)
 @pytest.mark.parametrize(
     "weights",
     [
@@ -259,12 +340,18 @@ async def test_weight_out_of_range(probe: Prober, subtests: pytest.Subtests) -> 
     ids=["operator twice", "1001 operators"],
 )
 async def test_list_of_weights_that_cannot_be(
-    probe: Prober, weights: Sequence[dict[str, int]]
+    probe: Prober,
+    weights: Sequence[dict[str, int]],
+    *,
+    method: str,
+    path: str,
+    body: str,
+    pointer: str,
 ) -> None:
     """A source has each operator once, and at most 1000."""
-    found = await probe.invalid("PUT", "/sources/1/operators", json.dumps(weights))
+    found = await probe.invalid(method, path, body.format(json.dumps(weights)))
 
-    assert {("body", "")} == found
+    assert {("body", pointer)} == found
 
 
 # --- the shape of bodies
@@ -276,6 +363,8 @@ BODIES = [
     ("PATCH", "/operators/1"),
     ("POST", "/sources"),
     ("PATCH", "/sources/1"),
+    ("POST", "/interactions/1/assign"),
+    ("POST", "/sources/1/preview"),
     ("PUT", "/sources/1/operators"),
 ]
 VALID: dict[str, dict[str, object]] = {
@@ -285,6 +374,8 @@ VALID: dict[str, dict[str, object]] = {
     "/operators/1": {"name": CANARY},
     "/sources": {"description": CANARY},
     "/sources/1": {"description": CANARY},
+    "/interactions/1/assign": {"operator_id": 2},
+    "/sources/1/preview": {"count": 1},
 }
 
 
@@ -406,6 +497,7 @@ LISTS = [
     "/interactions",
     "/operators",
     "/sources",
+    "/stats/operators",
     "/leads/11111111-1111-1111-1111-111111111111/interactions",
 ]
 NO_NUMBER = ["", "-1", "+1", "1.0", "1e2", "0x1", "1_0", "%201", "true", CANARY, "%00", "%ff"]
@@ -425,7 +517,7 @@ async def test_page_out_of_range(probe: Prober, subtests: pytest.Subtests, path:
             assert {("query", "/" + query.partition("=")[0])} == found
 
 
-@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("path", [*LISTS, "/stats/sources/1"])
 async def test_unknown_query_parameter(probe: Prober, path: str) -> None:
     """A filter that doesn't exist is refused rather than ignored."""
     assert {("query", "/surprise")} == await probe.invalid("GET", f"{path}?surprise={CANARY}")
@@ -455,17 +547,75 @@ async def test_filter_of_another_type(
             assert {("query", f"/{name}")} == found
 
 
+NO_DAY = [
+    "",
+    "0",
+    "1767312000",
+    "2026-1-2",
+    "20260102",
+    "2026-02-30",
+    "2026-13-01",
+    "2026-00-10",
+    "0000-01-01",
+    "10000-01-01",
+    "-2026-01-1",
+    "%2B2026-1-1",
+    "2026/01/02",
+    "2026-01-02T00:00:00",
+    "2026-01-02Z",
+    "2026-01-02%20",
+    "%202026-1-2",
+    "2026-W01-5",
+    "2026-W015",
+    "2026-002",
+    "26-01-0002",
+    "\u0662\u0660\u0662\u0666-01-02",
+    "2026-\u0660\u0661-02",
+    "\uff12\uff10\uff12\uff16-\uff10\uff11-\uff10\uff12",
+    "2026\u221201\u221202",
+    "1e9",
+    "Infinity",
+    "today",
+    "null",
+    f"{CANARY}",
+    "%00",
+    "%ff",
+    "9" * 5000,
+]
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+async def test_day_that_there_is_not(probe: Prober, subtests: pytest.Subtests, name: str) -> None:
+    """A day is written YYYY-MM-DD in plain digits, and nothing else."""
+    for day in NO_DAY:
+        with subtests.test(day=day[:24]):
+            found = await probe.invalid("GET", f"/stats/sources/1?{name}={day}")
+
+            assert {("query", f"/{name}")} == found
+
+
+async def test_period_that_ends_before_it_begins(probe: Prober) -> None:
+    """The last day is the one that is wrong."""
+    found = await probe.invalid("GET", "/stats/sources/1?since=2026-01-02&until=2026-01-01")
+
+    assert {("query", "/until")} == found
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
         ("GET", "/interactions/{interaction_id}"),
         ("POST", "/interactions/{interaction_id}/close"),
+        ("POST", "/interactions/{interaction_id}/assign"),
+        ("GET", "/interactions/{interaction_id}/assignments"),
         ("GET", "/operators/{operator_id}"),
         ("PATCH", "/operators/{operator_id}"),
         ("GET", "/sources/{source_id}"),
         ("PATCH", "/sources/{source_id}"),
         ("GET", "/sources/{source_id}/operators"),
         ("PUT", "/sources/{source_id}/operators"),
+        ("POST", "/sources/{source_id}/preview"),
+        ("GET", "/stats/sources/{source_id}"),
     ],
 )
 async def test_path_with_no_id(
@@ -473,7 +623,7 @@ async def test_path_with_no_id(
 ) -> None:
     """What stands in an id's place is an id."""
     before, name, behind = re.split("[{}]", path)
-    body = {"PATCH": "{}", "PUT": "[]"}.get(method)
+    body = None if method == "GET" else "[]" if method == "PUT" else "{}"
     for id in filter(None, NO_ID_PARAMETER):
         with subtests.test(id=id[:24]):
             found = await probe.invalid(method, before + id + behind, body)

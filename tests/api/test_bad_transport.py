@@ -146,9 +146,19 @@ async def test_query_over_the_limit(server: LiveServer) -> None:
     assert CANARY not in response.text
 
 
-@pytest.mark.parametrize("path", ["/leads/%ff", "/leads/%00", "/leads/%C0%80/interactions"])
-async def test_escaped_bytes_in_the_path(server: LiveServer, path: str) -> None:
-    """Bytes that are no text are no UUID."""
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/leads/%ff",
+        "/leads/%00",
+        "/leads/%C0%80/interactions",
+        "/interactions/%00/assignments",
+        "/stats/sources/%ff",
+        "/stats/sources/1?since=%C0%80",
+    ],
+)
+async def test_escaped_bytes_in_the_address(server: LiveServer, path: str) -> None:
+    """Bytes that are no text are no UUID, no id and no day."""
     response = await exchange(server, f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
     await expect_good_health(server)
 
