@@ -1,6 +1,5 @@
 """The application: `uvicorn app.main:app`. Wiring only."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,8 +13,10 @@ from app.api.middleware import (
     StartupMessageMiddleware,
 )
 from app.api.routers import health, interactions, leads, operators, sources, stats
+from app.api.watching import WatchMiddleware
 from app.core.collector import calm_collector
 from app.core.config import Settings, load_settings
+from app.core.logging import Log
 from app.db.database import Database
 from app.db.group_commit import GroupCommit
 from app.services.intake import record
@@ -28,13 +29,12 @@ DRAIN_TIMEOUT = 10
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service under these settings, or under those of the environment."""
     settings = settings or load_settings()
+    log = Log(settings.log_format, settings.log_level)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # It writes down whole addresses, which may hold anything.
-        logging.getLogger("uvicorn.access").disabled = True
         database = Database(settings.database_url, readers=settings.database_readers)
-        async with database.serving():
+        async with log.installed(), database.serving():
             await drain_all(database)
             intake = GroupCommit(database, record, capacity=settings.intake_capacity)
             app.state.database, app.state.intake = database, intake
@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(SizeLimitMiddleware, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(WatchMiddleware, log=log.requests)
     app.add_middleware(StartupMessageMiddleware)
     install_error_handlers(app)
     for resource in (interactions, leads, operators, sources, stats, health):

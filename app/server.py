@@ -65,6 +65,8 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
                     lifespan="off",
                     # URLs hold whatever bots put there.
                     access_log=False,
+                    # Its messages go where all do, without those of starting and ending.
+                    log_config=None,
                     log_level="warning",
                     server_header=False,
                     # Nobody asks for the client's address.

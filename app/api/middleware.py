@@ -53,7 +53,7 @@ class RequestIdMiddleware:
             # The body never came whole: nothing was done, and nobody is left to answer.
             return
         except Exception:
-            _log.exception("request %s failed", request_id.decode())
+            _log.exception("request failed", extra={"request_id": request_id.decode()})
             if started:
                 raise
             await _refuse(InternalError, scope, receive, send_with_id)

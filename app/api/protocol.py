@@ -13,6 +13,7 @@ from app.api.errors import (
     domain_error_response,
 )
 from app.api.middleware import MAX_HEAD_BYTES
+from app.api.watching import watch_refusal
 from app.core.errors import DomainError
 
 _WATCH_INTERVAL = 1
@@ -144,6 +145,7 @@ class PatientProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         request_id = token_hex(16)
+        watch_refusal(error.status, request_id)
         response = domain_error_response(request_id, error)
         headers = [
             *self.server_state.default_headers,

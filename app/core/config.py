@@ -7,6 +7,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.core.logging import LogFormat, LogLevel
+
 
 class Settings(BaseSettings):
     """Every setting of the service; the field's name in capitals is the variable's name."""
@@ -35,6 +37,13 @@ class Settings(BaseSettings):
             ge=1024, le=16 * 1024 * 1024, description="A larger request body is refused with 413."
         ),
     ] = 64 * 1024
+    log_format: Annotated[
+        LogFormat, Field(description="How log lines look: `human`, or `json` for programs.")
+    ] = "human"
+    log_level: Annotated[
+        LogLevel,
+        Field(description="`info` logs every request, `warning` and `error` only what is wrong."),
+    ] = "info"
 
     @field_validator("database_url")
     @classmethod

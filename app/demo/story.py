@@ -38,7 +38,11 @@ async def tell(port: int, *, stay: bool) -> bool:
     console = _console()
     with TemporaryDirectory(prefix="lead-distribution-") as folder:
         settings = load_settings().model_copy(
-            update={"database_url": f"sqlite:///{Path(folder, 'demo.db')}"}
+            update={
+                "database_url": f"sqlite:///{Path(folder, 'demo.db')}",
+                # A line a request would tear the progress bar apart.
+                "log_level": "warning",
+            }
         )
         async with listening(create_app(settings), "127.0.0.1", port) as url:
             console.print(f"The service is on {url}, its database in a temporary folder.")

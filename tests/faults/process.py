@@ -96,7 +96,12 @@ class Service:
             self._process = subprocess.Popen(
                 [*COMMAND, "--port", str(self._port)],
                 cwd=ROOT,
-                env={**environment, "DATABASE_URL": f"sqlite:///{self._database}"},
+                env={
+                    **environment,
+                    "DATABASE_URL": f"sqlite:///{self._database}",
+                    # Only what went wrong.
+                    "LOG_LEVEL": "warning",
+                },
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )

@@ -74,7 +74,7 @@ def assert_only_causes_are_logged(log: str) -> None:
     """SQLite's own names of what was wrong, and no traceback, statement or address."""
     lines = log.splitlines()
     assert lines
-    assert all(re.fullmatch(r"SQLite: SQLITE_[A-Z_]+", line) for line in lines), log
+    assert all(re.fullmatch(r"\S+ warning SQLite: SQLITE_[A-Z_]+", line) for line in lines), log
 
 
 @pytest.mark.heavy

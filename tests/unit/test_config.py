@@ -12,6 +12,8 @@ SETTINGS = [
     ("database_readers", "7", 7),
     ("intake_capacity", "500", 500),
     ("max_body_bytes", "2048", 2048),
+    ("log_format", "json", "json"),
+    ("log_level", "warning", "warning"),
 ]
 by_setting = pytest.mark.parametrize(("name", "text", "value"), SETTINGS)
 
@@ -94,6 +96,8 @@ def test_empty_variable_is_as_good_as_none(name: str, monkeypatch: pytest.Monkey
         ("DATABASE_URL", "sqlite:///:memory:?key=hush-hush"),
         ("DATABASE_READERS", "hush-hush"),
         ("MAX_BODY_BYTES", "hush-hush"),
+        ("LOG_FORMAT", "hush-hush"),
+        ("LOG_LEVEL", "hush-hush"),
     ],
 )
 def test_bad_value_is_named_and_not_repeated(

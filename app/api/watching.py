@@ -1,0 +1,55 @@
+"""What is written down about every request."""
+
+import logging
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.typing import FilteringBoundLogger
+
+NO_ANSWER = 499
+"""The status of a request whose client had gone before it had an answer, as nginx has it."""
+OTHER = "other"
+"""Stands for every path that is no route of the API, and every method that none takes."""
+
+_log = logging.getLogger(__name__)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class WatchMiddleware:
+    """Logs each request by its route's template: paths hold what somebody typed."""
+
+    def __init__(self, app: ASGIApp, log: FilteringBoundLogger) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = NO_ANSWER
+        begin = perf_counter()
+
+        async def send_watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_watched)
+        finally:
+            route = scope.get("route")
+            self._log.info(
+                "request",
+                method=scope["method"] if scope["method"] in _METHODS else OTHER,
+                route=OTHER if route is None else route.path_format,
+                status=status,
+                ms=round((perf_counter() - begin) * 1000, 1),
+                request_id=scope["state"]["request_id"],
+            )
+
+
+def watch_refusal(status: int, request_id: str) -> None:
+    """Log a request that was refused before it could be read."""
+    fields = {"method": OTHER, "route": OTHER, "status": status, "request_id": request_id}
+    _log.info("request", extra=fields)

@@ -1,0 +1,102 @@
+"""The log: one renderer for requests, for our own messages and for uvicorn's."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import structlog
+from pydantic_core import to_json
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+from app.core.log_writer import LogWriter
+from app.core.tracebacks import discreet_traceback
+
+LogFormat = Literal["human", "json"]
+LogLevel = Literal["info", "warning", "error"]
+
+_log = logging.getLogger(__name__)
+_ACCESS = "uvicorn.access"
+_FIELDS = ("method", "route", "status", "request_id")
+
+
+class Log:
+    """What the service has to say, on stderr.
+
+    Nobody's data is in it: no address of a lead, no payload, no key, no path or query that was
+    asked for, and no message of an exception that may quote them.
+    """
+
+    def __init__(self, format: LogFormat, level: LogLevel) -> None:
+        self._level = logging.getLevelNamesMapping()[level.upper()]
+        self._writer = LogWriter()
+        head: list[Processor] = [
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper("iso"),
+        ]
+        render = _as_json if format == "json" else _for_people
+        self.requests: FilteringBoundLogger = structlog.wrap_logger(
+            structlog.WriteLogger(self._writer),  # type: ignore[arg-type]  # it writes and flushes
+            processors=[*head, render],
+            wrapper_class=structlog.make_filtering_bound_logger(self._level),
+        ).bind()
+        """Where requests are logged: the standard library's way took 15 µs more a line."""
+        self._handler = logging.StreamHandler(self._writer)
+        self._handler.setFormatter(
+            structlog.stdlib.ProcessorFormatter(
+                foreign_pre_chain=[structlog.stdlib.ExtraAdder(_FIELDS), *head],
+                processors=[
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    _discreet,
+                    render,
+                ],
+            )
+        )
+
+    @asynccontextmanager
+    async def installed(self) -> AsyncIterator[None]:
+        """Take over the log of this process and its event loop until the block ends."""
+        root, ours, uvicorn, access = map(logging.getLogger, (None, "app", "uvicorn", _ACCESS))
+        before = ours.level, uvicorn.handlers, uvicorn.propagate, access.disabled
+        root.addHandler(self._handler)
+        ours.setLevel(self._level)
+        uvicorn.handlers, uvicorn.propagate = [], True
+        # It writes down whole addresses, which may hold anything.
+        access.disabled = True
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_failure_in_loop)
+        try:
+            with self._writer.writing_to(sys.stderr):
+                yield
+        finally:
+            loop.set_exception_handler(None)
+            root.removeHandler(self._handler)
+            level, uvicorn.handlers, uvicorn.propagate, access.disabled = before
+            ours.setLevel(level)
+
+
+def _log_failure_in_loop(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # asyncio's own message shows arguments and results, which are what was sent.
+    _log.error("a task failed with nobody waiting for it", exc_info=context.get("exception"))
+
+
+def _discreet(_logger: object, _method: str, event: EventDict) -> EventDict:
+    failure = event.pop("exc_info", None)
+    if failure is not None and failure[1] is not None:
+        event["traceback"] = discreet_traceback(failure[1])
+    return event
+
+
+def _as_json(_logger: object, _method: str, event: EventDict) -> str:
+    head = {key: event.pop(key) for key in ("timestamp", "level", "event")}
+    return to_json({**head, **event}).decode()
+
+
+def _for_people(_logger: object, _method: str, event: EventDict) -> str:
+    # structlog's own renderer for consoles took 7 µs more a line.
+    traceback = event.pop("traceback", "")
+    head = f"{event.pop('timestamp')} {event.pop('level'):7} {event.pop('event')}"
+    fields = "".join(f" {name}={value}" for name, value in event.items())
+    return f"{head}{fields}\n{traceback}".rstrip("\n")

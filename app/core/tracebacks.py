@@ -1,0 +1,46 @@
+"""Tracebacks that say where something failed, and nothing of what was being handled."""
+
+import sqlite3
+import traceback
+from collections.abc import Iterator
+
+from sqlalchemy.exc import DBAPIError
+
+from app.core.errors import DomainError, StartupError
+
+_CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
+_MET = "\nDuring handling of the above exception, another exception occurred:\n\n"
+_PLAIN_SPOKEN = (DomainError, StartupError, sqlite3.Error)
+"""Exceptions whose messages never hold a value: only names of tables, columns and constraints."""
+
+
+def discreet_traceback(error: BaseException) -> str:
+    """The traceback of an error and of those that led to it, as Python prints it.
+
+    Left out are the exceptions' messages: those of pydantic, FastAPI, asyncpg and Python itself
+    may quote an address or a payload. Of a database's error its code is shown.
+    """
+    return "".join(_lines(error, set()))
+
+
+def _lines(error: BaseException, seen: set[int]) -> Iterator[str]:
+    seen.add(id(error))
+    earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if earlier is not None and id(earlier) not in seen:
+        yield from _lines(earlier, seen)
+        yield _CAUSED if error.__cause__ else _MET
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__module__}.{type(error).__qualname__}{_message(error)}\n"
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            yield from _lines(member, seen)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, _PLAIN_SPOKEN):
+        return f": {error}"
+    if isinstance(error, DBAPIError):
+        code = getattr(error.orig, "sqlstate", None)
+        return f" (SQLSTATE {code})" if code else ""
+    return ""

@@ -1,0 +1,141 @@
+"""The log: a line a request, by its route's template."""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app.core.config import Settings
+from app.main import create_app
+from tests.support.raw import exchange
+from tests.support.server import run_server
+
+Printed = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def in_json(settings: Settings) -> Settings:
+    """The test's settings, with a log that programs read."""
+    return settings.model_copy(update={"log_format": "json"})
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
+    """Reads the lines of the log, once the application has ended."""
+    return lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+@asynccontextmanager
+async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client while the application runs."""
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        yield client
+
+
+async def test_every_request_is_a_line(in_json: Settings, printed: Printed) -> None:
+    """Id, method, template, status and time; what is no route is `other`."""
+    async with client_of(create_app(in_json)) as client:
+        answers = [
+            await client.get("/healthz"),
+            await client.post("/operators", json={"name": "Maria"}),
+            await client.get("/operators/1"),
+            await client.get("/operators/2?name=Maria"),
+            await client.post("/operators/1"),
+            await client.get("/leads/maria/interactions"),
+            await client.get("/maria"),
+            await client.get("/docs/assets/swagger-ui.css"),
+            await client.get("/openapi.json"),
+            await client.request("MARIA", "/healthz"),
+        ]
+
+    lines = printed()
+    assert [
+        ("GET", "/healthz", 200),
+        ("POST", "/operators", 201),
+        ("GET", "/operators/{operator_id}", 200),
+        ("GET", "/operators/{operator_id}", 404),
+        ("POST", "/operators/{operator_id}", 405),
+        ("GET", "/leads/{lead_uuid}/interactions", 422),
+        ("GET", "other", 404),
+        ("GET", "other", 200),
+        ("GET", "other", 200),
+        ("other", "/healthz", 405),
+    ] == [(line["method"], line["route"], line["status"]) for line in lines]
+    assert [a.headers["X-Request-ID"] for a in answers] == [line["request_id"] for line in lines]
+    for line in lines:
+        assert ("info", "request") == (line["level"], line["event"])
+        assert 0 < line["ms"] < 60_000
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line["timestamp"])
+
+
+@pytest.mark.parametrize("level", ["warning", "error"])
+async def test_requests_can_be_left_out(in_json: Settings, printed: Printed, level: str) -> None:
+    """With another level only what is wrong is logged."""
+    async with client_of(create_app(in_json.model_copy(update={"log_level": level}))) as client:
+        await client.get("/healthz")
+        logging.getLogger("app.any").error("something is wrong")
+
+    [line] = printed()
+    assert ("error", "something is wrong") == (line["level"], line["event"])
+
+
+async def test_libraries_speak_the_same_way(in_json: Settings, printed: Printed) -> None:
+    """What uvicorn and others warn of is rendered like our own; afterwards the log is theirs."""
+    async with client_of(create_app(in_json)):
+        logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+        logging.getLogger("any.library").warning("about %s", "something")
+        logging.getLogger("any.library").info("chatter")
+    logging.getLogger("any.library").warning("after the end")
+
+    events = [(line["level"], line["event"]) for line in printed()]
+    assert [("warning", "Invalid HTTP request received."), ("warning", "about something")] == events
+
+
+async def test_request_that_cannot_be_read(in_json: Settings, printed: Printed) -> None:
+    """What is refused before there is a request has its line under the id of its answer."""
+    async with run_server(create_app(in_json)) as server:
+        answer = await exchange(server, b"maria\r\n\r\n")
+
+    [line] = [line for line in printed() if line["event"] == "request"]
+    assert ("other", "other", 400) == (line["method"], line["route"], line["status"])
+    assert answer.headers["X-Request-ID"] == line["request_id"]
+
+
+async def test_client_that_hangs_up(in_json: Settings, printed: Printed) -> None:
+    """A body that never came whole has no answer: 499."""
+    async with run_server(create_app(in_json)) as server:
+        _, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(b"POST /sources HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n{")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    [line] = [line for line in printed() if line["event"] == "request"]
+    assert ("POST", "/sources", 499) == (line["method"], line["route"], line["status"])
+
+
+async def test_task_that_fails_unseen(in_json: Settings, printed: Printed) -> None:
+    """asyncio would print the task's arguments and the error's message."""
+    async with client_of(create_app(in_json)):
+        loop = asyncio.get_running_loop()
+
+        def fail(secret: str) -> None:
+            raise ValueError(secret)
+
+        loop.call_soon(fail, "maria@example.com")
+        await asyncio.sleep(0.01)
+
+    [line] = printed()
+    assert "error" == line["level"]
+    assert "builtins.ValueError" in line["traceback"]
+    assert "maria" not in str(line)
