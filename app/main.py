@@ -12,11 +12,13 @@ from app.api.middleware import (
     SizeLimitMiddleware,
     StartupMessageMiddleware,
 )
-from app.api.routers import health, interactions, leads, operators, sources, stats
+from app.api.routers import health, interactions, leads, metrics, operators, sources, stats
 from app.api.watching import WatchMiddleware
 from app.core.collector import calm_collector
 from app.core.config import Settings, load_settings
 from app.core.logging import Log
+from app.core.metrics import LINE, count_batch
+from app.core.sampling import sampling
 from app.db.database import Database
 from app.db.group_commit import GroupCommit
 from app.services.intake import record
@@ -36,11 +38,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         database = Database(settings.database_url, readers=settings.database_readers)
         async with log.installed(), database.serving():
             await drain_all(database)
-            intake = GroupCommit(database, record, capacity=settings.intake_capacity)
+            intake = GroupCommit(
+                database, record, capacity=settings.intake_capacity, observe=count_batch
+            )
             app.state.database, app.state.intake = database, intake
-            with calm_collector():
-                yield
-                await intake.drain(DRAIN_TIMEOUT)
+            async with sampling(intake.length, LINE.set):
+                with calm_collector():
+                    yield
+                    await intake.drain(DRAIN_TIMEOUT)
 
     app = FastAPI(
         title="Lead distribution",
@@ -61,7 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(WatchMiddleware, log=log.requests)
     app.add_middleware(StartupMessageMiddleware)
     install_error_handlers(app)
-    for resource in (interactions, leads, operators, sources, stats, health):
+    for resource in (interactions, leads, operators, sources, stats, health, metrics):
         app.include_router(resource.router)
     install_docs(app)
     return app

@@ -6,6 +6,8 @@ from time import perf_counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
+from app.core.metrics import count_request
+
 NO_ANSWER = 499
 """The status of a request whose client had gone before it had an answer, as nginx has it."""
 OTHER = "other"
@@ -16,7 +18,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class WatchMiddleware:
-    """Logs each request by its route's template: paths hold what somebody typed."""
+    """Counts and logs each request by its route's template: paths hold what somebody typed."""
 
     def __init__(self, app: ASGIApp, log: FilteringBoundLogger) -> None:
         self._app = app
@@ -38,18 +40,22 @@ class WatchMiddleware:
         try:
             await self._app(scope, receive, send_watched)
         finally:
-            route = scope.get("route")
+            seconds = perf_counter() - begin
+            method = scope["method"] if scope["method"] in _METHODS else OTHER
+            route = scope["route"].path_format if "route" in scope else OTHER
+            count_request(route, method, status, seconds)
             self._log.info(
                 "request",
-                method=scope["method"] if scope["method"] in _METHODS else OTHER,
-                route=OTHER if route is None else route.path_format,
+                method=method,
+                route=route,
                 status=status,
-                ms=round((perf_counter() - begin) * 1000, 1),
+                ms=round(seconds * 1000, 1),
                 request_id=scope["state"]["request_id"],
             )
 
 
 def watch_refusal(status: int, request_id: str) -> None:
-    """Log a request that was refused before it could be read."""
+    """Count and log a request that was refused before it could be read."""
+    count_request(OTHER, OTHER, status, 0)
     fields = {"method": OTHER, "route": OTHER, "status": status, "request_id": request_id}
     _log.info("request", extra=fields)

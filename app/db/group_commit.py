@@ -10,6 +10,7 @@ Engineering 8 (2), 1985.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from time import perf_counter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from app.core.errors import Busy, DatabaseUnavailable, DomainError
@@ -23,6 +24,9 @@ Result = TypeVar("Result")
 
 Work = Callable[[WriteSession, Sequence[Request]], Awaitable[Sequence[Result | DomainError]]]
 """Does the work of a batch; gives each request, in order, its own result or its own error."""
+
+Observe = Callable[[int, float, float], None]
+"""Hears of each transaction: its requests, its seconds, and those of the COMMIT among them."""
 
 
 class _Waiter(NamedTuple, Generic[Request, Result]):
@@ -42,9 +46,17 @@ class _Waiter(NamedTuple, Generic[Request, Result]):
 class GroupCommit(Generic[Request, Result]):
     """A bounded waiting line before one writer, who commits all that waits at once."""
 
-    def __init__(self, database: Database, work: Work[Request, Result], *, capacity: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        work: Work[Request, Result],
+        *,
+        capacity: int,
+        observe: Observe = lambda *_: None,
+    ) -> None:
         self._database = database
         self._work = work
+        self._observe = observe
         self._capacity = capacity
         self._line: list[_Waiter[Request, Result]] = []
         self._patience: asyncio.TimerHandle | None = None
@@ -73,6 +85,10 @@ class GroupCommit(Generic[Request, Result]):
         if self._writer is None:
             self._writer = asyncio.create_task(self._serve_the_line())
         return await future
+
+    def length(self) -> int:
+        """How many wait; those whose transaction is under way do not count."""
+        return len(self._line)
 
     async def drain(self, within: float) -> None:
         """Close the line, and give those in it at most `within` seconds; then they are `Busy`."""
@@ -114,8 +130,13 @@ class GroupCommit(Generic[Request, Result]):
             waiter.settle(outcome)
 
     async def _commit(self, requests: Sequence[Request]) -> Sequence[Result | DomainError]:
+        begin = perf_counter()
         async with self._database.writing() as session:
-            return await self._work(session, requests)
+            results = await self._work(session, requests)
+            worked = perf_counter()
+        end = perf_counter()
+        self._observe(len(requests), end - begin, end - worked)
+        return results
 
 
 def _send_away(waiters: Sequence[_Waiter[Any, Any]]) -> None:

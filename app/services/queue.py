@@ -83,7 +83,9 @@ async def assign(
     await AssignmentCRUD(session).create_many([NewAssignment(interaction_id, *choice)])
     await write_credits(session, distributor)
     tally = Tally(distributor.rotations)
-    tally.move(interaction.source_id, interaction.created_at, before, choice.operator_id)
+    tally.move(
+        interaction.source_id, interaction.created_at, before, choice.operator_id, choice.reason
+    )
     await tally.write(session)
     await drain_for_operator(session, before)
     return interaction
@@ -168,9 +170,9 @@ async def _give_out(
     for row in waiting:
         choice = distributor.choose(row.source_id, preferred=latest.get(row.lead_uuid))
         if choice.operator_id is not None:
-            latest[row.lead_uuid] = choice.operator_id
-            given[row.id] = choice.operator_id
-            assignments.append(NewAssignment(row.id, *choice._replace(reason="from_queue")))
+            latest[row.lead_uuid] = given[row.id] = choice.operator_id
+            choice = choice._replace(reason="from_queue")
+            assignments.append(NewAssignment(row.id, *choice))
             tally.give_out(row.source_id, row.created_at, choice)
     await interactions.set_operators(given)
     await AssignmentCRUD(session).create_many(assignments)

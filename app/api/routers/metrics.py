@@ -1,0 +1,54 @@
+"""Metrics: what Prometheus scrapes. Not in the OpenAPI document, as no client of the API asks."""
+
+import asyncio
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from sqlalchemy.exc import DBAPIError
+
+from app.api.dependencies import database_of
+from app.core.errors import DatabaseUnavailable
+from app.core.metrics import exposition
+from app.services.stock import Stock, read_stock
+
+router = APIRouter()
+
+
+@router.get("/metrics", include_in_schema=False)
+async def expose_metrics(request: Request) -> Response:
+    """Everything that is counted, and how much waits and is at hand now."""
+    stock = None
+    try:
+        async with database_of(request).reading() as session:
+            stock = await read_stock(session)
+    except (DatabaseUnavailable, DBAPIError):
+        # The rest is wanted all the more.
+        pass
+    body = await asyncio.to_thread(exposition, list(_metrics(stock)))
+    return Response(body, media_type=CONTENT_TYPE_LATEST)
+
+
+def _metrics(stock: Stock | None) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "database_up", "Whether the database could be read.", value=stock is not None
+    )
+    if stock is None:
+        return
+    waiting = GaugeMetricFamily(
+        "waiting_interactions", "Interactions that nobody has, by source.", labels=["source_id"]
+    )
+    for source_id, length in stock.waiting.items():
+        waiting.add_metric([str(source_id)], length)
+    load = GaugeMetricFamily(
+        "operator_load", "Active interactions of an operator.", labels=["operator_id"]
+    )
+    limit = GaugeMetricFamily(
+        "operator_load_limit", "The operator's limit, if there is one.", labels=["operator_id"]
+    )
+    for operator in stock.operators:
+        load.add_metric([str(operator.id)], operator.load)
+        if operator.load_limit is not None:
+            limit.add_metric([str(operator.id)], operator.load_limit)
+    yield from (waiting, load, limit)

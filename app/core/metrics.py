@@ -1,0 +1,116 @@
+"""What Prometheus may ask: counters and times of this process, or of all that serve together.
+
+With `PROMETHEUS_MULTIPROC_DIR` set, each process keeps its numbers in a file of that folder, and
+any of them answers for all.
+"""
+
+import os
+from collections import Counter as Tallies
+from collections.abc import Iterable
+from functools import cache
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.metrics_core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from app.core.distribution import Reason
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types here
+
+_registry = CollectorRegistry()
+_requests = Histogram(
+    "http_request_duration_seconds",
+    "Requests by route, method and status, and the time they took.",
+    ["route", "method", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=_registry,
+)
+_batch_size = Histogram(
+    "intake_batch_inquiries",
+    "Inquiries that shared a transaction.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
+    registry=_registry,
+)
+_transaction = Histogram(
+    "intake_transaction_seconds",
+    "Time from a transaction's beginning to its end on disk.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+    registry=_registry,
+)
+_commit = Histogram(
+    "intake_commit_seconds",
+    "Time that the COMMIT of a transaction took, with its sync to disk.",
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5),
+    registry=_registry,
+)
+_assignments = Counter(
+    "assignments",
+    "Interactions that were given to somebody, or to wait, by source and reason.",
+    ["source_id", "reason"],
+    registry=_registry,
+)
+LINE = Gauge(
+    "intake_line_inquiries",
+    "Inquiries that waited for their transaction within the last second.",
+    multiprocess_mode="livesum",
+    registry=_registry,
+)
+
+
+@cache
+def _requests_of(route: str, method: str, status: int) -> Histogram:
+    # Finding these in the library took longer than counting.
+    return _requests.labels(route, method, str(status))
+
+
+def count_request(route: str, method: str, status: int, seconds: float) -> None:
+    """Count a request; only known routes and methods, as each makes a series of its own."""
+    _requests_of(route, method, status).observe(seconds)
+
+
+def count_batch(size: int, seconds: float, commit_seconds: float) -> None:
+    """Count a transaction of so many inquiries, and what of its time the COMMIT took."""
+    _batch_size.observe(size)
+    _transaction.observe(seconds)
+    _commit.observe(commit_seconds)
+
+
+def count_assignments(moves: Tallies[tuple[int, Reason]]) -> None:
+    """Count what is committed, by source and reason."""
+    for (source_id, reason), times in moves.items():
+        _assignments.labels(source_id, reason).inc(times)
+
+
+class _Read(Collector):
+    """Metrics that were read just now."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics
+
+
+def exposition(read: Iterable[Metric]) -> bytes:
+    """All metrics in Prometheus' text format, and with them those that were read for it."""
+    return generate_latest(_source()) + generate_latest(_Read(read))
+
+
+def _source() -> Collector:
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        return MultiProcessCollector(None)  # type: ignore[no-untyped-call]  # as above
+    return _registry
+
+
+# Memory, processor time and open files; of several processes it would be those of one.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    ProcessCollector(registry=_registry)

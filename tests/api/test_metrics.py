@@ -1,0 +1,251 @@
+"""Metrics: what Prometheus reads, by routes and ids, never by what somebody typed."""
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.api import Api
+from tests.support.command import PYTHON_APP, read_until, running_command
+from tests.support.load import at_once
+from tests.support.raw import exchange
+from tests.support.server import LiveServer
+
+Samples = dict[tuple[str, ...], float]
+"""Values by the metric's name and its labels' values, in order of the labels' names."""
+
+
+def parse(text: str) -> Samples:
+    """The samples of an answer to Prometheus."""
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def scrape(client: httpx.AsyncClient) -> Callable[[], Awaitable[Samples]]:
+    """Reads the metrics. They are of the whole process: tests look at what has changed."""
+
+    async def scrape() -> Samples:
+        response = await client.get("/metrics")
+        assert 200 == response.status_code
+        assert response.headers["Content-Type"].startswith("text/plain; version=")
+        return parse(response.text)
+
+    return scrape
+
+
+def change(before: Samples, after: Samples, *key: str) -> float:
+    """What was added to a sample."""
+    return after.get(key, 0) - before.get(key, 0)
+
+
+Scrape = Callable[[], Awaitable[Samples]]
+
+
+async def test_requests_are_counted_by_template(client: httpx.AsyncClient, scrape: Scrape) -> None:
+    """Route, method and status; unknown paths and methods make no series of their own."""
+    before = await scrape()
+    for path in ("/operators/1", "/operators/2", "/operators/x"):
+        await client.get(path)
+    for name in ("maria", "ivan"):
+        await client.get(f"/{name}")
+        await client.request(name, "/healthz")
+    after = await scrape()
+
+    count = "http_request_duration_seconds_count"
+    assert 2 == change(before, after, count, "GET", "/operators/{operator_id}", "404")
+    assert 1 == change(before, after, count, "GET", "/operators/{operator_id}", "422")
+    assert 2 == change(before, after, count, "GET", "other", "404")
+    assert 2 == change(before, after, count, "other", "/healthz", "405")
+    assert 1 == change(before, after, count, "GET", "/metrics", "200")
+    time = "http_request_duration_seconds_sum"
+    assert 0 < change(before, after, time, "GET", "/operators/{operator_id}", "404") < 60
+    assert "maria" not in str(after)
+
+
+async def test_request_that_cannot_be_read_is_counted(server: LiveServer) -> None:
+    """What is refused before there is a request counts, too."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        before = parse((await client.get("/metrics")).text)
+        await exchange(server, b"maria\r\n\r\n")
+        after = parse((await client.get("/metrics")).text)
+
+    name = "http_request_duration_seconds_count"
+    assert 1 == change(before, after, name, "other", "other", "400")
+
+
+async def test_batches_are_measured(api: Api, rows: sqlite3.Connection, scrape: Scrape) -> None:
+    """Their sizes add up to the inquiries; a COMMIT takes a part of its transaction's time."""
+    source = await api.create_source()
+    before = await scrape()
+    rows.execute("BEGIN IMMEDIATE")
+    posts = asyncio.gather(*(api.post(source, f"lead{n}@example.com") for n in range(12)))
+    await asyncio.sleep(0.1)
+    rows.rollback()
+    await posts
+    after = await scrape()
+
+    transactions = change(before, after, "intake_transaction_seconds_count")
+    assert 12 == change(before, after, "intake_batch_inquiries_sum")
+    assert transactions == change(before, after, "intake_batch_inquiries_count") <= 12
+    assert transactions == change(before, after, "intake_commit_seconds_count")
+    commit = change(before, after, "intake_commit_seconds_sum")
+    assert 0 < commit < change(before, after, "intake_transaction_seconds_sum")
+
+
+async def test_line_is_seen_while_it_stands(
+    api: Api, rows: sqlite3.Connection, scrape: Scrape
+) -> None:
+    """Behind a transaction that is held up the others wait; afterwards nobody does."""
+    source = await api.create_source()
+    rows.execute("BEGIN IMMEDIATE")
+    first = asyncio.create_task(api.post(source))
+    await asyncio.sleep(0.1)
+    others = [asyncio.create_task(api.post(source, f"lead{n}@example.com")) for n in range(5)]
+    seen = await _lengths_until(scrape, 5)
+    rows.rollback()
+    await at_once([first, *others])
+
+    assert {0, 5} >= set(seen)
+    assert 0 == (await _lengths_until(scrape, 0))[-1]
+
+
+async def _lengths_until(scrape: Scrape, wanted: float) -> list[float]:
+    """The lengths of the line that were shown, up to the one that is waited for."""
+    seen = []
+    async with asyncio.timeout(60):
+        while wanted not in seen:
+            seen.append((await scrape())["intake_line_inquiries",])
+            await asyncio.sleep(0.05)
+    return seen
+
+
+async def test_assignments_are_counted_when_committed(api: Api, scrape: Scrape) -> None:
+    """By source and reason; a refused move is none."""
+    before = await scrape()
+    maria, ivan = [await api.create_operator(name, load_limit=1) for name in ("Maria", "Ivan")]
+    source = await api.create_source({maria: 1})
+    await api.call("PATCH", f"/sources/{source}", json={"enforce_load_limit": True, "sticky": True})
+    first, second, _ = [await api.post(source, f"lead{n}@example.com") for n in range(3)]
+    await api.call("POST", f"/interactions/{first['id']}/close")
+    await api.set_weights(source, {ivan: 1})
+    after = await scrape()
+
+    def counted(reason: str) -> float:
+        return change(before, after, "assignments_total", reason, str(source))
+
+    assert 1 == counted("selected")
+    assert 2 == counted("waiting")
+    assert 2 == counted("from_queue")
+    assert 0 == counted("manual")
+    assert second["operator_id"] is None
+
+
+async def test_refused_assignment_is_not_counted(
+    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection, scrape: Scrape
+) -> None:
+    """A transaction that is rolled back has moved nobody."""
+    maria, ivan = [await api.create_operator(name) for name in ("Maria", "Ivan")]
+    source = await api.create_source({maria: 1})
+    interaction = await api.post(source)
+    path = f"/interactions/{interaction['id']}/assign"
+    rows.executescript(
+        "CREATE TABLE bomb (parent INTEGER REFERENCES sources (id) DEFERRABLE INITIALLY DEFERRED);"
+        "CREATE TRIGGER fuse AFTER UPDATE ON interactions BEGIN INSERT INTO bomb VALUES (99); END;"
+    )
+    before = await scrape()
+    failed = await client.post(path, json={"operator_id": ivan})
+    rows.execute("DROP TRIGGER fuse")
+    rows.commit()
+    between = await scrape()
+    await api.call("POST", path, json={"operator_id": ivan})
+    after = await scrape()
+
+    assert 500 == failed.status_code
+    key = ("assignments_total", "manual", str(source))
+    assert 0 == change(before, between, *key)
+    assert 1 == change(between, after, *key)
+
+
+async def test_stock_is_read_from_the_database(api: Api, scrape: Scrape) -> None:
+    """What waits and who has how much, as it stands, whoever wrote it; names are not shown."""
+    maria = await api.create_operator("Maria", load_limit=2)
+    ivan = await api.create_operator("Ivan")
+    shared, lonely = await api.create_source({maria: 1}), await api.create_source()
+    for n in range(3):
+        await api.post(shared, f"lead{n}@example.com")
+        await api.post(lonely, f"lead{n}@example.com")
+    now = await scrape()
+
+    assert 1 == now["database_up",]
+    assert 3 == now["waiting_interactions", str(lonely)]
+    assert ("waiting_interactions", str(shared)) not in now
+    assert 3 == now["operator_load", str(maria)]
+    assert 2 == now["operator_load_limit", str(maria)]
+    assert 0 == now["operator_load", str(ivan)]
+    assert ("operator_load_limit", str(ivan)) not in now
+    assert "Maria" not in str(now)
+
+
+async def test_database_that_is_away(
+    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection, scrape: Scrape
+) -> None:
+    """Requests are counted all the same, and it is said that nothing could be read."""
+    await api.create_operator()
+    rows.execute("ALTER TABLE operators RENAME TO gone")
+    rows.commit()
+    away = await scrape()
+    rows.execute("ALTER TABLE gone RENAME TO operators")
+    rows.commit()
+    back = await scrape()
+
+    assert 0 == away["database_up",]
+    assert ("operator_load", "1") not in away
+    assert away["http_request_duration_seconds_count", "POST", "/operators", "201"]
+    assert 1 == back["database_up",]
+    assert ("operator_load", "1") in back
+
+
+async def test_document_is_for_clients_of_the_api(client: httpx.AsyncClient) -> None:
+    """Prometheus needs no description, and nobody else asks."""
+    document = (await client.get("/openapi.json")).json()
+
+    assert "/metrics" not in document["paths"]
+
+
+def test_each_process_answers_for_all(tmp_path: Path) -> None:
+    """What two processes counted into one folder is added up, and what is alive now shown once."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    folders = [tmp_path / "one", tmp_path / "other"]
+    for folder in folders:
+        folder.mkdir()
+    serve = (*PYTHON_APP, "serve", "--port", "0")
+    variables = {"PROMETHEUS_MULTIPROC_DIR": str(shared)}
+    with (
+        running_command(*serve, folder=folders[0], **variables) as one,
+        running_command(*serve, folder=folders[1], **variables) as other,
+        httpx.Client(trust_env=False) as client,
+    ):
+        urls = [read_until(it, "Serving on").split()[2].rstrip(",") for it in (one, other)]
+        for url, times in zip(urls, (2, 3), strict=True):
+            client.post(f"{url}/sources", json={"description": "bot"})
+            for n in range(times):
+                inquiry = {"email": f"lead{n}@example.com", "source_id": 1}
+                client.post(f"{url}/interaction", json=inquiry)
+        scraped = [parse(client.get(f"{url}/metrics").text) for url in urls]
+
+    for samples in scraped:
+        name = "http_request_duration_seconds_count"
+        assert 5 == samples[name, "POST", "/interaction", "201"]
+        assert 5 == samples["intake_batch_inquiries_sum",]
+        assert 5 == samples["assignments_total", "waiting", "1"]
+        assert 0 == samples["intake_line_inquiries",]
+    assert [2, 3] == [samples["waiting_interactions", "1"] for samples in scraped]
