@@ -136,12 +136,6 @@ class InteractionCRUD:
         waiting = select(func.count()).where(IS_WAITING, _table.c.source_id == source_id)
         return (await self._session.execute(waiting)).scalar_one()
 
-    async def count_waiting_by_source(self) -> dict[int, int]:
-        """How many interactions wait, of each source of which any does."""
-        counts = select(_table.c.source_id, func.count()).where(IS_WAITING)
-        rows = await self._session.execute(counts.group_by(_table.c.source_id))
-        return {source_id: waiting for source_id, waiting in rows}  # noqa: C416  # as above
-
     async def set_operators(self, operators: Mapping[int, int]) -> None:
         """Give interactions to operators, by interaction id, in one statement."""
         await self._session.execute(

@@ -62,6 +62,14 @@ class OperatorLoad(NamedTuple):
     waiting: int
 
 
+class LoadAndLimit(NamedTuple):
+    """What an operator has at hand, and may have."""
+
+    id: int
+    load: int
+    load_limit: int | None
+
+
 class OperatorCRUD(ResourceCRUD[Operator]):
     """Creates, reads and changes operators."""
 
@@ -100,3 +108,10 @@ class OperatorCRUD(ResourceCRUD[Operator]):
             .limit(limit)
         )
         return [OperatorLoad._make(row) for row in rows]
+
+    async def list_loads_and_limits(self, *, limit: int) -> list[LoadAndLimit]:
+        """What the first operators have at hand, in id order, without their queues."""
+        rows = await self._session.execute(
+            select(Operator.id, _LOAD, Operator.load_limit).order_by(Operator.id).limit(limit)
+        )
+        return [LoadAndLimit._make(row) for row in rows]

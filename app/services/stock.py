@@ -4,23 +4,23 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.crud import InteractionCRUD, OperatorCRUD
-from app.crud.operator import OperatorLoad
+from app.crud import OperatorCRUD, SourceCRUD
+from app.crud.operator import LoadAndLimit
 
 MOST = 1000
-"""Operators that are shown at most: each makes series of its own."""
+"""Sources and operators that are shown at most: each makes series of its own."""
 
 
 class Stock(NamedTuple):
-    """Waiting interactions by source id, and the loads of the first operators."""
+    """The lengths of the first sources' queues, by source id, and the first operators' loads."""
 
-    waiting: dict[int, int]
-    operators: list[OperatorLoad]
+    queues: dict[int, int]
+    operators: list[LoadAndLimit]
 
 
 async def read_stock(session: AsyncSession) -> Stock:
     """Read it in two statements, from indexes that hold active interactions only."""
     return Stock(
-        waiting=await InteractionCRUD(session).count_waiting_by_source(),
-        operators=await OperatorCRUD(session).list_loads(limit=MOST),
+        queues=await SourceCRUD(session).list_queue_lengths(limit=MOST),
+        operators=await OperatorCRUD(session).list_loads_and_limits(limit=MOST),
     )

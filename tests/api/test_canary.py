@@ -144,9 +144,11 @@ def test_nothing_that_was_sent_is_printed(
             timeout=30,
         ) as client:
             taken = list(valid(client))
+            metrics = client.get("/metrics").text
             refused = list(invalid(client))
             failed = list(failing(client, path))
             send_raw(port)
+            metrics += client.get("/metrics").text
         process.terminate()
         output, errors = process.communicate(timeout=60)
 
@@ -154,7 +156,7 @@ def test_nothing_that_was_sent_is_printed(
     assert {400, 404, 405, 413, 415, 422} == set(refused)
     assert {500, 503} == set(failed)
     assert 5 <= failed.count(500)
-    assert CANARY not in output + errors
+    assert CANARY not in output + errors + metrics
     logged = [line for line in errors.splitlines() if "status" in line and "request" in line]
     assert len(taken + refused + failed) <= len(logged)
     assert 5 <= errors.count("Traceback")

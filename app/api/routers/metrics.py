@@ -39,7 +39,7 @@ def _metrics(stock: Stock | None) -> Iterator[Metric]:
     waiting = GaugeMetricFamily(
         "waiting_interactions", "Interactions that nobody has, by source.", labels=["source_id"]
     )
-    for source_id, length in stock.waiting.items():
+    for source_id, length in stock.queues.items():
         waiting.add_metric([str(source_id)], length)
     load = GaugeMetricFamily(
         "operator_load", "Active interactions of an operator.", labels=["operator_id"]
