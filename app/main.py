@@ -13,6 +13,7 @@ from app.api.middleware import (
     StartupMessageMiddleware,
 )
 from app.api.routers import health, interactions, leads, metrics, operators, sources, stats
+from app.api.telemetry import telemetry
 from app.api.watching import WatchMiddleware
 from app.core.collector import calm_collector
 from app.core.config import Settings, load_settings
@@ -57,8 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         openapi_tags=TAGS,
         generate_unique_id_function=lambda route: route.name,
-        # Nothing is traced yet; looking for somebody who would listen took 4 µs a request.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=telemetry(),
     )
     # The last one added is the outermost.
     app.add_middleware(SizeLimitMiddleware, max_body_bytes=settings.max_body_bytes)
