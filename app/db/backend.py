@@ -39,6 +39,10 @@ class Backend(ABC):
 
         """
 
+    def is_in_its_place(self) -> bool:
+        """Whether open connections still lead to what the next start would open."""
+        return True
+
     @abstractmethod
     def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
         """What an error means to a client; None if it is a fault of the service itself.

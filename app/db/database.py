@@ -109,10 +109,12 @@ class Database:
         """Check that the database answers and has the schema of this version.
 
         Raises:
-            DatabaseUnavailable: it does not answer.
+            DatabaseUnavailable: it does not answer, or its file was taken away.
             SchemaOutdated: another version's schema, or none.
 
         """
+        if not self._backend.is_in_its_place():
+            raise DatabaseUnavailable
         async with self.reading() as session:
             try:
                 revision = await session.scalar(text("SELECT version_num FROM alembic_version"))

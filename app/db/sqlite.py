@@ -63,6 +63,9 @@ class SQLite(Backend):
         finally:
             await engine.dispose()
 
+    def is_in_its_place(self) -> bool:
+        return self._path.exists()
+
     def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
         match getattr(original(error), "sqlite_errorcode", 0) & 0xFF:
             case sqlite3.SQLITE_FULL:

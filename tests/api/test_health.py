@@ -1,10 +1,15 @@
 """Health: what probes ask."""
 
 import sqlite3
+import sys
+from pathlib import Path
 
 import httpx
+import pytest
 
+from app.core.config import Settings
 from app.db.migrate import head_revision
+from app.main import create_app
 from tests.support.problems import read_problem
 
 
@@ -47,4 +52,38 @@ async def test_schema_without_a_version(
     recovered = await client.get("/readyz")
 
     read_problem(outdated, 503, "schema_outdated")
+    assert 200 == recovered.status_code
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps an open file where it is")
+async def test_database_file_that_has_gone(
+    client: httpx.AsyncClient, rows: sqlite3.Connection, database_path: Path
+) -> None:
+    """What is written to a file that was moved away nobody will find again."""
+    elsewhere = database_path.rename(database_path.with_name("elsewhere.db"))
+    away = await client.get("/readyz")
+    alive = await client.get("/healthz")
+    elsewhere.rename(database_path)
+    recovered = await client.get("/readyz")
+
+    read_problem(away, 503, "database_unavailable")
+    assert 200 == alive.status_code
+    assert 200 == recovered.status_code
+
+
+async def test_database_that_does_not_answer(settings: Settings) -> None:
+    """While every reading connection is taken the service is not ready; then it is again."""
+    app = create_app(settings.model_copy(update={"database_readers": 1}))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        async with app.state.database.reading() as session:
+            await session.connection()
+            busy = await client.get("/readyz")
+            metrics = await client.get("/metrics")
+        recovered = await client.get("/readyz")
+
+    read_problem(busy, 503, "database_unavailable")
+    assert "database_up 0.0\n" in metrics.text
     assert 200 == recovered.status_code
