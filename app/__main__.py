@@ -11,6 +11,7 @@ from app.core.errors import StartupError
 from app.db.database import Database
 from app.db.migrate import head_revision
 from app.server import listening, run_until_signal
+from app.workers import run_workers
 
 cli = typer.Typer(
     help="The lead distribution service.",
@@ -26,16 +27,27 @@ Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Port = 8000,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")
+    ] = 1,
 ) -> None:
     """Run the service until Ctrl-C or SIGTERM."""
+    if workers > 1:
+        run_workers(host, port, workers, _announce)
+    else:
+        run_until_signal(_serve_alone(host, port))
+
+
+async def _serve_alone(host: str, port: int) -> None:
     from app.main import app  # noqa: PLC0415  # reads the settings, which --help does not need
 
-    async def story() -> None:
-        async with listening(app, host, port) as url:
-            typer.echo(f"Serving on {url}, Swagger UI on {url}/docs. Ctrl-C ends it.")
-            await asyncio.Event().wait()
+    async with listening(app, host, port) as url:
+        _announce(url)
+        await asyncio.Event().wait()
 
-    run_until_signal(story())
+
+def _announce(url: str) -> None:
+    typer.echo(f"Serving on {url}, Swagger UI on {url}/docs. Ctrl-C ends it.")
 
 
 @cli.command()

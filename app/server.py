@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
@@ -18,6 +18,21 @@ GRACE = 10
 
 HTTP_PROTOCOL = "app.api.protocol:PatientProtocol"
 """Imported by uvicorn, and only where httptools exists."""
+
+UVICORN_OPTIONS: Final[dict[str, Any]] = {
+    # Stricter than h11 about headers that proxies read differently.
+    "http": HTTP_PROTOCOL if find_spec("httptools") else "h11",
+    "ws": "none",
+    # URLs hold whatever bots put there.
+    "access_log": False,
+    # Its messages go where all do, without those of starting and ending.
+    "log_config": None,
+    "log_level": "warning",
+    "server_header": False,
+    # Nobody asks for the client's address.
+    "proxy_headers": False,
+    "timeout_graceful_shutdown": GRACE,
+}
 
 Result = TypeVar("Result")
 
@@ -53,30 +68,13 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
 
     """
     # First of all the port: a start that fails on it shall not have made a database.
-    with _listen(host, port) as listener:
+    with listen(host, port) as listener:
         # The lifespan is entered here and not by uvicorn, which would only log why it fails.
         async with app.router.lifespan_context(app):
-            server = _Server(
-                uvicorn.Config(
-                    app,
-                    # Stricter than h11 about headers that proxies read differently.
-                    http=HTTP_PROTOCOL if find_spec("httptools") else "h11",
-                    ws="none",
-                    lifespan="off",
-                    # URLs hold whatever bots put there.
-                    access_log=False,
-                    # Its messages go where all do, without those of starting and ending.
-                    log_config=None,
-                    log_level="warning",
-                    server_header=False,
-                    # Nobody asks for the client's address.
-                    proxy_headers=False,
-                    timeout_graceful_shutdown=GRACE,
-                )
-            )
+            server = _Server(uvicorn.Config(app, lifespan="off", **UVICORN_OPTIONS))
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             try:
-                yield _url(listener)
+                yield base_url(listener)
             finally:
                 server.should_exit = True
                 await serving
@@ -90,7 +88,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket at this address; port 0 is any free one.
+
+    Raises:
+        StartupError: the address cannot be listened on.
+
+    """
     try:
         [(family, *_, address), *_] = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -101,6 +105,7 @@ def _listen(host: str, port: int) -> socket.socket:
         raise StartupError(f"Port {port} of {host} cannot be used: {reason}.") from None
 
 
-def _url(listener: socket.socket) -> str:
+def base_url(listener: socket.socket) -> str:
+    """Where clients find it."""
     host, port, *_ = listener.getsockname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import case, func, literal, select
 
 from app.crud.base import ResourceCRUD
-from app.crud.interaction import IS_ACTIVE, IS_WAITING
+from app.crud.interaction import IS_ACTIVE
+from app.crud.source import QUEUE_LENGTH
 from app.models import Interaction, Operator, Source, SourceOperatorSetting
 
 _LOAD = (
@@ -30,15 +31,9 @@ LOAD_AGAINST_LIMIT = case(
     )
 )
 """Active interactions, counted no further than any limit, as nobody asks for more; or NULL."""
-_LENGTH = (
-    select(func.count())
-    .where(IS_WAITING, Interaction.source_id == Source.id)
-    .correlate(Source)
-    .scalar_subquery()
-)
-# Each from its range of the index of those that wait, and once for all operators.
+# Once for all operators.
 _QUEUES = (
-    select(Source.id.label("source_id"), _LENGTH.label("length"))
+    select(Source.id.label("source_id"), QUEUE_LENGTH.label("length"))
     .cte("queues")
     .prefix_with("MATERIALIZED")
 )

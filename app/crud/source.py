@@ -31,4 +31,4 @@ class SourceCRUD(ResourceCRUD[Source]):
         rows = await self._session.execute(
             select(Source.id, QUEUE_LENGTH).order_by(Source.id).limit(limit)
         )
-        return {source_id: length for source_id, length in rows}  # noqa: C416  # dict() has no type for rows
+        return {id: length for id, length in rows}  # noqa: C416  # dict() has no type for rows

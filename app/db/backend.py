@@ -14,6 +14,8 @@ class Backend(ABC):
 
     name: str
     """What people know the database by: neither its folder nor its password."""
+    serves_many: bool
+    """Whether several processes may serve it at once."""
     readers: AsyncEngine
     """Connections that cannot write."""
     writers: AsyncEngine

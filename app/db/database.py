@@ -51,6 +51,11 @@ class Database:
         """What people know it by."""
         return self._backend.name
 
+    @property
+    def serves_many(self) -> bool:
+        """Whether several processes may serve it at once."""
+        return self._backend.serves_many
+
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Bring the schema up to date, and close every connection in the end.

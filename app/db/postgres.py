@@ -69,6 +69,7 @@ class PostgreSQL(Backend):
     of a page's time, and under READ COMMITTED each statement sees the newest state anyway.
     """
 
+    serves_many = True
     patience = PATIENCE
 
     def __init__(self, url: URL, readers: int) -> None:

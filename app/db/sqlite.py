@@ -31,6 +31,8 @@ _DURABLE = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 class SQLite(Backend):
     """One file: a single writing connection beside a pool of reading ones."""
 
+    serves_many = False
+
     def __init__(self, path: Path, readers: int) -> None:
         self.name = path.name
         self._path = path.resolve()

@@ -55,6 +55,16 @@ def test_bad_setting_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None
     assert "Cannot start: DATABASE_URL: must begin with sqlite:/// or postgresql://" == line
 
 
+def test_several_processes_on_sqlite_are_one_line(tmp_path: Path) -> None:
+    """The line names the way out, and no database is made."""
+    start = (*PYTHON_APP, "serve", "--port", "0", "--workers", "2")
+
+    line = refusal(start, tmp_path, "sqlite:///leads.db")
+
+    assert "Cannot start: SQLite serves one process; --workers needs PostgreSQL." == line
+    assert [] == list(tmp_path.iterdir())
+
+
 @starting
 def test_missing_folder_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
     """A mistyped path is not made true by creating it."""
