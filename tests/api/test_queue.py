@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 
 from app.services.queue import CHUNK
 from tests.support.api import Api
-from tests.support.load import at_once, keep_on, new_client
+from tests.support.load import at_once, few_at_once, keep_on, new_client
 from tests.support.queues import given_out, queue_up, still_waiting
 from tests.support.server import LiveServer
 
@@ -152,7 +152,7 @@ async def test_many_closed_at_once(server: LiveServer, rows: sqlite3.Connection)
         await api.update_operator(operator, name="Maria")
         queue = queue_up(rows, MANY, source)
 
-        await at_once(api.close(id) for id in held)
+        await few_at_once(api.close(id) for id in held)
 
     assert [*held, *queue[:100]] == given_out(rows)
     assert queue[100:] == still_waiting(rows)
@@ -162,7 +162,7 @@ async def test_many_closed_at_once(server: LiveServer, rows: sqlite3.Connection)
 async def test_closed_again_and_again(
     server: LiveServer, rows: sqlite3.Connection, *, at_the_same_time: bool
 ) -> None:
-    """Twenty closes of one interaction are one: one answer, and one place for who waits."""
+    """Ten closes of one interaction are one: one answer, and one place for who waits."""
     async with new_client(server.url) as client:
         api = Api(client)
         operator = await api.create_operator(load_limit=1)
@@ -171,11 +171,11 @@ async def test_closed_again_and_again(
         queue = queue_up(rows, 30, source)
 
         if at_the_same_time:
-            answers = await at_once(api.close(held["id"]) for _ in range(20))
+            answers = await at_once(api.close(held["id"]) for _ in range(10))
         else:
-            answers = [await api.close(held["id"]) for _ in range(20)]
+            answers = [await api.close(held["id"]) for _ in range(10)]
 
-    assert [answers[0]] * 20 == answers
+    assert [answers[0]] * 10 == answers
     assert queue[1:] == still_waiting(rows)
 
 
@@ -206,7 +206,7 @@ async def test_assigned_away_by_hand(server: LiveServer, rows: sqlite3.Connectio
         await api.update_operator(busy, name="Maria")
         queue = queue_up(rows, MANY, source)
 
-        await at_once(api.assign(id, helper) for id in held)
+        await few_at_once(api.assign(id, helper) for id in held)
 
     assert queue[50:] == still_waiting(rows)
     assert {busy: 50, helper: 50, None: MANY - 50} == dict(
