@@ -94,3 +94,48 @@ async def test_schema_of_a_later_version_is_refused(database_path: Path) -> None
     rows.commit()
     with pytest.raises(StartupError, match="not of this version"):
         await upgrade(SQLite(database_path, readers=1))
+
+
+EARLIER = """
+INSERT INTO operators (id, name, active) VALUES (1, 'Maria', 1), (2, 'Boris', 0);
+INSERT INTO sources (id, description) VALUES (1, 'bot'), (2, 'chat');
+INSERT INTO source_operator_settings (id, source_id, operator_id, weight)
+VALUES (1, 1, 1, 3), (2, 1, 2, 1);
+INSERT INTO leads (uuid, email, created_at)
+VALUES ('11111111111111111111111111111111', 'lead@example.com', '2026-01-01 00:00:00.000000');
+INSERT INTO interactions (id, lead_uuid, source_id, operator_id, is_active, created_at)
+SELECT column1, '11111111111111111111111111111111', column2, column3, column4, column5
+FROM (VALUES
+    (1, 1, 1, 1, '2026-01-01 00:00:00.000000'),
+    (2, 1, 1, 0, '2026-01-01 23:59:59.999999'),
+    (3, 1, 2, 1, '2026-01-01 12:00:00.000000'),
+    (4, 1, 1, 1, '2026-01-02 00:00:00.000000'),
+    (5, 2, 1, 1, '2026-01-02 00:00:00.000001'),
+    (6, 1, NULL, 1, '2026-01-02 12:00:00.000000'),
+    (7, 1, NULL, 0, '2026-01-02 12:00:00.000000')
+);
+"""
+
+
+async def test_interactions_of_before_are_counted(tmp_path: Path) -> None:
+    """A database without daily counts gets them: what was given out counts as what was due."""
+    path = tmp_path / "earlier.db"
+    await upgrade(SQLite(path, readers=1), "0002")
+    rows = sqlite3.connect(path)
+    rows.executescript(EARLIER)
+    before = rows.execute("SELECT * FROM interactions").fetchall()
+    await upgrade(SQLite(path, readers=1))
+
+    assert before == rows.execute("SELECT * FROM interactions").fetchall()
+    assert [
+        (1, "2026-01-01", 1, 2, 2_000_000, 0, 0),
+        (1, "2026-01-01", 2, 1, 1_000_000, 0, 0),
+        (1, "2026-01-02", 1, 1, 1_000_000, 0, 0),
+        (2, "2026-01-02", 1, 1, 1_000_000, 0, 0),
+    ] == rows.execute("SELECT * FROM daily_counts ORDER BY 1, 2, 3").fetchall()
+    assert [("smooth", 0, 0)] * 2 == rows.execute(
+        "SELECT strategy, enforce_load_limit, sticky FROM sources"
+    ).fetchall()
+    assert [(3, 0), (1, 0)] == rows.execute(
+        "SELECT weight, credit FROM source_operator_settings ORDER BY id"
+    ).fetchall()

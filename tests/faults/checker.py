@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 from unicodedata import normalize
 from uuid import UUID
@@ -56,6 +57,7 @@ def check(history: Sequence[Entry], rows: sqlite3.Connection) -> list[str]:
         *_not_as_sent(intents, stored),
         *_not_as_answered(answers, stored),
         *_wrong_operators(stored, rows),
+        *_overtaken(stored),
         *_wrong_leads(intents.values(), rows),
         *_wrong_keys(intents, stored, rows),
     ]
@@ -111,16 +113,33 @@ def _not_as_answered(
 def _wrong_operators(
     stored: Mapping[str, Sequence[_Stored]], rows: sqlite3.Connection
 ) -> Iterator[str]:
-    eligible = defaultdict(set)
-    for source_id, operator_id in rows.execute(
-        "SELECT source_id, operator_id FROM source_operator_settings"
+    # Whether each is at its limit, by source and operator.
+    rotations: dict[int, dict[int, bool]] = defaultdict(dict)
+    for source_id, operator_id, at_limit in rows.execute(
+        "SELECT source_id, operator_id, enforce_load_limit AND load_limit IS NOT NULL AND"
+        " load_limit <= (SELECT count(*) FROM interactions i"
+        "                WHERE i.operator_id = operators.id AND is_active)"
+        " FROM source_operator_settings JOIN sources ON sources.id = source_id"
         " JOIN operators ON operators.id = operator_id WHERE active AND weight > 0"
     ):
-        eligible[source_id].add(operator_id)
+        rotations[source_id][operator_id] = bool(at_limit)
     for marker, interactions in stored.items():
         for interaction in interactions:
-            if interaction.operator_id not in (eligible.get(interaction.source_id) or {None}):
-                yield f"{marker} has the operator {interaction.operator_id}, who is out of rotation"
+            rotation, operator_id = rotations[interaction.source_id], interaction.operator_id
+            if not (operator_id in rotation if operator_id else all(rotation.values())):
+                yield f"{marker} has the operator {operator_id}, who is out of rotation"
+
+
+def _overtaken(stored: Mapping[str, Sequence[_Stored]]) -> Iterator[str]:
+    """Those that wait although a later one of their source was given out."""
+    latest_given: Counter[int] = Counter()
+    for interaction in chain.from_iterable(stored.values()):
+        if interaction.operator_id is not None:
+            latest = max(latest_given[interaction.source_id], interaction.id)
+            latest_given[interaction.source_id] = latest
+    for interaction in chain.from_iterable(stored.values()):
+        if interaction.operator_id is None and interaction.id < latest_given[interaction.source_id]:
+            yield f"{interaction.marker} was overtaken"
 
 
 def _wrong_leads(intents: Iterable[Intent], rows: sqlite3.Connection) -> Iterator[str]:

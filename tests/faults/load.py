@@ -20,7 +20,9 @@ _random = Random()
 
 
 async def set_up(url: str) -> list[int]:
-    """Sources of every kind: two with operators, some of them out of rotation, and one with none.
+    """Sources of every kind: two with operators, some of them out of rotation, one with none.
+
+    The fourth enforces a limit, which is soon reached.
 
     Returns:
         The ids of the sources.
@@ -30,11 +32,15 @@ async def set_up(url: str) -> list[int]:
         api = Api(client)
         maria, ivan, olga = [await api.create_operator(name) for name in ("Maria", "Ivan", "Olga")]
         away = await api.create_operator("Boris", active=False)
-        return [
+        limited = await api.create_operator("Vera", load_limit=5)
+        sources = [
             await api.create_source({maria: 5, ivan: 1, olga: 0, away: 3}),
             await api.create_source({olga: 1}),
             await api.create_source(),
+            await api.create_source({limited: 1, away: 1}),
         ]
+        await api.call("PATCH", f"/sources/{sources[-1]}", json={"enforce_load_limit": True})
+        return sources
 
 
 @asynccontextmanager

@@ -20,6 +20,8 @@ from tests.support.server import run_server
 VICTIM = "(SELECT interaction_id FROM idempotency_keys WHERE source_id = 1 LIMIT 1)"
 """An interaction of the first source, sent under a key."""
 ITS_LEAD = f"(SELECT lead_uuid FROM interactions WHERE id = {VICTIM})"
+WAITING = "(SELECT max(id) FROM interactions WHERE source_id = 4)"
+"""The last interaction of the source with a limit, long after that was reached."""
 NEW_ID = "(SELECT max(id) + 1 FROM interactions)"
 MUTANTS = {
     "lost row": (
@@ -121,6 +123,50 @@ MUTANTS = {
             " INSERT INTO idempotency_keys SELECT * FROM idempotency_keys LIMIT 1"
         ),
         "has 2 rows",
+    ),
+    "nobody, though somebody is below the limit": (
+        "UPDATE interactions SET is_active = 0 WHERE operator_id = 5",
+        "has the operator None, who is out of rotation",
+    ),
+    "operator over the limit": (
+        f"UPDATE interactions SET operator_id = 5 WHERE id = {WAITING}",
+        "operator over the limit",
+    ),
+    "overtaken": (
+        (
+            f"UPDATE interactions SET operator_id = 5 WHERE id = {WAITING};"
+            " UPDATE interactions SET operator_id = NULL"
+            " WHERE id = (SELECT min(id) FROM interactions WHERE operator_id = 5)"
+        ),
+        "was overtaken",
+    ),
+    "lost assignment": (
+        f"DELETE FROM assignments WHERE interaction_id = {VICTIM}",
+        "interaction without assignment",
+    ),
+    "assignment to another operator": (
+        f"UPDATE assignments SET operator_id = 3 - operator_id WHERE interaction_id = {VICTIM}",
+        "interaction that was last assigned to somebody else",
+    ),
+    "later assignment to nobody": (
+        (
+            "INSERT INTO assignments (interaction_id, reason, candidates, created_at)"
+            f" SELECT interaction_id, reason, candidates, created_at FROM assignments"
+            f" WHERE interaction_id = {VICTIM}"
+        ),
+        "interaction that was last assigned to somebody else",
+    ),
+    "one counted twice": (
+        "UPDATE daily_counts SET interactions = interactions + 1 WHERE operator_id = 1",
+        "day that is miscounted",
+    ),
+    "lost count": (
+        "DELETE FROM daily_counts WHERE source_id = 2",
+        "day that is miscounted",
+    ),
+    "count of another day": (
+        "UPDATE daily_counts SET day = date(day, '+1 day') WHERE source_id = 2",
+        "day that is miscounted",
     ),
     "broken constraint": (
         (

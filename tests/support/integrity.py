@@ -1,4 +1,4 @@
-"""What must hold in any database of the service at any time."""
+"""What must hold in any database of the service at any time, as long as no rule was tightened."""
 
 import sqlite3
 
@@ -15,6 +15,27 @@ def faults(rows: sqlite3.Connection) -> list[str]:
             "SELECT i.id FROM interactions i LEFT JOIN source_operator_settings s"
             " ON s.source_id = i.source_id AND s.operator_id = i.operator_id AND s.weight > 0"
             " WHERE i.operator_id IS NOT NULL AND s.id IS NULL"
+        ),
+        "interaction without assignment": (
+            "SELECT id FROM interactions WHERE id NOT IN (SELECT interaction_id FROM assignments)"
+        ),
+        "interaction that was last assigned to somebody else": (
+            "SELECT i.id FROM interactions i JOIN assignments a"
+            " ON a.id = (SELECT max(id) FROM assignments WHERE interaction_id = i.id)"
+            " WHERE a.operator_id IS NOT i.operator_id"
+        ),
+        "day that is miscounted": (
+            "SELECT source_id, day, operator_id, sum(difference) FROM ("
+            " SELECT source_id, day, operator_id, interactions AS difference FROM daily_counts"
+            " UNION ALL SELECT source_id, date(created_at), operator_id, -1 FROM interactions"
+            " WHERE operator_id IS NOT NULL"
+            ") GROUP BY source_id, day, operator_id HAVING sum(difference) <> 0"
+        ),
+        "operator over the limit": (
+            "SELECT o.id, count(*) FROM interactions i"
+            " JOIN sources s ON s.id = i.source_id AND s.enforce_load_limit"
+            " JOIN operators o ON o.id = i.operator_id"
+            " WHERE i.is_active GROUP BY o.id HAVING count(*) > o.load_limit"
         ),
     }
     return [f"{name}: {row}" for name, query in checks.items() for row in rows.execute(query)]
