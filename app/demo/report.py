@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.demo.bots import NO_ANSWER
+from app.demo.rush import Rush
 from app.demo.team import Team
 
 
@@ -55,9 +56,7 @@ def shares_table(
                 f"{picked}",
             )
         table.add_section()
-    table.caption = (
-        "Drawn at random: at 50 % of 300, a deviation of 6 percentage points (pp) is no wonder."
-    )
+    table.caption = "Nobody is ever further from the target than one inquiry."
     return table
 
 
@@ -80,6 +79,30 @@ def history_table(team: Team, email: str, history: Iterable[Mapping[str, Any]]) 
                 overflow="ellipsis",
             ),
         )
+    return table
+
+
+def queue_table(rush: Rush) -> Table:
+    """How full each operator is and how many inquiries wait, event by event."""
+    table = _table("A rush on the night hotline")
+    table.add_column("Event", no_wrap=True)
+    for header in (*(one["name"] for one in rush.moments[0].loads), "Waiting"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for moment in rush.moments:
+        loads = (f"{one['load']} of {one['load_limit']}" for one in moment.loads)
+        table.add_row(moment.event, *loads, f"{moment.waiting}")
+    return table
+
+
+def moves_table(rush: Rush) -> Table:
+    """Why the inquiry that waited first went where it went, as the service explains it."""
+    table = _table(f"The moves of inquiry {rush.interaction}")
+    for header in ("Time, UTC", "Reason"):
+        table.add_column(header, no_wrap=True)
+    table.add_column("Explanation")
+    for move in rush.moves:
+        time = datetime.fromisoformat(move["created_at"])
+        table.add_row(f"{time:%H:%M:%S}", move["reason"], Text(move["explanation"]))
     return table
 
 

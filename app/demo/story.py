@@ -16,7 +16,14 @@ from app.core.config import load_settings
 from app.core.email import fold_email
 from app.demo.bots import BOTS, post_all
 from app.demo.inquiries import Inquiry, inquire
-from app.demo.report import answers_line, history_table, shares_table
+from app.demo.report import (
+    answers_line,
+    history_table,
+    moves_table,
+    queue_table,
+    shares_table,
+)
+from app.demo.rush import rush
 from app.demo.staff import read_history, read_pages
 from app.demo.team import Team, assemble
 from app.main import create_app
@@ -102,3 +109,6 @@ async def _report(
     console.print(shares_table(team, settings, picks))
     [(email, _)] = leads.most_common(1)
     console.print(history_table(team, email, await read_history(client, email)))
+    busy = await rush(client)
+    console.print(queue_table(busy))
+    console.print(moves_table(busy))

@@ -1,5 +1,6 @@
 """The demo's sources, its operators and their weights."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import httpx
@@ -43,24 +44,38 @@ class Team(NamedTuple):
 async def assemble(client: httpx.AsyncClient) -> Team:
     """Create the sources and operators, as an admin does."""
     operators = {
-        name: await _create(client, "/operators", {"name": name, "active": active})
+        name: await create_operator(client, name=name, active=active)
         for name, active in _ACTIVE.items()
     }
-    sources = {}
-    for description, weights in _WEIGHTS.items():
-        source_id = await _create(client, "/sources", {"description": description})
-        sources[source_id] = description
-        settings = [
-            {"operator_id": operators[name], "weight": weight} for name, weight in weights.items()
-        ]
-        answer = await client.put(f"/sources/{source_id}/operators", json=settings)
-        answer.raise_for_status()
+    sources = {
+        await create_source(
+            client,
+            {operators[name]: weight for name, weight in weights.items()},
+            description=description,
+        ): description
+        for description, weights in _WEIGHTS.items()
+    }
     return Team(
         sources=sources,
         operators={
             id: name if _ACTIVE[name] else f"{name} (inactive)" for name, id in operators.items()
         },
     )
+
+
+async def create_operator(client: httpx.AsyncClient, **fields: Any) -> int:
+    """A new operator's id."""
+    return await _create(client, "/operators", fields)
+
+
+async def create_source(
+    client: httpx.AsyncClient, weights: Mapping[int, int], **fields: Any
+) -> int:
+    """A new source's id, with these weights by operator id."""
+    source_id = await _create(client, "/sources", fields)
+    settings = [{"operator_id": id, "weight": weight} for id, weight in weights.items()]
+    (await client.put(f"/sources/{source_id}/operators", json=settings)).raise_for_status()
+    return source_id
 
 
 async def _create(client: httpx.AsyncClient, path: str, body: dict[str, Any]) -> int:

@@ -66,6 +66,8 @@ def test_shares_of_every_source_and_operator_are_shown(
     assert 1_000 == sum(totals.values()) == sum(int(picked) for *_, picked in rows)
     for _, _, target, actual, deviation, _ in rows:
         assert float(actual) - float(target) == pytest.approx(float(deviation), abs=0.11)
+        # One inquiry of the smallest source, and what rounding adds.
+        assert abs(float(deviation)) <= 100 / min(totals.values()) + 0.05
 
 
 def test_history_of_a_returning_lead_is_shown(report: subprocess.CompletedProcess[str]) -> None:
@@ -80,6 +82,29 @@ def test_history_of_a_returning_lead_is_shown(report: subprocess.CompletedProces
     assert "@" in history.splitlines()[0]
     assert 5 <= len(rows)
     assert ["closed", *["open"] * (len(rows) - 1)] == [state for *_, state in rows]
+
+
+def test_queue_is_shown_to_form_and_to_drain(report: subprocess.CompletedProcess[str]) -> None:
+    """Limits hold; a close lets one in, a raised limit as many as it is raised by."""
+    _, _, rush = report.stdout.partition("A rush on the night hotline")
+    rows = re.findall(r"^ *(\S.+?) +(\d) of (\d) +(\d) of (\d) +(\d) *$", rush, re.MULTILINE)
+
+    assert [
+        ("10 inquiries come in", "3", "3", "3", "3", "4"),
+        ("The first one is closed", "3", "3", "3", "3", "3"),
+        ("A limit is raised to 5", "5", "5", "3", "3", "1"),
+    ] == rows
+
+
+def test_moves_of_an_inquiry_are_explained(report: subprocess.CompletedProcess[str]) -> None:
+    """First why it waited, then why it went to whom it went."""
+    _, _, moves = report.stdout.partition("The moves of inquiry ")
+    words = " ".join(moves.split())
+
+    assert re.search(r"\d\d:\d\d:\d\d waiting It had to wait: nobody was available\.", words)
+    assert "Aiko Tanaka (operator 6), at the limit of 3" in words
+    assert "from_queue It had waited until somebody was available." in words
+    assert "was the only one available." in words
 
 
 def test_address_of_the_docs_is_shown(report: subprocess.CompletedProcess[str]) -> None:
