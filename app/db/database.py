@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import random
+from typing import TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -12,13 +14,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import DatabaseUnavailable, SchemaOutdated
+from app.core.errors import DatabaseUnavailable, RolledBack, SchemaOutdated
 from app.db.backend import Backend
 from app.db.migrate import head_revision, upgrade
 from app.db.postgres import PostgreSQL
 from app.db.sqlite import SQLite
 
 _log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+_PAUSES = (0.02, 0.1)
+"""Seconds, at most, after which work is begun anew: those who met shall not meet again."""
 
 # Connecting fails with the system's own errors, whatever the driver.
 _FAILURES = (DBAPIError, PoolTimeout, OSError)
@@ -82,7 +89,8 @@ class Database:
             async with asyncio.timeout(self._backend.patience):
                 yield session
         except _FAILURES as error:
-            raise self._domain_error(error) from error
+            self._explain(error)
+            raise
         finally:
             # Not by the session's own block, which takes a task to close: there is nothing to save.
             await session.close()
@@ -108,7 +116,27 @@ class Database:
                 committing = True
                 await session.commit()
         except _FAILURES as error:
-            raise self._domain_error(error, committing=committing) from error
+            self._explain(error, committing=committing)
+            raise
+
+    async def write(self, work: Callable[[WriteSession], Awaitable[Result]]) -> Result:
+        """The result of work that is committed; begun anew where the database gives it up.
+
+        Raises:
+            RolledBack: it gave up every time.
+            DomainError: as `writing`, or what the work raises.
+
+        """
+        for pause in _PAUSES:
+            try:
+                return await self._write_once(work)
+            except RolledBack:
+                await asyncio.sleep(pause * random())
+        return await self._write_once(work)
+
+    async def _write_once(self, work: Callable[[WriteSession], Awaitable[Result]]) -> Result:
+        async with self.writing() as session:
+            return await work(session)
 
     async def require_current_schema(self) -> None:
         """Check that the database answers and has the schema of this version.
@@ -130,12 +158,12 @@ class Database:
         if revision != head_revision():
             raise SchemaOutdated
 
-    def _domain_error(self, error: Exception, *, committing: bool = False) -> Exception:
+    def _explain(self, error: Exception, *, committing: bool = False) -> None:
+        """Raise in its place what an error means to a client, if it means anything."""
         if isinstance(error, PoolTimeout):
-            return DatabaseUnavailable()
+            raise DatabaseUnavailable from error
         known = self._backend.domain_error(error, committing=committing)
-        if known is None:
-            return error
-        # The client hears what it can do about it; what it was, the log says.
-        _log.warning("%s", self._backend.cause(error))
-        return known
+        if known is not None:
+            # The client hears what it can do about it; what it was, the log says.
+            _log.warning("%s", self._backend.cause(error))
+            raise known from error

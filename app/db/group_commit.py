@@ -130,10 +130,15 @@ class GroupCommit(Generic[Request, Result]):
             waiter.settle(outcome)
 
     async def _commit(self, requests: Sequence[Request]) -> Sequence[Result | DomainError]:
-        begin = perf_counter()
-        async with self._database.writing() as session:
+        begin = worked = perf_counter()
+
+        async def work(session: WriteSession) -> Sequence[Result | DomainError]:
+            nonlocal worked
             results = await self._work(session, requests)
             worked = perf_counter()
+            return results
+
+        results = await self._database.write(work)
         end = perf_counter()
         self._observe(len(requests), end - begin, end - worked)
         return results

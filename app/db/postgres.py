@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # it comes without types
-from sqlalchemy import URL, bindparam, event, text
+from sqlalchemy import URL, ExceptionContext, bindparam, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
@@ -125,6 +125,13 @@ class PostgreSQL(Backend):
             pool_timeout=PATIENCE,
             **options,
         )
+
+        @event.listens_for(engine.sync_engine, "handle_error")
+        def keep_values_out(context: ExceptionContext) -> None:
+            # Its details are the values at fault, which a traceback would show.
+            driver_error = context.original_exception.__cause__
+            if isinstance(driver_error, asyncpg.PostgresError):
+                driver_error.detail = None
 
         @event.listens_for(engine.sync_engine, "checkout")
         def replace_if_closed(connection: Any, _record: object, _fairy: object) -> None:
