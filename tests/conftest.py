@@ -4,9 +4,7 @@ import asyncio
 import os
 import re
 import shutil
-import sqlite3
 from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import aiosqlite
@@ -20,6 +18,9 @@ from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
 from app.main import create_app
 from tests.support.api import Api
+from tests.support.kinds import KINDS
+from tests.support.postgres import PostgresDatabases, running_server
+from tests.support.rows import Rows, open_rows
 from tests.support.server import LiveServer, run_server
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w")
@@ -51,7 +52,7 @@ def driver() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database, migrated once; tests work on copies."""
+    """An empty SQLite database, migrated once; tests work on copies."""
     path = tmp_path_factory.mktemp("template") / "template.db"
     asyncio.run(upgrade(SQLite(path, readers=1)))
     return path
@@ -59,20 +60,54 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def database_path(tmp_path: Path, template: Path) -> Path:
-    """A database file of the test's own."""
+    """A SQLite file of the test's own."""
     return Path(shutil.copy(template, tmp_path / "test.db"))
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresDatabases]:
+    """A PostgreSQL server: that of TEST_DATABASE_URL, or one that ends with the tests."""
+    url = os.environ.get("TEST_DATABASE_URL")
+    if url is not None:
+        with PostgresDatabases(url) as databases:
+            yield databases
+        return
+    with running_server() as server, PostgresDatabases(server.url()) as databases:
+        yield databases
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database of the test's own: the test runs on each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{request.getfixturevalue('database_path')}"
+    else:
+        databases: PostgresDatabases = request.getfixturevalue("postgres")
+        with databases.fresh() as url:
+            yield url
+
+
 @pytest.fixture
-def settings(database_path: Path) -> Settings:
+def durable_url(database_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of the test's database, every commit of which is synced."""
+    if database_url.startswith("sqlite"):
+        yield database_url
+    else:
+        databases: PostgresDatabases = request.getfixturevalue("postgres")
+        with databases.synced():
+            yield database_url
+
+
+@pytest.fixture
+def settings(database_url: str) -> Settings:
     """The default settings on the test's database, whatever the environment says."""
-    return Settings(_env_file=None, database_url=f"sqlite:///{database_path}")
+    return Settings(_env_file=None, database_url=database_url)
 
 
 @pytest.fixture
-async def database(database_path: Path) -> AsyncIterator[Database]:
+async def database(database_url: str) -> AsyncIterator[Database]:
     """The open database."""
-    database = Database(f"sqlite:///{database_path}")
+    database = Database(database_url)
     async with database.serving():
         yield database
 
@@ -102,7 +137,7 @@ async def server(settings: Settings) -> AsyncIterator[LiveServer]:
 
 
 @pytest.fixture
-def rows(database_path: Path) -> Iterator[sqlite3.Connection]:
+def rows(database_url: str) -> Iterator[Rows]:
     """A plain connection that sees what is committed."""
-    with closing(sqlite3.connect(database_path)) as connection:
-        yield connection
+    with open_rows(database_url) as rows:
+        yield rows

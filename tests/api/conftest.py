@@ -1,27 +1,28 @@
 """The scene that refused requests leave untouched."""
 
 import logging
-import sqlite3
 from collections.abc import Iterator
 
 import pytest
+
+from tests.support.rows import Rows
 
 CANARY = "canary7f3a"
 """Sent in every value; must turn up in no answer and no log."""
 
 _SCENE = """
-INSERT INTO operators (id, name, active) VALUES (1, 'Maria', 1), (2, 'Ivan', 1);
+INSERT INTO operators (id, name, active) VALUES (1, 'Maria', TRUE), (2, 'Ivan', TRUE);
 INSERT INTO sources (id, description) VALUES (1, 'bot');
 INSERT INTO source_operator_settings (source_id, operator_id, weight) VALUES (1, 1, 3), (1, 2, 1);
 INSERT INTO leads (uuid, email, created_at)
 VALUES ('11111111111111111111111111111111', 'known@example.com', '2026-01-02 03:04:05.000006');
 INSERT INTO interactions (id, lead_uuid, source_id, operator_id, is_active, created_at)
-VALUES (1, '11111111111111111111111111111111', 1, 1, 1, '2026-01-02 03:04:05.000006');
+VALUES (1, '11111111111111111111111111111111', 1, 1, TRUE, '2026-01-02 03:04:05.000006');
 """
 
 
 @pytest.fixture
-def scene(rows: sqlite3.Connection) -> None:
+def scene(rows: Rows) -> None:
     """Operators 1 and 2, source 1 that both answer for, a lead, interaction 1."""
     rows.executescript(_SCENE)
 
@@ -29,14 +30,14 @@ def scene(rows: sqlite3.Connection) -> None:
 @pytest.fixture
 def unharmed(
     scene: None,
-    rows: sqlite3.Connection,
+    rows: Rows,
     caplog: pytest.LogCaptureFixture,
 ) -> Iterator[None]:
     """The scene; in the end nothing has been written, and nothing logged but plain warnings."""
-    before = list(rows.iterdump())
+    before = rows.dump()
     yield
 
-    assert before == list(rows.iterdump())
+    assert before == rows.dump()
     for record in caplog.get_records("call"):
         assert CANARY not in record.getMessage()
         assert record.exc_info is None

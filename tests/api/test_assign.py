@@ -1,6 +1,5 @@
 """Staff hand interactions over, by name or to whoever is next."""
 
-import sqlite3
 from itertools import pairwise
 
 import httpx
@@ -9,6 +8,7 @@ import pytest
 from tests.support.api import Api
 from tests.support.load import at_once
 from tests.support.problems import read_problem
+from tests.support.rows import Rows
 
 
 async def reasons(api: Api, interaction_id: int) -> list[tuple[str, int | None]]:
@@ -33,17 +33,17 @@ async def test_to_an_operator_by_name(api: Api) -> None:
     )
 
 
-async def test_to_the_present_operator_changes_nothing(api: Api, rows: sqlite3.Connection) -> None:
+async def test_to_the_present_operator_changes_nothing(api: Api, rows: Rows) -> None:
     """It has it already, be it at its limit or inactive by now."""
     operator = await api.create_operator(load_limit=1)
     source = await api.create_source({operator: 1}, enforce_load_limit=True)
     interaction = await api.post(source)
     for changes in ({"name": "Anna"}, {"load_limit": 0}, {"active": False}):
         await api.update_operator(operator, **changes)
-        before = list(rows.iterdump())
+        before = rows.dump()
 
         assert interaction == await api.assign(interaction["id"], operator)
-        assert before == list(rows.iterdump())
+        assert before == rows.dump()
 
 
 @pytest.mark.parametrize("body", [{}, {"operator_id": None}])
@@ -66,7 +66,7 @@ async def test_to_anybody_but_the_present_one(
     assert all(before != after for before, after in pairwise(seen))
 
 
-async def test_nobody_else(api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection) -> None:
+async def test_nobody_else(api: Api, client: httpx.AsyncClient, rows: Rows) -> None:
     """Alone, beside inactive and full ones, or with nobody at all: it stays where it is."""
     alone, away, full = [
         await api.create_operator(active=active, load_limit=limit)
@@ -76,16 +76,16 @@ async def test_nobody_else(api: Api, client: httpx.AsyncClient, rows: sqlite3.Co
     weights = dict.fromkeys([alone, away, full], 1)
     among_others = await api.post(await api.create_source(weights, enforce_load_limit=True))
     waits = await api.post(await api.create_source())
-    before = list(rows.iterdump())
+    before = rows.dump()
 
     for interaction in (held, among_others, waits):
         refused = await client.post(f"/interactions/{interaction['id']}/assign", json={})
 
         read_problem(refused, 409, "nobody_else")
-    assert before == list(rows.iterdump())
+    assert before == rows.dump()
 
 
-async def test_refusals(api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection) -> None:
+async def test_refusals(api: Api, client: httpx.AsyncClient, rows: Rows) -> None:
     """What cannot be is refused by its own name, and changes nothing."""
     present, away, full, free = [
         await api.create_operator(active=active, load_limit=limit)
@@ -95,7 +95,7 @@ async def test_refusals(api: Api, client: httpx.AsyncClient, rows: sqlite3.Conne
     interaction, closed = [(await api.post(source))["id"] for _ in range(2)]
     await api.close(closed)
     await api.assign((await api.post(source))["id"], full)
-    before = list(rows.iterdump())
+    before = rows.dump()
 
     for interaction_id, body, status, code in (
         (closed, {"operator_id": free}, 409, "interaction_closed"),
@@ -112,7 +112,7 @@ async def test_refusals(api: Api, client: httpx.AsyncClient, rows: sqlite3.Conne
         refused = await client.post(f"/interactions/{interaction_id}/assign", json=body)
 
         read_problem(refused, status, code)
-    assert before == list(rows.iterdump())
+    assert before == rows.dump()
 
 
 async def test_limit_that_the_source_leaves_out_is_no_hindrance(api: Api) -> None:

@@ -1,7 +1,6 @@
 """Every move of an interaction is explained, in words and in fields."""
 
 import asyncio
-import sqlite3
 from typing import Any
 
 import httpx
@@ -10,6 +9,7 @@ import pytest
 from app.db.types import utc_now
 from tests.support.api import Api
 from tests.support.problems import read_problem
+from tests.support.rows import Rows
 
 
 async def assignments_of(api: Api, interaction: dict[str, Any]) -> list[dict[str, Any]]:
@@ -227,14 +227,13 @@ async def test_returning_lead_from_the_queue(api: Api) -> None:
     ) == move["explanation"]
 
 
-async def test_wait_behind_others(api: Api, rows: sqlite3.Connection) -> None:
+async def test_wait_behind_others(api: Api, rows: Rows) -> None:
     """While a long queue is being given out, who comes waits though somebody is there."""
     maria = await api.create_operator("Maria", active=False)
     source = await api.create_source({maria: 1})
     await api.post(source)
     # As a long queue stands after the first of the transactions that give it out.
-    rows.execute("UPDATE operators SET active = 1")
-    rows.commit()
+    rows.execute("UPDATE operators SET active = TRUE")
 
     latest = await api.post(source)
     [move] = await assignments_of(api, latest)

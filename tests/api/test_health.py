@@ -1,6 +1,5 @@
 """Health: what probes ask."""
 
-import sqlite3
 import sys
 from pathlib import Path
 
@@ -10,7 +9,9 @@ import pytest
 from app.core.config import Settings
 from app.db.migrate import head_revision
 from app.main import create_app
+from tests.support.kinds import only_sqlite
 from tests.support.problems import read_problem
+from tests.support.rows import Rows
 
 
 async def test_all_is_well(client: httpx.AsyncClient) -> None:
@@ -22,16 +23,12 @@ async def test_all_is_well(client: httpx.AsyncClient) -> None:
         assert {"status": "ok"} == response.json()
 
 
-async def test_schema_of_another_version(
-    client: httpx.AsyncClient, rows: sqlite3.Connection
-) -> None:
+async def test_schema_of_another_version(client: httpx.AsyncClient, rows: Rows) -> None:
     """With another version's schema the service is up but not ready, until it is current again."""
     rows.execute("UPDATE alembic_version SET version_num = 'other'")
-    rows.commit()
     outdated = await client.get("/readyz")
     alive = await client.get("/healthz")
     rows.execute("UPDATE alembic_version SET version_num = ?", [head_revision()])
-    rows.commit()
     recovered = await client.get("/readyz")
 
     read_problem(outdated, 503, "schema_outdated")
@@ -40,24 +37,21 @@ async def test_schema_of_another_version(
     assert 200 == recovered.status_code
 
 
-async def test_schema_without_a_version(
-    client: httpx.AsyncClient, rows: sqlite3.Connection
-) -> None:
+async def test_schema_without_a_version(client: httpx.AsyncClient, rows: Rows) -> None:
     """A database that Alembic doesn't know isn't current."""
     rows.execute("ALTER TABLE alembic_version RENAME TO gone")
-    rows.commit()
     outdated = await client.get("/readyz")
     rows.execute("ALTER TABLE gone RENAME TO alembic_version")
-    rows.commit()
     recovered = await client.get("/readyz")
 
     read_problem(outdated, 503, "schema_outdated")
     assert 200 == recovered.status_code
 
 
+@only_sqlite
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps an open file where it is")
 async def test_database_file_that_has_gone(
-    client: httpx.AsyncClient, rows: sqlite3.Connection, database_path: Path
+    client: httpx.AsyncClient, rows: Rows, database_path: Path
 ) -> None:
     """What is written to a file that was moved away nobody will find again."""
     elsewhere = database_path.rename(database_path.with_name("elsewhere.db"))

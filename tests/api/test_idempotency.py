@@ -1,6 +1,5 @@
 """Idempotency keys: an inquiry that is sent again is written once and answered as before."""
 
-import sqlite3
 from typing import Any
 
 import httpx
@@ -10,6 +9,7 @@ from app.main import create_app
 from tests.support.api import Api
 from tests.support.load import at_once, new_client
 from tests.support.problems import read_problem
+from tests.support.rows import Rows
 from tests.support.server import LiveServer
 
 
@@ -23,14 +23,14 @@ async def send(
     )
 
 
-def count(rows: sqlite3.Connection, table: str = "interactions") -> int:
+def count(rows: Rows, table: str = "interactions") -> int:
     """The rows of a table."""
     [(rows_of_table,)] = rows.execute(f"SELECT count(*) FROM {table}")
     return int(rows_of_table)
 
 
 async def test_same_request_gets_the_same_answer(
-    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection
+    api: Api, client: httpx.AsyncClient, rows: Rows
 ) -> None:
     """The same 201 with the same body comes again, and says that it does; nothing is written."""
     source = await api.create_source({await api.create_operator(): 1})
@@ -49,9 +49,7 @@ async def test_same_request_gets_the_same_answer(
     assert 1 == count(rows, "idempotency_keys")
 
 
-async def test_without_a_key_each_request_is_another_inquiry(
-    api: Api, rows: sqlite3.Connection
-) -> None:
+async def test_without_a_key_each_request_is_another_inquiry(api: Api, rows: Rows) -> None:
     """Only a key makes two requests one."""
     source = await api.create_source()
 
@@ -92,12 +90,12 @@ async def test_answer_is_as_it_was_the_first_time(api: Api, client: httpx.AsyncC
     ids=str,
 )
 async def test_another_request_under_the_key(
-    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection, change: dict[str, Any]
+    api: Api, client: httpx.AsyncClient, rows: Rows, change: dict[str, Any]
 ) -> None:
     """It is refused, and nothing written; the first one's answer can still be had."""
     source = await api.create_source()
     first = await send(client, source)
-    before = list(rows.iterdump())
+    before = rows.dump()
 
     refused = await send(client, source, **change)
     again = await send(client, source)
@@ -107,7 +105,7 @@ async def test_another_request_under_the_key(
     assert ("header", "/Idempotency-Key") == (error["in"], error["pointer"])
     assert "Idempotent-Replayed" not in refused.headers
     assert first.text == again.text
-    assert before == list(rows.iterdump())
+    assert before == rows.dump()
 
 
 @pytest.mark.parametrize(
@@ -145,9 +143,7 @@ async def test_absent_payload_is_null(api: Api, client: httpx.AsyncClient) -> No
     assert first.text == again.text
 
 
-async def test_key_belongs_to_its_source(
-    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection
-) -> None:
+async def test_key_belongs_to_its_source(api: Api, client: httpx.AsyncClient, rows: Rows) -> None:
     """Two bots that number their inquiries alike do not meet."""
     sources = [await api.create_source() for _ in range(2)]
 
@@ -167,7 +163,7 @@ async def test_keys_differ_in_case(api: Api, client: httpx.AsyncClient) -> None:
     assert 3 == len({answer.json()["id"] for answer in answers})
 
 
-async def test_twenty_at_once_with_one_key(server: LiveServer, rows: sqlite3.Connection) -> None:
+async def test_twenty_at_once_with_one_key(server: LiveServer, rows: Rows) -> None:
     """One is written, all get its answer, and all but one say that it is a replay."""
     async with new_client(server.url) as client:
         source = await Api(client).create_source()
@@ -182,9 +178,7 @@ async def test_twenty_at_once_with_one_key(server: LiveServer, rows: sqlite3.Con
     assert 5 == count(rows, "idempotency_keys")
 
 
-async def test_different_requests_at_once_with_one_key(
-    server: LiveServer, rows: sqlite3.Connection
-) -> None:
+async def test_different_requests_at_once_with_one_key(server: LiveServer, rows: Rows) -> None:
     """Whichever came first is written; the others are refused, in the same transaction or not."""
     async with new_client(server.url) as client:
         source = await Api(client).create_source()
@@ -198,7 +192,7 @@ async def test_different_requests_at_once_with_one_key(
 
 
 async def test_unknown_source_leaves_the_key_free(
-    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection
+    api: Api, client: httpx.AsyncClient, rows: Rows
 ) -> None:
     """A refused inquiry takes no key; once the source exists, the same request is taken in."""
     refused = await send(client, 1)
@@ -232,7 +226,7 @@ async def test_key_that_is_taken(api: Api, client: httpx.AsyncClient, key: bytes
     ids=["empty", "too long", "space", "tab", "Cyrillic", "Latin-1", "DEL"],
 )
 async def test_key_that_is_refused(
-    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection, key: bytes
+    api: Api, client: httpx.AsyncClient, rows: Rows, key: bytes
 ) -> None:
     """Anything else is 422, and nothing is written."""
     source = await api.create_source()

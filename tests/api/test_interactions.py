@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-import sqlite3
 from typing import Any
 
 import httpx
@@ -13,6 +12,7 @@ from tests.support.api import Api
 from tests.support.pages import walk
 from tests.support.problems import read_problem
 from tests.support.raw import chunked, exchange, post
+from tests.support.rows import Rows
 from tests.support.server import LiveServer
 
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
@@ -52,7 +52,7 @@ async def test_inquiry_is_written_and_given_to_the_operator(
 
 
 async def test_inquiry_to_an_unknown_source_leaves_nothing(
-    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection
+    api: Api, client: httpx.AsyncClient, rows: Rows
 ) -> None:
     """Without the source, not even the lead is kept."""
     source = await api.create_source()
@@ -287,7 +287,7 @@ async def test_pages_keep_their_filters(api: Api, client: httpx.AsyncClient) -> 
 
 
 async def test_page_has_a_hundred_items_unless_told(
-    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection
+    api: Api, client: httpx.AsyncClient, rows: Rows
 ) -> None:
     """Without a limit, the 101st is on the next page; a thousand fit on one."""
     await api.post(await api.create_source())
@@ -297,7 +297,6 @@ async def test_page_has_a_hundred_items_unless_told(
         " SELECT n.id, lead_uuid, source_id, is_active, created_at"
         " FROM interactions, n WHERE interactions.id = 1"
     )
-    rows.commit()
 
     assert [100] * 10 + [1] == [len(page) for page in await walk(client, "/interactions")]
     assert [1000, 1] == [len(page) for page in await walk(client, "/interactions?limit=1000")]

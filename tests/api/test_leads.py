@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import sqlite3
 
 import httpx
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from tests.support.api import Api
 from tests.support.pages import walk
 from tests.support.problems import read_problem
+from tests.support.rows import Rows
 
 UNKNOWN = "/leads/11111111-1111-1111-1111-111111111111"
 
@@ -43,7 +43,7 @@ async def test_unknown_lead(client: httpx.AsyncClient, path: str) -> None:
     read_problem(await client.get(path), 404, "lead_not_found")
 
 
-async def test_search_for_a_stranger(client: httpx.AsyncClient, rows: sqlite3.Connection) -> None:
+async def test_search_for_a_stranger(client: httpx.AsyncClient, rows: Rows) -> None:
     """Looking for an address doesn't create its lead."""
     response = await client.post("/leads/search", json={"email": "stranger@example.com"})
 
@@ -51,13 +51,12 @@ async def test_search_for_a_stranger(client: httpx.AsyncClient, rows: sqlite3.Co
     assert [(0,)] == rows.execute("SELECT count(*) FROM leads").fetchall()
 
 
-async def test_lead_without_interactions(api: Api, rows: sqlite3.Connection) -> None:
+async def test_lead_without_interactions(api: Api, rows: Rows) -> None:
     """A lead who never asked has an empty list."""
     rows.execute(
         "INSERT INTO leads (uuid, email, created_at) VALUES (?, ?, ?)",
         ("1" * 32, "quiet@example.com", "2026-01-02 03:04:05.000006"),
     )
-    rows.commit()
 
     lead = await api.call("GET", UNKNOWN)
 

@@ -1,7 +1,6 @@
 """Metrics: what Prometheus reads, by routes and ids, never by what somebody typed."""
 
 import asyncio
-import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from tests.support.api import Api
 from tests.support.command import PYTHON_APP, read_until, running_command
 from tests.support.load import at_once
 from tests.support.raw import exchange
+from tests.support.rows import Rows
 from tests.support.server import LiveServer
 
 Samples = dict[tuple[str, ...], float]
@@ -81,11 +81,11 @@ async def test_request_that_cannot_be_read_is_counted(server: LiveServer) -> Non
     assert 1 == change(before, after, name, "other", "other", "400")
 
 
-async def test_batches_are_measured(api: Api, rows: sqlite3.Connection, scrape: Scrape) -> None:
+async def test_batches_are_measured(api: Api, rows: Rows, scrape: Scrape) -> None:
     """Their sizes add up to the inquiries; a COMMIT takes a part of its transaction's time."""
     source = await api.create_source()
     before = await scrape()
-    rows.execute("BEGIN IMMEDIATE")
+    rows.lock()
     posts = asyncio.gather(*(api.post(source, f"lead{n}@example.com") for n in range(12)))
     await asyncio.sleep(0.1)
     rows.rollback()
@@ -100,12 +100,10 @@ async def test_batches_are_measured(api: Api, rows: sqlite3.Connection, scrape: 
     assert 0 < commit < change(before, after, "intake_transaction_seconds_sum")
 
 
-async def test_line_is_seen_while_it_stands(
-    api: Api, rows: sqlite3.Connection, scrape: Scrape
-) -> None:
+async def test_line_is_seen_while_it_stands(api: Api, rows: Rows, scrape: Scrape) -> None:
     """Behind a transaction that is held up the others wait; afterwards nobody does."""
     source = await api.create_source()
-    rows.execute("BEGIN IMMEDIATE")
+    rows.lock()
     first = asyncio.create_task(api.post(source))
     await asyncio.sleep(0.1)
     others = [asyncio.create_task(api.post(source, f"lead{n}@example.com")) for n in range(5)]
@@ -149,21 +147,17 @@ async def test_assignments_are_counted_when_committed(api: Api, scrape: Scrape) 
 
 
 async def test_refused_assignment_is_not_counted(
-    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection, scrape: Scrape
+    api: Api, client: httpx.AsyncClient, rows: Rows, scrape: Scrape
 ) -> None:
     """A transaction that is rolled back has moved nobody."""
     maria, ivan = [await api.create_operator(name) for name in ("Maria", "Ivan")]
     source = await api.create_source({maria: 1})
     interaction = await api.post(source)
     path = f"/interactions/{interaction['id']}/assign"
-    rows.executescript(
-        "CREATE TABLE bomb (parent INTEGER REFERENCES sources (id) DEFERRABLE INITIALLY DEFERRED);"
-        "CREATE TRIGGER fuse AFTER UPDATE ON interactions BEGIN INSERT INTO bomb VALUES (99); END;"
-    )
+    rows.fail_commit("interactions", "new.operator_id > 0", of="UPDATE")
     before = await scrape()
     failed = await client.post(path, json={"operator_id": ivan})
-    rows.execute("DROP TRIGGER fuse")
-    rows.commit()
+    rows.let_commit("interactions")
     between = await scrape()
     await api.call("POST", path, json={"operator_id": ivan})
     after = await scrape()
@@ -195,15 +189,13 @@ async def test_stock_is_read_from_the_database(api: Api, scrape: Scrape) -> None
 
 
 async def test_database_that_is_away(
-    api: Api, client: httpx.AsyncClient, rows: sqlite3.Connection, scrape: Scrape
+    api: Api, client: httpx.AsyncClient, rows: Rows, scrape: Scrape
 ) -> None:
     """Requests are counted all the same, and it is said that nothing could be read."""
     await api.create_operator()
     rows.execute("ALTER TABLE operators RENAME TO gone")
-    rows.commit()
     away = await scrape()
     rows.execute("ALTER TABLE gone RENAME TO operators")
-    rows.commit()
     back = await scrape()
 
     assert 0 == away["database_up",]

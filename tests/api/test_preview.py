@@ -1,6 +1,5 @@
 """A preview tells what will be, and writes nothing."""
 
-import sqlite3
 from collections import Counter
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.support.api import Api
 from tests.support.problems import read_problem
+from tests.support.rows import Rows
 
 COUNT = 60
 
@@ -33,20 +33,18 @@ SCENES: dict[str, tuple[list[tuple[int, dict[str, Any]]], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("posts_before", [0, 7])
 @pytest.mark.parametrize("scene", SCENES)
-async def test_what_it_says_comes_true(
-    api: Api, rows: sqlite3.Connection, scene: str, posts_before: int
-) -> None:
+async def test_what_it_says_comes_true(api: Api, rows: Rows, scene: str, posts_before: int) -> None:
     """As many posts of new leads go where the preview said, whatever went before."""
     team, rules = SCENES[scene]
     weights = {await api.create_operator(**fields): weight for weight, fields in team}
     source = await api.create_source(weights, **rules)
     for turn in range(posts_before):
         await api.post(source, f"before{turn}@example.com")
-    before = list(rows.iterdump())
+    before = rows.dump()
 
     preview = await api.call("POST", f"/sources/{source}/preview", json={"count": COUNT})
 
-    assert before == list(rows.iterdump())
+    assert before == rows.dump()
     posted = [await api.post(source, f"lead{turn}@example.com") for turn in range(COUNT)]
     assert [one["operator_id"] for one in posted] == preview["sequence"]
     got = Counter(preview["sequence"])
@@ -56,9 +54,7 @@ async def test_what_it_says_comes_true(
 
 
 @pytest.mark.parametrize("strategy", ["smooth", "random"])
-async def test_other_weights_and_strategy(
-    api: Api, rows: sqlite3.Connection, strategy: str
-) -> None:
+async def test_other_weights_and_strategy(api: Api, rows: Rows, strategy: str) -> None:
     """Proposed weights are played as if they were put; until then nothing changes."""
     leaves, stays, comes = [await api.create_operator() for _ in range(3)]
     source = await api.create_source({leaves: 1, stays: 1})
@@ -70,11 +66,11 @@ async def test_other_weights_and_strategy(
         "strategy": strategy,
         "seed": 3,
     }
-    before = list(rows.iterdump())
+    before = rows.dump()
 
     preview = await api.call("POST", f"/sources/{source}/preview", json=body)
 
-    assert before == list(rows.iterdump())
+    assert before == rows.dump()
     assert {stays, comes} == set(preview["sequence"])
     assert {stays: 2 / 13, comes: 11 / 13} == {
         one["operator_id"]: one["target_share"] for one in preview["operators"]

@@ -1,7 +1,6 @@
 """The queue: whatever frees capacity gives out all that can go, oldest first."""
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from app.services.queue import CHUNK
 from tests.support.api import Api
 from tests.support.load import at_once, few_at_once, keep_on, new_client
 from tests.support.queues import given_out, queue_up, still_waiting
+from tests.support.rows import Rows
 from tests.support.server import LiveServer
 
 MANY = 6 * CHUNK + 70
@@ -53,7 +53,7 @@ EVENTS: dict[str, tuple[dict[str, Any], int, Event]] = {
 
 @pytest.mark.parametrize("name", EVENTS)
 async def test_thousands_go_out_with_whatever_frees_capacity(
-    api: Api, rows: sqlite3.Connection, name: str
+    api: Api, rows: Rows, name: str
 ) -> None:
     """Once it is answered nothing waits any more, and all went out in the order it came."""
     fields, weight, happens = EVENTS[name]
@@ -70,7 +70,7 @@ async def test_thousands_go_out_with_whatever_frees_capacity(
     ).fetchall()
 
 
-async def test_first_weights_give_out_what_waits(api: Api, rows: sqlite3.Connection) -> None:
+async def test_first_weights_give_out_what_waits(api: Api, rows: Rows) -> None:
     """A source that nobody answered for: its queue is shared by the weights, evenly."""
     operators = [await api.create_operator() for _ in range(3)]
     source = await api.create_source()
@@ -84,9 +84,7 @@ async def test_first_weights_give_out_what_waits(api: Api, rows: sqlite3.Connect
     )
 
 
-async def test_limit_raised_gives_out_no_more_than_it_allows(
-    api: Api, rows: sqlite3.Connection
-) -> None:
+async def test_limit_raised_gives_out_no_more_than_it_allows(api: Api, rows: Rows) -> None:
     """Seventeen hundred of three thousand: the oldest, and then not one more."""
     operator = await api.create_operator(load_limit=0)
     source = await api.create_source({operator: 1}, enforce_load_limit=True)
@@ -98,7 +96,7 @@ async def test_limit_raised_gives_out_no_more_than_it_allows(
     assert queue[1700:] == still_waiting(rows)
 
 
-async def test_queues_of_several_sources_go_out_by_age(api: Api, rows: sqlite3.Connection) -> None:
+async def test_queues_of_several_sources_go_out_by_age(api: Api, rows: Rows) -> None:
     """Three sources share an operator with room for two thousand: the oldest of all go first."""
     operator = await api.create_operator(active=False, load_limit=2000)
     weights = {operator: 1}
@@ -113,7 +111,7 @@ async def test_queues_of_several_sources_go_out_by_age(api: Api, rows: sqlite3.C
 
 @pytest.mark.parametrize("free", [1, 99, 100, 101, CHUNK, CHUNK + 100])
 async def test_operator_full_in_one_source_and_free_in_another(
-    api: Api, rows: sqlite3.Connection, free: int
+    api: Api, rows: Rows, free: int
 ) -> None:
     """One source stops at the limit and the other does not ask: it goes out to the last one."""
     operator = await api.create_operator(active=False, load_limit=3)
@@ -128,7 +126,7 @@ async def test_operator_full_in_one_source_and_free_in_another(
     assert stays[3:] == still_waiting(rows)
 
 
-async def test_three_activated_at_once(server: LiveServer, rows: sqlite3.Connection) -> None:
+async def test_three_activated_at_once(server: LiveServer, rows: Rows) -> None:
     """Three drains of one queue side by side: each goes out once, and still in order."""
     async with new_client(server.url) as client:
         api = Api(client)
@@ -142,7 +140,7 @@ async def test_three_activated_at_once(server: LiveServer, rows: sqlite3.Connect
     assert [] == still_waiting(rows)
 
 
-async def test_many_closed_at_once(server: LiveServer, rows: sqlite3.Connection) -> None:
+async def test_many_closed_at_once(server: LiveServer, rows: Rows) -> None:
     """Each close lets one in: a hundred of them the hundred oldest, each once."""
     async with new_client(server.url) as client:
         api = Api(client)
@@ -160,7 +158,7 @@ async def test_many_closed_at_once(server: LiveServer, rows: sqlite3.Connection)
 
 @pytest.mark.parametrize("at_the_same_time", [True, False])
 async def test_closed_again_and_again(
-    server: LiveServer, rows: sqlite3.Connection, *, at_the_same_time: bool
+    server: LiveServer, rows: Rows, *, at_the_same_time: bool
 ) -> None:
     """Ten closes of one interaction are one: one answer, and one place for who waits."""
     async with new_client(server.url) as client:
@@ -179,7 +177,7 @@ async def test_closed_again_and_again(
     assert queue[1:] == still_waiting(rows)
 
 
-async def test_waiting_one_closed_leaves_the_queue(api: Api, rows: sqlite3.Connection) -> None:
+async def test_waiting_one_closed_leaves_the_queue(api: Api, rows: Rows) -> None:
     """Who gave up is not given out any more, and lets nobody in."""
     operator = await api.create_operator(load_limit=1)
     source = await api.create_source({operator: 1}, enforce_load_limit=True)
@@ -196,7 +194,7 @@ async def test_waiting_one_closed_leaves_the_queue(api: Api, rows: sqlite3.Conne
     assert [held["id"], queue[1]] == given_out(rows)
 
 
-async def test_assigned_away_by_hand(server: LiveServer, rows: sqlite3.Connection) -> None:
+async def test_assigned_away_by_hand(server: LiveServer, rows: Rows) -> None:
     """Whoever is relieved of fifty takes the fifty oldest."""
     async with new_client(server.url) as client:
         api = Api(client)
@@ -215,9 +213,7 @@ async def test_assigned_away_by_hand(server: LiveServer, rows: sqlite3.Connectio
     assert queue[:50] == [id for id in given_out(rows) if id not in held]
 
 
-async def test_intake_goes_on_and_overtakes_nobody(
-    server: LiveServer, rows: sqlite3.Connection
-) -> None:
+async def test_intake_goes_on_and_overtakes_nobody(server: LiveServer, rows: Rows) -> None:
     """Bots are answered while thousands go out, and wait behind them."""
     async with new_client(server.url) as client:
         api = Api(client)
@@ -264,7 +260,7 @@ def counted_statements() -> Iterator[list[str]]:
         event.remove(Engine, "after_cursor_execute", count)
 
 
-async def statements_of_drain(api: Api, rows: sqlite3.Connection, waiting: int) -> int:
+async def statements_of_drain(api: Api, rows: Rows, waiting: int) -> int:
     """How many statements it takes to give out so many by an activation."""
     operators = [await api.create_operator(active=False) for _ in range(3)]
     source = await api.create_source(dict.fromkeys(operators, 1))
@@ -276,7 +272,7 @@ async def statements_of_drain(api: Api, rows: sqlite3.Connection, waiting: int) 
     return len(statements)
 
 
-async def test_statements_grow_with_chunks_alone(api: Api, rows: sqlite3.Connection) -> None:
+async def test_statements_grow_with_chunks_alone(api: Api, rows: Rows) -> None:
     """Ten or a whole chunk less one cost the same; each further chunk costs the same again."""
     sizes = [10, CHUNK - 1, 2 * CHUNK - 1, 3 * CHUNK - 1, 7 * CHUNK - 1]
     few, one, two, three, seven = [await statements_of_drain(api, rows, size) for size in sizes]

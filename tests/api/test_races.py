@@ -1,19 +1,17 @@
 """Requests that meet each other: no error, nothing lost, nothing half-written."""
 
 import asyncio
-import sqlite3
 
 import httpx
 
 from tests.support.api import Api
 from tests.support.integrity import faults
 from tests.support.load import at_once, keep_on, new_client
+from tests.support.rows import Rows
 from tests.support.server import LiveServer
 
 
-async def test_first_requests_of_one_address_meet(
-    server: LiveServer, rows: sqlite3.Connection
-) -> None:
+async def test_first_requests_of_one_address_meet(server: LiveServer, rows: Rows) -> None:
     """Fifty bots report the same new lead at once, ten times over: one lead each time."""
     async with new_client(server.url) as client:
         source = await Api(client).create_source()
@@ -30,7 +28,7 @@ async def test_first_requests_of_one_address_meet(
 
 
 async def test_bots_post_while_an_admin_replaces_the_weights(
-    server: LiveServer, rows: sqlite3.Connection
+    server: LiveServer, rows: Rows
 ) -> None:
     """Twenty bots and sixty replacements: only successes, only operators of the source."""
     async with new_client(server.url) as client:
@@ -60,9 +58,7 @@ async def test_bots_post_while_an_admin_replaces_the_weights(
     assert [] == faults(rows)
 
 
-async def test_connections_torn_off_in_mid_write(
-    server: LiveServer, rows: sqlite3.Connection
-) -> None:
+async def test_connections_torn_off_in_mid_write(server: LiveServer, rows: Rows) -> None:
     """Bots that hang up without reading the answer harm nobody; what was taken in is whole."""
     async with new_client(server.url) as client:
         source = await Api(client).create_source()
@@ -94,9 +90,7 @@ async def test_connections_torn_off_in_mid_write(
     )
 
 
-async def test_requests_cancelled_in_mid_write(
-    client: httpx.AsyncClient, rows: sqlite3.Connection
-) -> None:
+async def test_requests_cancelled_in_mid_write(client: httpx.AsyncClient, rows: Rows) -> None:
     """Three thousand requests cancelled at any point and sent again: each is written once."""
     source = await Api(client).create_source()
 

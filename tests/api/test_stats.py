@@ -1,7 +1,6 @@
 """Reports: who got what of a source, and how much everybody has at hand."""
 
 import itertools
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.support.api import Api
 from tests.support.pages import walk
+from tests.support.rows import Rows
 
 EMPTY = {
     "weight": 0,
@@ -271,7 +271,7 @@ DAYS = {
 
 
 @pytest.fixture
-async def three_days(api: Api, rows: sqlite3.Connection) -> int:
+async def three_days(api: Api, rows: Rows) -> int:
     """A source whose inquiries came in on three days of May, waited, and were given out today."""
     operator = await api.create_operator(active=False)
     source = await api.create_source({operator: 1})
@@ -281,7 +281,6 @@ async def three_days(api: Api, rows: sqlite3.Connection) -> int:
             rows.execute(
                 "UPDATE interactions SET created_at = ? WHERE id = ?", [time, interaction["id"]]
             )
-    rows.commit()
     await change_operator(api, operator, active=True)
     return source
 

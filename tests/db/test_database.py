@@ -1,24 +1,23 @@
 """Sessions that read, sessions that write, and what may go wrong with them."""
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import anyio
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
 from app.crud import LeadCRUD, OperatorCRUD
 from app.db.database import Database
+from tests.support.kinds import only_sqlite
+from tests.support.rows import Rows
 
 COUNT = "SELECT count(*) FROM operators"
 
 
-async def test_writing_commits_when_the_block_ends(
-    database: Database, rows: sqlite3.Connection
-) -> None:
+async def test_writing_commits_when_the_block_ends(database: Database, rows: Rows) -> None:
     """Others see the rows as soon as the block is left, and not before."""
     async with database.writing() as session:
         await OperatorCRUD(session).create(name="Maria")
@@ -28,9 +27,7 @@ async def test_writing_commits_when_the_block_ends(
     assert (1,) == rows.execute(COUNT).fetchone()
 
 
-async def test_writing_rolls_back_when_the_block_raises(
-    database: Database, rows: sqlite3.Connection
-) -> None:
+async def test_writing_rolls_back_when_the_block_raises(database: Database, rows: Rows) -> None:
     """An error inside the block leaves nothing, and the next writer is not disturbed."""
     with pytest.raises(RuntimeError):
         async with database.writing() as session:
@@ -50,6 +47,7 @@ async def test_reading_cannot_write(database: Database) -> None:
             await OperatorCRUD(session).create(name="Maria")
 
 
+@only_sqlite
 async def test_writers_take_turns_in_order(database: Database) -> None:
     """Whoever asked first writes first."""
     order: list[int] = []
@@ -64,6 +62,7 @@ async def test_writers_take_turns_in_order(database: Database) -> None:
     assert list(range(30)) == order
 
 
+@only_sqlite
 async def test_durability_and_foreign_keys_are_on(database: Database) -> None:
     """The writer syncs every commit, checks foreign keys, and writes to a log ahead."""
     pragmas = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
@@ -73,7 +72,7 @@ async def test_durability_and_foreign_keys_are_on(database: Database) -> None:
     assert pragmas == found
 
 
-async def test_orphans_are_impossible(database: Database, rows: sqlite3.Connection) -> None:
+async def test_orphans_are_impossible(database: Database, rows: Rows) -> None:
     """A row that points nowhere is refused."""
     with pytest.raises(IntegrityError):
         async with database.writing() as session:
@@ -84,15 +83,9 @@ async def test_orphans_are_impossible(database: Database, rows: sqlite3.Connecti
     assert (0,) == rows.execute("SELECT count(*) FROM source_operator_settings").fetchone()
 
 
-async def test_failing_commit_writes_nothing(database: Database, rows: sqlite3.Connection) -> None:
+async def test_failing_commit_writes_nothing(database: Database, rows: Rows) -> None:
     """A COMMIT that the database refuses is an error, and the next one works again."""
-    rows.executescript(
-        """
-        CREATE TABLE bomb (parent INTEGER REFERENCES sources (id) DEFERRABLE INITIALLY DEFERRED);
-        CREATE TRIGGER fuse AFTER INSERT ON operators WHEN new.name = 'Maria'
-        BEGIN INSERT INTO bomb VALUES (99); END;
-        """
-    )
+    rows.fail_commit("operators", "new.name = 'Maria'")
     with pytest.raises(IntegrityError):
         async with database.writing() as session:
             await OperatorCRUD(session).create(name="Maria")
@@ -102,11 +95,9 @@ async def test_failing_commit_writes_nothing(database: Database, rows: sqlite3.C
     assert [("Boris",)] == rows.execute("SELECT name FROM operators").fetchall()
 
 
-async def test_locked_database_is_unavailable_and_recovers(
-    database: Database, rows: sqlite3.Connection
-) -> None:
+async def test_locked_database_is_unavailable_and_recovers(database: Database, rows: Rows) -> None:
     """Another process's lock is an error that says to try again; afterwards all is as before."""
-    rows.execute("BEGIN IMMEDIATE")
+    rows.lock()
     with pytest.raises(DatabaseUnavailable):
         async with database.writing() as session:
             await OperatorCRUD(session).create(name="Maria")
@@ -119,6 +110,7 @@ async def test_locked_database_is_unavailable_and_recovers(
     assert (1,) == rows.execute(COUNT).fetchone()
 
 
+@only_sqlite
 async def test_full_disk_is_storage_full_and_recovers(database: Database) -> None:
     """No room is an error of its own; reads go on, and with room writes do too."""
     async with database.writing() as session:
@@ -140,11 +132,12 @@ async def test_full_disk_is_storage_full_and_recovers(database: Database) -> Non
 
 async def test_fault_of_the_service_is_not_disguised(database: Database) -> None:
     """A statement that makes no sense is nobody's fault but ours."""
-    with pytest.raises(OperationalError):
+    with pytest.raises((OperationalError, ProgrammingError)):
         async with database.reading() as session:
             await session.execute(text("SELECT * FROM nowhere"))
 
 
+@only_sqlite
 async def test_second_process_is_kept_off_the_file(database: Database, database_path: Path) -> None:
     """One file, one server: the second one says so and does not start."""
     with pytest.raises(StartupError, match="already serves"):
@@ -170,9 +163,7 @@ async def test_foreign_file_is_said_plainly(tmp_path: Path) -> None:
     assert path.read_text().startswith("Dear reader")
 
 
-async def test_cancelled_writer_leaves_no_lock(
-    database: Database, rows: sqlite3.Connection
-) -> None:
+async def test_cancelled_writer_leaves_no_lock(database: Database, rows: Rows) -> None:
     """Writers cancelled at every possible moment: the next one writes, and nothing is in halves."""
 
     async def write() -> None:

@@ -1,7 +1,6 @@
 """The waiting line before the writer: who shares a transaction, who fails for whom, who is told."""
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 
 import pytest
@@ -12,6 +11,8 @@ from app.core.errors import Busy, DatabaseUnavailable, DomainError, OperatorNotF
 from app.crud import OperatorCRUD
 from app.db.database import Database, WriteSession
 from app.db.group_commit import GroupCommit
+from tests.support.kinds import only_sqlite
+from tests.support.rows import Rows
 
 UNKNOWN = "unknown"
 """The work has an error for this one alone."""
@@ -49,18 +50,18 @@ class Line(GroupCommit[str, int]):
 
 
 @pytest.fixture
-def line(database: Database, rows: sqlite3.Connection) -> Line:
+def line(database: Database, rows: Rows) -> Line:
     """An empty line."""
     rows.execute("CREATE TABLE transactions (size INTEGER)")
     return Line(database)
 
 
-def sizes(rows: sqlite3.Connection) -> list[int]:
+def sizes(rows: Rows) -> list[int]:
     """How many requests each committed transaction had."""
     return [size for (size,) in rows.execute("SELECT size FROM transactions")]
 
 
-def names(rows: sqlite3.Connection) -> list[str]:
+def names(rows: Rows) -> list[str]:
     """What is written."""
     return [name for (name,) in rows.execute("SELECT name FROM operators ORDER BY id")]
 
@@ -80,7 +81,7 @@ async def queue(line: Line, *names: str) -> "list[asyncio.Task[int]]":
     return tasks
 
 
-async def test_lone_request_is_served_at_once(line: Line, rows: sqlite3.Connection) -> None:
+async def test_lone_request_is_served_at_once(line: Line, rows: Rows) -> None:
     """Nobody need come after it; when its result is there, it is on disk."""
     id = await line.submit("alone")
 
@@ -88,7 +89,7 @@ async def test_lone_request_is_served_at_once(line: Line, rows: sqlite3.Connecti
     assert [1] == sizes(rows)
 
 
-async def test_those_who_wait_share_a_transaction(line: Line, rows: sqlite3.Connection) -> None:
+async def test_those_who_wait_share_a_transaction(line: Line, rows: Rows) -> None:
     """All that come while a transaction is under way are in the next, in their order."""
     first = await hold_up(line)
     waiting = await queue(line, *(f"waiting {number}" for number in range(49)))
@@ -100,7 +101,7 @@ async def test_those_who_wait_share_a_transaction(line: Line, rows: sqlite3.Conn
     assert ids == sorted(ids)
 
 
-async def test_error_of_one_is_its_own(line: Line, rows: sqlite3.Connection) -> None:
+async def test_error_of_one_is_its_own(line: Line, rows: Rows) -> None:
     """A request that the work refuses costs its neighbours nothing, not even a transaction."""
     outcomes = await asyncio.gather(
         *(line.submit(name) for name in ("before", UNKNOWN, "after")), return_exceptions=True
@@ -111,9 +112,7 @@ async def test_error_of_one_is_its_own(line: Line, rows: sqlite3.Connection) -> 
     assert [3] == sizes(rows)
 
 
-async def test_one_that_breaks_the_transaction_fails_alone(
-    line: Line, rows: sqlite3.Connection
-) -> None:
+async def test_one_that_breaks_the_transaction_fails_alone(line: Line, rows: Rows) -> None:
     """Its neighbours are written, once."""
     outcomes = await asyncio.gather(
         *(line.submit(name) for name in ("before", GUILTY, "after")), return_exceptions=True
@@ -124,7 +123,7 @@ async def test_one_that_breaks_the_transaction_fails_alone(
     assert [1, 1] == sizes(rows)
 
 
-async def test_full_line_is_busy(line: Line, database: Database, rows: sqlite3.Connection) -> None:
+async def test_full_line_is_busy(line: Line, database: Database, rows: Rows) -> None:
     """One more than the line holds is refused; there is room again when those are served."""
     short = Line(database, capacity=2)
     first = await hold_up(short)
@@ -138,7 +137,7 @@ async def test_full_line_is_busy(line: Line, database: Database, rows: sqlite3.C
     assert ["first", "second", "third", "fifth"] == names(rows)
 
 
-async def test_who_leaves_the_line_is_not_written(line: Line, rows: sqlite3.Connection) -> None:
+async def test_who_leaves_the_line_is_not_written(line: Line, rows: Rows) -> None:
     """A caller that goes before its transaction begins might never have come."""
     first = await hold_up(line)
     stays, goes = await queue(line, "stays", "goes")
@@ -151,7 +150,7 @@ async def test_who_leaves_the_line_is_not_written(line: Line, rows: sqlite3.Conn
     assert [1, 1] == sizes(rows)
 
 
-async def test_line_that_all_have_left(line: Line, rows: sqlite3.Connection) -> None:
+async def test_line_that_all_have_left(line: Line, rows: Rows) -> None:
     """No transaction is begun for nobody, and the next one is served."""
     first = await hold_up(line)
     for task in await queue(line, "goes", "goes too"):
@@ -164,9 +163,7 @@ async def test_line_that_all_have_left(line: Line, rows: sqlite3.Connection) -> 
     assert [1, 1] == sizes(rows)
 
 
-async def test_who_leaves_in_mid_transaction_is_written(
-    line: Line, rows: sqlite3.Connection
-) -> None:
+async def test_who_leaves_in_mid_transaction_is_written(line: Line, rows: Rows) -> None:
     """The transaction goes on without it, for its neighbours' sake, and the line with it."""
     goes = await hold_up(line, "goes")
     goes.cancel()
@@ -178,7 +175,7 @@ async def test_who_leaves_in_mid_transaction_is_written(
 
 
 async def test_who_leaves_while_the_guilty_one_is_sought_is_not_written(
-    line: Line, rows: sqlite3.Connection
+    line: Line, rows: Rows
 ) -> None:
     """When a broken batch is served one by one, those who have gone by then are left out."""
     guilty, stays, goes = await queue(line, GUILTY, "stays", "goes")
@@ -192,11 +189,9 @@ async def test_who_leaves_while_the_guilty_one_is_sought_is_not_written(
     assert ["stays", "comes"] == names(rows)
 
 
-async def test_locked_database_is_away_for_the_whole_batch(
-    line: Line, rows: sqlite3.Connection
-) -> None:
+async def test_locked_database_is_away_for_the_whole_batch(line: Line, rows: Rows) -> None:
     """Nobody is asked to wait for each of the others in turn; afterwards all is as before."""
-    rows.execute("BEGIN IMMEDIATE")
+    rows.lock()
     outcomes = await asyncio.gather(
         *(line.submit(f"waits {number}") for number in range(50)), return_exceptions=True
     )
@@ -207,7 +202,8 @@ async def test_locked_database_is_away_for_the_whole_batch(
     assert ["comes"] == names(rows)
 
 
-async def test_nobody_waits_for_a_stuck_transaction(line: Line, rows: sqlite3.Connection) -> None:
+@only_sqlite
+async def test_nobody_waits_for_a_stuck_transaction(line: Line, rows: Rows) -> None:
     """Who is in it hears that nothing is known, who is in line is not written after that."""
     first = await hold_up(line)
     [second] = await queue(line, "second")
@@ -219,7 +215,7 @@ async def test_nobody_waits_for_a_stuck_transaction(line: Line, rows: sqlite3.Co
     assert ["first", "third"] == names(rows)
 
 
-async def test_drained_line_is_served_and_closed(line: Line, rows: sqlite3.Connection) -> None:
+async def test_drained_line_is_served_and_closed(line: Line, rows: Rows) -> None:
     """Whoever stands in it is served, whoever comes then is refused."""
     first = await hold_up(line)
     [second] = await queue(line, "second")
@@ -241,7 +237,7 @@ async def test_empty_line_is_drained_at_once(line: Line) -> None:
         await line.submit("late")
 
 
-async def test_drain_does_not_wait_for_a_stuck_writer(line: Line, rows: sqlite3.Connection) -> None:
+async def test_drain_does_not_wait_for_a_stuck_writer(line: Line, rows: Rows) -> None:
     """Those in line are told to try again, and are not written after that."""
     first = await hold_up(line)
     [second] = await queue(line, "second")

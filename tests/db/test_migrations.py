@@ -1,5 +1,6 @@
 """Migrations give the schema of the models, all of it or nothing."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -8,9 +9,12 @@ from sqlalchemy import create_engine
 
 from app.core.errors import StartupError
 from app.db import migrate
+from app.db.database import Database, open_backend
 from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
 from app.models import Base
+from tests.support.postgres import PostgresDatabases
+from tests.support.rows import open_rows
 
 
 def schema_of(path: Path) -> set[str]:
@@ -29,6 +33,45 @@ async def test_migrations_and_models_are_equal(template: Path, tmp_path: Path) -
     engine.dispose()
 
     assert schema_of(created) == schema_of(template)
+
+
+POSTGRES_SCHEMA = """
+SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default
+FROM information_schema.columns WHERE table_schema = 'public';
+SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint
+WHERE connamespace = 'public'::regnamespace;
+SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
+"""
+
+
+def postgres_schema_of(url: str) -> set[tuple[object, ...]]:
+    """All columns, constraints and indexes, without those of Alembic's own table."""
+    with open_rows(url) as rows:
+        found = [row for query in POSTGRES_SCHEMA.split(";") for row in rows.execute(query)]
+    return {row for row in found if row[0] != "alembic_version"}
+
+
+async def test_migrations_and_models_are_equal_on_postgres(postgres: PostgresDatabases) -> None:
+    """What the migrations make is what the models would, there, too."""
+    with postgres.empty() as created, postgres.fresh() as migrated:
+        backend = open_backend(created, readers=1)
+        async with backend.migrating() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+
+        assert postgres_schema_of(created) == postgres_schema_of(migrated)
+
+
+async def test_processes_that_start_at_once_migrate_once(postgres: PostgresDatabases) -> None:
+    """Eight that find an empty database all come up, and the schema is made once."""
+
+    async def start(url: str) -> None:
+        async with Database(url).serving():
+            pass
+
+    with postgres.empty() as created, postgres.fresh() as migrated:
+        await asyncio.gather(*(start(created) for _ in range(8)))
+
+        assert postgres_schema_of(created) == postgres_schema_of(migrated)
 
 
 async def test_upgrade_of_a_current_database_changes_nothing(

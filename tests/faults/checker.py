@@ -1,7 +1,6 @@
 """The checker: whether a database keeps what the answers in a history promised."""
 
 import json
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -12,6 +11,7 @@ from uuid import UUID
 
 from tests.faults.history import Answer, Entry, Intent
 from tests.support.integrity import faults
+from tests.support.rows import Rows
 
 
 class _Stored(NamedTuple):
@@ -41,7 +41,7 @@ class _Stored(NamedTuple):
         return answer
 
 
-def check(history: Sequence[Entry], rows: sqlite3.Connection) -> list[str]:
+def check(history: Sequence[Entry], rows: Rows) -> list[str]:
     """What is wrong, in words; nothing, if every promise was kept.
 
     The history must be all that was ever sent to the database's service, and nothing of it be
@@ -63,7 +63,7 @@ def check(history: Sequence[Entry], rows: sqlite3.Connection) -> list[str]:
     ]
 
 
-def _interactions(rows: sqlite3.Connection) -> Iterator[_Stored]:
+def _interactions(rows: Rows) -> Iterator[_Stored]:
     columns = (
         "id, lead_uuid, source_id, operator_id, is_active, payload, i.created_at, closed_at, email"
     )
@@ -110,9 +110,7 @@ def _not_as_answered(
                 yield f"{answer.marker} is not stored as it was acknowledged"
 
 
-def _wrong_operators(
-    stored: Mapping[str, Sequence[_Stored]], rows: sqlite3.Connection
-) -> Iterator[str]:
+def _wrong_operators(stored: Mapping[str, Sequence[_Stored]], rows: Rows) -> Iterator[str]:
     # Whether each is at its limit, by source and operator.
     rotations: dict[int, dict[int, bool]] = defaultdict(dict)
     for source_id, operator_id, at_limit in rows.execute(
@@ -142,7 +140,7 @@ def _overtaken(stored: Mapping[str, Sequence[_Stored]]) -> Iterator[str]:
             yield f"{interaction.marker} was overtaken"
 
 
-def _wrong_leads(intents: Iterable[Intent], rows: sqlite3.Connection) -> Iterator[str]:
+def _wrong_leads(intents: Iterable[Intent], rows: Rows) -> Iterator[str]:
     sent = {_fold(intent.email) for intent in intents}
     addresses = Counter(_fold(email) for (email,) in rows.execute("SELECT email FROM leads"))
     for address, leads in addresses.items():
@@ -155,7 +153,7 @@ def _wrong_leads(intents: Iterable[Intent], rows: sqlite3.Connection) -> Iterato
 def _wrong_keys(
     intents: Mapping[str, Intent],
     stored: Mapping[str, Sequence[_Stored]],
-    rows: sqlite3.Connection,
+    rows: Rows,
 ) -> Iterator[str]:
     expected = {
         (interaction.source_id, intents[marker].key, interaction.id)

@@ -10,9 +10,9 @@ from tests.faults.process import Service
 
 
 @pytest.fixture
-async def service(database_path: Path, tmp_path: Path) -> AsyncIterator[Service]:
+async def service(durable_url: str, tmp_path: Path) -> AsyncIterator[Service]:
     """The running service; what still runs in the end is killed."""
-    service = Service(database_path, tmp_path / "service.log")
+    service = Service(durable_url, tmp_path / "service.log")
     try:
         await service.start()
         yield service

@@ -1,7 +1,7 @@
 """The history: what bots sent and what they were told, a JSON line each, in order."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,6 +54,13 @@ class History:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def refusals(answers: Sequence[Answer]) -> set[str]:
+    """What the answers that are no 201 say is wrong; each must say when to come again."""
+    refused = [answer for answer in answers if answer.status != 201]
+    assert all(answer.status == 503 and answer.retry_after for answer in refused)
+    return {answer.body["code"] for answer in refused}
 
 
 def _read(path: Path) -> Iterator[Entry]:

@@ -10,7 +10,7 @@ import httpx
 
 from tests.faults.history import Answer, History, Intent
 from tests.support.api import Api
-from tests.support.load import new_client
+from tests.support.load import keep_on, new_client
 
 PATIENCE = 60
 """Seconds that bots go on asking for an answer once they take no new inquiries."""
@@ -64,6 +64,18 @@ async def bots_at_work(
         yield
         finished.set()
         patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
+
+
+@asynccontextmanager
+async def reading(url: str) -> AsyncIterator[list[httpx.Response]]:
+    """Staff reads while the block runs; the answers are in the list after it."""
+    finished = asyncio.Event()
+    answers: list[httpx.Response] = []
+    async with new_client(url) as client:
+        task = asyncio.create_task(keep_on(lambda: client.get("/interactions?limit=5"), finished))
+        yield answers
+        finished.set()
+        answers += await task
 
 
 def new_inquiry(source_id: int) -> Intent:

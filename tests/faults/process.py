@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,16 +12,17 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "app", "serve"]
+_CAUSE = re.compile(r"\S+ warning (SQLite: SQLITE_[A-Z_]+|PostgreSQL: [A-Za-z]+)")
 START_TIMEOUT = 30
 """Seconds until a start counts as failed, on a machine however busy."""
 
 
 class Service:
-    """The service on a database file, always at the same address."""
+    """The service on a database, always at the same address."""
 
-    def __init__(self, database: Path, log: Path) -> None:
+    def __init__(self, database_url: str, log: Path) -> None:
         self._port = _free_port()
-        self._database = database
+        self._database_url = database_url
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -98,13 +100,22 @@ class Service:
                 cwd=ROOT,
                 env={
                     **environment,
-                    "DATABASE_URL": f"sqlite:///{self._database}",
+                    "DATABASE_URL": self._database_url,
                     # Only what went wrong.
                     "LOG_LEVEL": "warning",
                 },
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )
+
+
+def only_causes(log: str) -> bool:
+    """Whether a log has the database's own names of what was wrong, and nothing else.
+
+    No traceback, no statement, no address.
+    """
+    lines = log.splitlines()
+    return bool(lines) and all(_CAUSE.fullmatch(line) for line in lines)
 
 
 async def _is_ready(client: httpx.AsyncClient) -> bool:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from app.main import create_app
 from tests.faults.checker import check
 from tests.faults.history import Answer, Entry, History
 from tests.faults.load import bots_at_work, new_inquiry, set_up
+from tests.support.rows import Rows, open_rows
 from tests.support.server import run_server
 
 VICTIM = "(SELECT interaction_id FROM idempotency_keys WHERE source_id = 1 LIMIT 1)"
@@ -205,21 +205,19 @@ async def _work(history: History, database: Path) -> None:
 
 
 @pytest.fixture
-def copy(run: Run, tmp_path: Path) -> Iterator[sqlite3.Connection]:
+def copy(run: Run, tmp_path: Path) -> Iterator[Rows]:
     """The run's database, to be spoilt."""
-    with closing(sqlite3.connect(shutil.copy(run.database, tmp_path / "copy.db"))) as rows:
+    with open_rows(f"sqlite:///{shutil.copy(run.database, tmp_path / 'copy.db')}") as rows:
         yield rows
 
 
-def test_honest_run_passes(run: Run, copy: sqlite3.Connection) -> None:
+def test_honest_run_passes(run: Run, copy: Rows) -> None:
     """Where every promise was kept, nothing is found."""
     assert [] == check(run.history, copy)
 
 
 @pytest.mark.parametrize(("spoil", "fault"), MUTANTS.values(), ids=MUTANTS)
-def test_spoilt_database_is_caught(
-    run: Run, copy: sqlite3.Connection, spoil: str, fault: str
-) -> None:
+def test_spoilt_database_is_caught(run: Run, copy: Rows, spoil: str, fault: str) -> None:
     """Whatever is lost, doubled, swapped or made up is named."""
     copy.executescript(spoil)
     found = check(run.history, copy)
@@ -262,7 +260,7 @@ def unwritten_intent(history: list[Entry]) -> list[Entry]:
     ],
 )
 def test_spoilt_history_is_caught(
-    run: Run, copy: sqlite3.Connection, spoil: Callable[[list[Entry]], list[Entry]], fault: str
+    run: Run, copy: Rows, spoil: Callable[[list[Entry]], list[Entry]], fault: str
 ) -> None:
     """Whatever the service said that is not so is named."""
     found = check(spoil(run.history), copy)

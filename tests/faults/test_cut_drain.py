@@ -1,7 +1,6 @@
 """A drain cut short: what is left keeps its order, and goes out later."""
 
 import asyncio
-import sqlite3
 
 import httpx
 import pytest
@@ -13,19 +12,20 @@ from app.services.queue import CHUNK
 from tests.faults.process import Service
 from tests.support.api import Api
 from tests.support.integrity import faults
+from tests.support.kinds import only_sqlite
 from tests.support.load import new_client
 from tests.support.problems import read_problem
 from tests.support.queues import given_out, queue_up, still_waiting
+from tests.support.rows import Rows
 
 MANY = 6 * CHUNK + 70
 PAGES_FOR_THE_FIRST = 60
 """Room for one transaction of the drain and not for all."""
 
 
+@only_sqlite
 @pytest.mark.parametrize("then", ["start", "retry"])
-async def test_no_room_in_mid_drain(
-    settings: Settings, rows: sqlite3.Connection, then: str
-) -> None:
+async def test_no_room_in_mid_drain(settings: Settings, rows: Rows, then: str) -> None:
     """The admin hears of it; what came since waits behind the rest, until a retry or a start."""
     app = create_app(settings)
     async with (
@@ -62,7 +62,7 @@ async def test_no_room_in_mid_drain(
 
 
 @pytest.mark.heavy
-async def test_killed_in_mid_drain(service: Service, rows: sqlite3.Connection) -> None:
+async def test_killed_in_mid_drain(service: Service, rows: Rows) -> None:
     """After the next start nothing waits any more, and all went out once, in order."""
     async with new_client(service.url) as client:
         api = Api(client)

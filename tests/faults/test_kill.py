@@ -1,7 +1,6 @@
 """The service ended under load, with and without warning: a 201 stays true."""
 
 import asyncio
-import sqlite3
 import sys
 from random import Random
 
@@ -11,6 +10,7 @@ from tests.faults.checker import check
 from tests.faults.history import History
 from tests.faults.load import bots_at_work, set_up
 from tests.faults.process import Service
+from tests.support.rows import Rows
 
 READY_WITHIN = 3
 """Seconds from the start of the process."""
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.heavy
 
 
 async def test_killed_at_random_moments(
-    service: Service, history: History, rows: sqlite3.Connection, pytestconfig: pytest.Config
+    service: Service, history: History, rows: Rows, pytestconfig: pytest.Config
 ) -> None:
     """However often and whenever it is killed, the service comes back with all that it promised."""
     moment = Random()
@@ -43,9 +43,7 @@ async def test_killed_at_random_moments(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks to end")
-async def test_asked_to_end_under_load(
-    service: Service, history: History, rows: sqlite3.Connection
-) -> None:
+async def test_asked_to_end_under_load(service: Service, history: History, rows: Rows) -> None:
     """Whatever was taken in is answered before the process ends."""
     async with bots_at_work(service.url, history, await set_up(service.url)):
         await asyncio.sleep(1)

