@@ -30,6 +30,12 @@ class ResourceCRUD(Generic[Resource]):
         """The row with this id, if there is one."""
         return await self._session.get(self.model, id)
 
+    async def lock(self, id: int) -> Resource | None:
+        """The row with this id as it is, which nobody else changes until the transaction ends."""
+        return await self._session.get(
+            self.model, id, populate_existing=True, with_for_update={"key_share": True}
+        )
+
     async def list_page(self, *, limit: int, after: int = 0) -> Sequence[Resource]:
         """At most `limit` rows whose id is greater than `after`, in id order."""
         rows = await self._session.scalars(

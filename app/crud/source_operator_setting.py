@@ -36,6 +36,25 @@ _ROTATIONS = (
     .where(_sources.c.id.in_(bindparam("source_ids", expanding=True)))
     .order_by(_sources.c.id, _settings.c.operator_id)
 )
+# Not against those who insert a row that refers to them: that takes nothing away.
+_LOCK_SOURCES = (
+    select(_sources.c.id)
+    .where(_sources.c.id.in_(bindparam("source_ids", expanding=True)))
+    .order_by(_sources.c.id)
+    .with_for_update(key_share=True)
+)
+_LOCK_OPERATORS = (
+    select(_operators.c.id)
+    .where(
+        _operators.c.id.in_(
+            select(_settings.c.operator_id).where(
+                _settings.c.source_id.in_(bindparam("source_ids", expanding=True))
+            )
+        )
+    )
+    .order_by(_operators.c.id)
+    .with_for_update(key_share=True)
+)
 _SET_CREDIT = (
     update(_settings)
     .where(
@@ -104,6 +123,20 @@ class SourceOperatorSettingCRUD:
             if candidate[0] is not None:
                 rotation.candidates.append(Candidate._make(candidate))
         return rotations
+
+    async def lock(self, source_ids: Iterable[int]) -> None:
+        """Let nobody else choose for these sources until the transaction ends.
+
+        Whoever changes a source, its weights or its interactions holds its lock and those of its
+        operators, who share their loads among sources; sources first, in id order, so that no two
+        wait for each other. On SQLite, where one transaction writes at a time, there is no need.
+        """
+        if self._session.get_bind().dialect.name == "sqlite":
+            return
+        ids = {"source_ids": list(source_ids)}
+        await self._session.execute(_LOCK_SOURCES, ids)
+        # By itself, to see the weights as they are once the sources are locked.
+        await self._session.execute(_LOCK_OPERATORS, ids)
 
     async def get_sources_of(self, operator_id: int) -> set[int]:
         """The sources in whose rotation this operator is."""

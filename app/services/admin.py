@@ -34,11 +34,16 @@ async def update_operator(
         OperatorNotFound: there is no such operator.
 
     """
-    async with database.writing() as session:
+
+    async def change(session: AsyncSession) -> tuple[Operator, set[int]]:
+        settings = SourceOperatorSettingCRUD(session)
+        await settings.lock(await settings.get_sources_of(operator_id))
         operator = await OperatorCRUD(session).update(operator_id, changes)
         if operator is None:
             raise OperatorNotFound
-        rest = await drain_for_operator(session, operator_id)
+        return operator, await drain_for_operator(session, operator_id)
+
+    operator, rest = await database.write(change)
     await drain_rest(database, rest)
     return operator
 
@@ -52,11 +57,15 @@ async def update_source(
         SourceNotFound: there is no such source.
 
     """
-    async with database.writing() as session:
+
+    async def change(session: AsyncSession) -> tuple[Source, set[int]]:
+        await SourceOperatorSettingCRUD(session).lock([source_id])
         source = await SourceCRUD(session).update(source_id, changes)
         if source is None:
             raise SourceNotFound
-        rest = await drain(session, [source_id])
+        return source, await drain(session, [source_id])
+
+    source, rest = await database.write(change)
     await drain_rest(database, rest)
     return source
 
@@ -86,13 +95,18 @@ async def replace_weights(
         OperatorNotFound: a weight is for an operator that does not exist.
 
     """
-    async with database.writing() as session:
+
+    async def change(session: AsyncSession) -> tuple[list[WeightShare], set[int]]:
+        settings = SourceOperatorSettingCRUD(session)
+        await settings.lock([source_id])
         if await SourceCRUD(session).get_by_id(source_id) is None:
             raise SourceNotFound
         if weights.keys() - await OperatorCRUD(session).existing_ids(weights):
             raise OperatorNotFound
-        await SourceOperatorSettingCRUD(session).replace_source_weights(source_id, weights)
+        await settings.replace_source_weights(source_id, weights)
         rest = await drain(session, [source_id])
-        shares = await read_weights(session, source_id)
+        return await read_weights(session, source_id), rest
+
+    shares, rest = await database.write(change)
     await drain_rest(database, rest)
     return shares

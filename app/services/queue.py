@@ -1,6 +1,7 @@
 """Moves interactions: closes them, assigns them by hand, and gives out those that wait."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,12 +38,9 @@ async def close(session: AsyncSession, interaction_id: int) -> Interaction:
         InteractionNotFound: there is no such interaction.
 
     """
-    interactions = InteractionCRUD(session)
-    interaction = await interactions.get_by_id(interaction_id)
-    if interaction is None:
-        raise InteractionNotFound
+    interaction = await _lock_interaction(session, interaction_id)
     if interaction.is_active:
-        await interactions.set_inactive(interaction_id)
+        await InteractionCRUD(session).set_inactive(interaction_id)
         await drain_for_operator(session, interaction.operator_id)
     return interaction
 
@@ -63,9 +61,7 @@ async def assign(
         NobodyElse: nobody but the present operator is available.
 
     """
-    interaction = await InteractionCRUD(session).get_by_id(interaction_id)
-    if interaction is None:
-        raise InteractionNotFound
+    interaction = await _lock_interaction(session, interaction_id)
     if not interaction.is_active:
         raise InteractionClosed
     before = interaction.operator_id
@@ -91,10 +87,25 @@ async def assign(
     return interaction
 
 
+async def _lock_interaction(session: AsyncSession, interaction_id: int) -> Interaction:
+    """An interaction as it is, with all that its operator's places are for kept from changing."""
+    interaction = await InteractionCRUD(session).get_by_id(interaction_id)
+    if interaction is None:
+        raise InteractionNotFound
+    settings = SourceOperatorSettingCRUD(session)
+    sources = {interaction.source_id}
+    if interaction.operator_id is not None:
+        sources |= await settings.get_sources_of(interaction.operator_id)
+    await settings.lock(sources)
+    # Somebody else may have held the lock, and changed it.
+    await session.refresh(interaction)
+    return interaction
+
+
 async def _choose_by_hand(
     session: AsyncSession, distributor: Distributor, interaction: Interaction, operator_id: int
 ) -> Choice:
-    operator = await OperatorCRUD(session).get_by_id(operator_id)
+    operator = await OperatorCRUD(session).lock(operator_id)
     if operator is None:
         raise OperatorNotFound
     if not operator.active:
@@ -147,8 +158,7 @@ async def drain_rest(database: Database, source_ids: Collection[int]) -> None:
     short goes out with the next events of its source, or when the service starts.
     """
     while source_ids:
-        async with database.writing() as session:
-            source_ids = await drain(session, source_ids)
+        source_ids = await database.write(partial(drain, source_ids=source_ids))
 
 
 async def drain_all(database: Database) -> None:
