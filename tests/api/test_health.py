@@ -65,6 +65,7 @@ async def test_database_file_that_has_gone(
     assert 200 == recovered.status_code
 
 
+@only_sqlite
 async def test_database_that_does_not_answer(settings: Settings) -> None:
     """While every reading connection is taken the service is not ready; then it is again."""
     app = create_app(settings.model_copy(update={"database_readers": 1}))

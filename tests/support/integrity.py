@@ -20,14 +20,14 @@ def faults(rows: Rows) -> list[str]:
         "interaction that was last assigned to somebody else": (
             "SELECT i.id FROM interactions i JOIN assignments a"
             " ON a.id = (SELECT max(id) FROM assignments WHERE interaction_id = i.id)"
-            " WHERE a.operator_id IS NOT i.operator_id"
+            " WHERE coalesce(a.operator_id, 0) <> coalesce(i.operator_id, 0)"
         ),
         "day that is miscounted": (
             "SELECT source_id, day, operator_id, sum(difference) FROM ("
             " SELECT source_id, day, operator_id, interactions AS difference FROM daily_counts"
             " UNION ALL SELECT source_id, date(created_at), operator_id, -1 FROM interactions"
             " WHERE operator_id IS NOT NULL"
-            ") GROUP BY source_id, day, operator_id HAVING sum(difference) <> 0"
+            ") AS differences GROUP BY source_id, day, operator_id HAVING sum(difference) <> 0"
         ),
         "operator over the limit": (
             "SELECT o.id, count(*) FROM interactions i"

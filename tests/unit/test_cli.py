@@ -19,6 +19,7 @@ from tests.support.command import (
     run_command,
     running_command,
 )
+from tests.support.kinds import only_sqlite
 from tests.support.server import LiveServer
 
 needs_signals = pytest.mark.skipif(
@@ -99,6 +100,7 @@ def test_tables_of_somebody_else_are_one_line(start: tuple[str, ...], tmp_path: 
     assert line.endswith("cannot be opened or migrated: table leads already exists.")
 
 
+@only_sqlite
 @starting
 def test_second_server_on_a_file_is_one_line(
     start: tuple[str, ...], tmp_path: Path, server: LiveServer, database_path: Path
@@ -193,6 +195,7 @@ def test_migrate_brings_a_fresh_file_to_head(tmp_path: Path) -> None:
     database.close()
 
 
+@only_sqlite
 def test_migrate_keeps_off_a_served_file(
     tmp_path: Path, server: LiveServer, database_path: Path
 ) -> None:
