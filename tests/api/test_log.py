@@ -21,8 +21,8 @@ Printed = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def in_json(settings: Settings) -> Settings:
-    """The test's settings, with a log that programs read."""
+def in_json(settings: Settings, durable_url: str) -> Settings:
+    """The test's settings, with a log that programs read, and a database with no reason to warn."""
     return settings.model_copy(update={"log_format": "json"})
 
 
