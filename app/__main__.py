@@ -1,16 +1,20 @@
-"""The command line: `python -m app serve | demo | migrate`."""
+"""The command line: `python -m app serve | demo | migrate | backup | copy`."""
 
 import asyncio
+import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app.core.config import load_settings
-from app.core.errors import StartupError
+from app.core.config import check_database_url, load_settings
+from app.core.errors import StartupError, UpkeepError
 from app.db.database import Database
 from app.db.migrate import head_revision
 from app.server import listening, run_until_signal
+from app.upkeep.backup import back_up
+from app.upkeep.copy import copy_database
 from app.workers import run_workers
 
 cli = typer.Typer(
@@ -74,12 +78,41 @@ def migrate() -> None:
     run_until_signal(story())
 
 
+@cli.command()
+def backup(file: Annotated[Path, typer.Argument(help="A file that does not exist yet.")]) -> None:
+    """Copy the SQLite database into a file, also while it is served."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    back_up(load_settings().database_url, file)
+    typer.echo(f"{file} is whole and has passed the integrity check.")
+
+
+def _database_url(value: str) -> str:
+    try:
+        return check_database_url(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@cli.command()
+def copy(
+    source: Annotated[str, typer.Option("--from", callback=_database_url, metavar="URL")],
+    target: Annotated[str, typer.Option("--to", callback=_database_url, metavar="URL")],
+) -> None:
+    """Copy a database that is not served into an empty one, of the same kind or the other."""
+    rows = run_until_signal(copy_database(source, target))
+    if rows is None:
+        raise UpkeepError("ended before the copy was whole.")
+    typer.echo(f"{rows:,} rows copied, read back and found equal.")
+
+
 def main() -> None:
-    """Run a command; what keeps the service from starting is one line on stderr."""
+    """Run a command; what keeps it from its work is one line on stderr."""
     try:
         cli(prog_name="python -m app")
     except StartupError as error:
         sys.exit(f"Cannot start: {error}")
+    except UpkeepError as error:
+        sys.exit(f"Nothing was written: {error}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,28 @@ from sqlalchemy.exc import ArgumentError
 from app.core.logging import LogFormat, LogLevel
 
 
+def check_database_url(value: str) -> str:
+    """The URL, which names a database that the service can use.
+
+    Raises:
+        ValueError: it does not; the message says what it must do and repeats nothing of it.
+
+    """
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        # Not the error's own text: what it takes for a port may be part of a password.
+        raise ValueError("must be a database URL such as sqlite:///leads.db") from None
+    if url.drivername in ("postgresql", "postgresql+asyncpg", "postgres"):
+        if not url.database:
+            raise ValueError("must name a database: postgresql://host/name")
+    elif url.drivername not in ("sqlite", "sqlite+aiosqlite"):
+        raise ValueError("must begin with sqlite:/// or postgresql://")
+    elif not url.database or ":memory:" in url.database or url.database.startswith("file:"):
+        raise ValueError("must name a file: readers and the writer share it")
+    return value
+
+
 class Settings(BaseSettings):
     """Every setting of the service; the field's name in capitals is the variable's name."""
 
@@ -48,19 +70,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _names_a_database(cls, value: str) -> str:
-        try:
-            url = make_url(value)
-        except (ArgumentError, ValueError):
-            # Not the error's own text: what it takes for a port may be part of a password.
-            raise ValueError("must be a database URL such as sqlite:///leads.db") from None
-        if url.drivername in ("postgresql", "postgresql+asyncpg", "postgres"):
-            if not url.database:
-                raise ValueError("must name a database: postgresql://host/name")
-        elif url.drivername not in ("sqlite", "sqlite+aiosqlite"):
-            raise ValueError("must begin with sqlite:/// or postgresql://")
-        elif not url.database or ":memory:" in url.database or url.database.startswith("file:"):
-            raise ValueError("must name a file: readers and the writer share it")
-        return value
+        return check_database_url(value)
 
 
 def load_settings() -> Settings:

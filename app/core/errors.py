@@ -8,6 +8,10 @@ class StartupError(Exception):
     """The service cannot start; the message says why in one line."""
 
 
+class UpkeepError(Exception):
+    """A database cannot be copied or backed up; the message says why in one line."""
+
+
 class DomainError(Exception):
     """The request cannot be served."""
 

@@ -46,6 +46,15 @@ class Backend(ABC):
         return True
 
     @abstractmethod
+    def snapshot(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A connection that reads one state of the database, for as long as it takes.
+
+        Raises:
+            StartupError: there is no database, or another process may change the file.
+
+        """
+
+    @abstractmethod
     def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
         """What an error means to a client; None if it is a fault of the service itself.
 

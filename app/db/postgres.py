@@ -99,6 +99,15 @@ class PostgreSQL(Backend):
         finally:
             await engine.dispose()
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        engine = self._engine(_READ_ONLY, poolclass=NullPool, isolation_level="REPEATABLE READ")
+        try:
+            async with engine.connect() as connection:
+                yield connection
+        finally:
+            await engine.dispose()
+
     def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
         if not isinstance(error, DBAPIError):
             return DatabaseUnavailable()

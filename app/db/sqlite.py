@@ -68,6 +68,20 @@ class SQLite(Backend):
     def is_in_its_place(self) -> bool:
         return self._path.exists()
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        if not self._path.is_file():
+            raise StartupError(f"There is no database {self.name}.")
+        # A server beside it would take in what this state does not have, and be believed.
+        with _lock_for_this_process(self._path):
+            engine = _engine(self._path, ["PRAGMA query_only = ON"], poolclass=NullPool)
+            try:
+                async with engine.connect() as connection:
+                    await connection.exec_driver_sql("BEGIN")
+                    yield connection
+            finally:
+                await engine.dispose()
+
     def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
         match getattr(original(error), "sqlite_errorcode", 0) & 0xFF:
             case sqlite3.SQLITE_FULL:

@@ -122,7 +122,7 @@ def test_taken_port_is_one_line(tmp_path: Path) -> None:
     assert 1 == len(ended.stderr.splitlines())
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "migrate"])
+@pytest.mark.parametrize("command", ["serve", "demo", "migrate", "backup", "copy"])
 def test_help_needs_no_usable_settings(command: str, tmp_path: Path) -> None:
     """Who has the settings wrong can still look up how it is done."""
     ended = run_command(*PYTHON_APP, command, "--help", folder=tmp_path, DATABASE_URL="nonsense")

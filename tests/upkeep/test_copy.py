@@ -1,0 +1,282 @@
+"""`python -m app copy`: from SQLite to PostgreSQL and back, all of it or nothing."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app.core.config import Settings
+from app.core.errors import UpkeepError
+from app.db.database import Database
+from app.main import create_app
+from app.upkeep.copy import copy_database
+from tests.support.api import Api
+from tests.support.command import PYTHON_APP, run_command
+from tests.support.load import keep_on
+from tests.support.postgres import PostgresDatabases
+from tests.support.rows import TABLES, Rows, open_rows
+
+PAYLOADS: tuple[Any, ...] = (
+    *(1.0, -0.0, 1e300, 10**30, 0, False, True, "", [], {}, None, "null", "1.0", " "),
+    "\\u0000 \" ' \\ / \x7f \u2028 \ufeff",
+    "\u0416\U0001f600",
+    {"b": [1, 1.0, {"\u00e9": "e\u0301"}], "a": None},
+    "x" * 60_000,
+)
+KEYS = ("a", "B", "A", "b", "_", "~", "-1", "10", "9")
+"""In an order of their own in each collation."""
+LISTS = ("/operators", "/sources", "/sources/1/operators", "/interactions?limit=1000")
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresDatabases) -> Iterator[str]:
+    """A database with nothing in it, not even tables."""
+    with postgres.empty() as url:
+        yield url
+
+
+@pytest.fixture
+async def sqlite_url(database_path: Path) -> str:
+    """A database with something of everything, more than one batch of what grows."""
+    url = f"sqlite:///{database_path}"
+    async with serving(url) as client:
+        api = Api(client)
+        maria = await api.create_operator("Maria", load_limit=2)
+        ivan = await api.create_operator("\u0418\u0432\u0430\u043d")
+        await api.create_operator("Olga", active=False)
+        source = await api.create_source({maria: 3, ivan: 1})
+        nobodys = await api.create_source()
+        rules = {"sticky": True, "enforce_load_limit": True, "strategy": "random"}
+        await api.call("PATCH", f"/sources/{source}", json=rules)
+        for number, payload in enumerate(PAYLOADS):
+            await api.post(source, f"lead{number % 7}@example.com", payload=payload)
+        for key in KEYS:
+            await post_with_key(client, nobodys, key)
+        for id in (2, 5):
+            await api.call("POST", f"/interactions/{id}/close")
+    with closing(sqlite3.connect(database_path)) as rows:
+        leads = [(uuid4().hex, f"bulk{number}@example.com") for number in range(2500)]
+        rows.executemany("INSERT INTO leads VALUES (?, ?, '2026-01-02 03:04:05.000006')", leads)
+        rows.executemany(
+            "INSERT INTO idempotency_keys VALUES (1, ?, randomblob(32), 1, NULL)",
+            [(f"{'kK'[number % 2]}-{uuid4()}",) for number in range(2500)],
+        )
+        rows.commit()
+    return url
+
+
+@asynccontextmanager
+async def serving(url: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service on a database."""
+    app = create_app(Settings(_env_file=None, database_url=url))
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        yield client
+
+
+async def post_with_key(client: httpx.AsyncClient, source: int, key: str) -> httpx.Response:
+    """The answer to an inquiry under a key."""
+    body = {"email": "keyed@example.com", "source_id": source}
+    return await client.post("/interaction", json=body, headers={"Idempotency-Key": key})
+
+
+def content(url: str) -> list[list[tuple[Any, ...]]]:
+    """All rows of all tables, with values as SQLite keeps them; numbers only for true and false."""
+    with open_rows(url) as rows:
+        return rows.dump()
+
+
+def in_file(path: Path) -> list[str]:
+    """All rows that lie in a file, with the type that each value is kept as."""
+    with closing(sqlite3.connect(path)) as rows:
+        return [
+            repr((table.name, row, [type(value) for value in row]))
+            for table in TABLES
+            for row in rows.execute(f"SELECT * FROM {table} ORDER BY 1, 2")
+        ]
+
+
+def is_empty(rows: Rows) -> bool:
+    """Whether a PostgreSQL database has no table at all."""
+    [(tables,)] = rows.execute(
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
+    )
+    return bool(tables == 0)
+
+
+async def test_there_and_back(
+    sqlite_url: str, database_path: Path, postgres_url: str, tmp_path: Path
+) -> None:
+    """Every value is the same to the last bit, in PostgreSQL and back in a new file."""
+    back = tmp_path / "back.db"
+
+    there = await copy_database(sqlite_url, postgres_url)
+    home = await copy_database(postgres_url, f"sqlite:///{back}")
+
+    assert there == home == len(in_file(database_path))
+    assert content(sqlite_url) == content(postgres_url)
+    assert in_file(database_path) == in_file(back)
+
+
+@pytest.mark.parametrize("to", ["postgres", "sqlite"])
+async def test_service_goes_on_with_the_copy(
+    to: str, sqlite_url: str, postgres_url: str, tmp_path: Path
+) -> None:
+    """It answers as the first one does, knows its keys, and numbers on where that one stopped."""
+    url = postgres_url if to == "postgres" else f"sqlite:///{tmp_path}/copy.db"
+    await copy_database(sqlite_url, url)
+    async with serving(sqlite_url) as before, serving(url) as after:
+        told = [[(await client.get(path)).text for path in LISTS] for client in (before, after)]
+        last = (await before.get("/interactions?limit=1000")).json()[-1]["id"]
+        replayed = [await post_with_key(client, 2, KEYS[0]) for client in (before, after)]
+        api = Api(after)
+        interaction = await api.post(2)
+        numbers = [interaction["id"], await api.create_operator(), await api.create_source({1: 1})]
+
+    assert told[0] == told[1]
+    assert replayed[0].text == replayed[1].text
+    assert "true" == replayed[1].headers["Idempotent-Replayed"]
+    assert [last + 1, 4, 3] == numbers
+
+
+async def test_source_that_is_written_meanwhile(
+    postgres: PostgresDatabases, tmp_path: Path
+) -> None:
+    """The copy is of one moment: no interaction is in it whose lead came later."""
+    over = asyncio.Event()
+    with postgres.fresh() as url:
+        with open_rows(url) as rows:
+            rows.execute(
+                "INSERT INTO operators (name, active)"
+                " SELECT 'Maria', FALSE FROM generate_series(1, 5000)"
+            )
+        async with serving(url) as client:
+            api = Api(client)
+            source = await api.create_source()
+            before = await api.post(source)
+            writing = asyncio.create_task(
+                keep_on(lambda: api.post(source, f"{uuid4()}@example.com"), over)
+            )
+            copied = await copy_database(url, f"sqlite:///{tmp_path}/copy.db")
+            over.set()
+            meanwhile = await writing
+
+    async with serving(f"sqlite:///{tmp_path}/copy.db") as client:
+        first = await client.get(f"/interactions/{before['id']}")
+    assert copied >= 5003
+    assert len(meanwhile) > 10
+    assert before == first.json()
+
+
+async def test_copy_into_a_database_with_rows(sqlite_url: str, postgres: PostgresDatabases) -> None:
+    """It is refused, and what is there stays as it is."""
+    with postgres.fresh() as url:
+        with open_rows(url) as rows:
+            rows.execute("INSERT INTO sources (description) VALUES ('bot')")
+        before = content(url)
+        with pytest.raises(UpkeepError, match="is not empty: it has sources"):
+            await copy_database(sqlite_url, url)
+
+        assert before == content(url)
+
+
+@pytest.mark.parametrize("served", ["source", "target"])
+async def test_served_file_is_left_alone(
+    served: str, sqlite_url: str, database_path: Path, tmp_path: Path
+) -> None:
+    """What a server takes in meanwhile would be missing in the copy."""
+    urls = {"source": sqlite_url, "target": f"sqlite:///{tmp_path}/copy.db"}
+    async with Database(urls[served]).serving():
+        with pytest.raises(UpkeepError, match="Another process already serves the database"):
+            await copy_database(urls["source"], urls["target"])
+
+
+async def test_missing_source_is_not_made(postgres_url: str, tmp_path: Path) -> None:
+    """A mistyped name makes no database, and nothing of the target."""
+    with pytest.raises(UpkeepError, match=r"There is no database typo\.db"):
+        await copy_database(f"sqlite:///{tmp_path}/typo.db", postgres_url)
+
+    assert [] == list(tmp_path.iterdir())
+    with open_rows(postgres_url) as rows:
+        assert is_empty(rows)
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE alembic_version SET version_num = '0001'", "DROP TABLE alembic_version"]
+)
+async def test_source_of_another_version(
+    change: str, sqlite_url: str, database_path: Path, postgres_url: str
+) -> None:
+    """Only what this version understands is copied."""
+    with closing(sqlite3.connect(database_path, isolation_level=None)) as rows:
+        rows.execute(change)
+    with pytest.raises(UpkeepError, match=r"test\.db has no schema of this version; migrate it"):
+        await copy_database(sqlite_url, postgres_url)
+
+    with open_rows(postgres_url) as rows:
+        assert is_empty(rows)
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason"),
+    [
+        ("UPDATE interactions SET payload = '1' WHERE id = new.id", "27 rows of 27, or other"),
+        ("DELETE FROM interactions WHERE id = new.id", "26 rows of 27, or other"),
+        ("SELECT RAISE(ABORT, 'canary')", "copying interactions failed: SQLITE_CONSTRAINT_TRIGGER"),
+    ],
+)
+async def test_copy_that_is_not_equal(
+    deed: str, reason: str, sqlite_url: str, template: Path, tmp_path: Path
+) -> None:
+    """It is found out before the commit, and nothing remains of it."""
+    target = Path(shutil.copy(template, tmp_path / "target.db"))
+    with closing(sqlite3.connect(target, isolation_level=None)) as rows:
+        rows.execute(
+            "CREATE TRIGGER mischief AFTER INSERT ON interactions"
+            f" WHEN new.id = 1 BEGIN {deed}; END"
+        )
+    with pytest.raises(UpkeepError, match=reason):
+        await copy_database(sqlite_url, f"sqlite:///{target}")
+
+    assert [] == in_file(target)
+
+
+def test_command_says_what_it_did(sqlite_url: str, postgres_url: str, tmp_path: Path) -> None:
+    """A bar, and in the end how many rows; asked again, it refuses in one line."""
+    command = (*PYTHON_APP, "copy", "--from", sqlite_url, "--to", postgres_url)
+    first = run_command(*command, folder=tmp_path)
+    second = run_command(*command, folder=tmp_path)
+
+    rows = sum(map(len, content(postgres_url)))
+    assert 0 == first.returncode, first.stderr
+    assert "100%" in first.stdout
+    assert first.stdout.endswith(f"\n{rows:,} rows copied, read back and found equal.\n")
+    assert 1 == second.returncode
+    assert "" == second.stdout
+    assert second.stderr.endswith(" is not empty: it has leads.\n")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("mysql://staff:hush-hush@db/leads", "must begin with sqlite:/// or postgresql://"),
+        ("postgresql://staff:hush-hush@127.0.0.1:1/leads", "cannot be opened"),
+    ],
+)
+def test_password_is_kept(url: str, reason: str, sqlite_url: str, tmp_path: Path) -> None:
+    """A database that cannot be had is named without its password, and in few words."""
+    ended = run_command(*PYTHON_APP, "copy", "--from", sqlite_url, "--to", url, folder=tmp_path)
+
+    assert 0 != ended.returncode
+    assert reason in " ".join(ended.stderr.split())
+    assert "hush-hush" not in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
