@@ -23,6 +23,8 @@ _STALL_TIMEOUT = 30
 """Seconds without a byte taken, after which nobody is thought to read the answer."""
 _LINGER = 2
 """Seconds that a refused client has to read why."""
+_ARRIVAL = 1
+"""Seconds that a request which is on its way has to arrive, once the end is asked for."""
 _MOST_DISCARDED = 2 * 1024 * 1024
 """Bytes that a refused client may still be sending."""
 
@@ -88,6 +90,12 @@ class PatientProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         if self._due is None:  # Else the next request is coming, and has its own time.
             super().timeout_keep_alive_handler()
+
+    def shutdown(self) -> None:
+        if self._due is None:
+            super().shutdown()
+        else:  # Who has connected already is served: it may be the last to know of the end.
+            self.loop.call_later(_ARRIVAL, super().shutdown)
 
     def _watch(self) -> None:
         now = self.loop.time()

@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from time import sleep
 
 import httpx
 import pytest
@@ -165,6 +166,27 @@ def test_serve_ends_well_on_a_signal(number: signal.Signals, tmp_path: Path) -> 
     assert 0 == process.returncode
     assert "" == errors
     assert not (tmp_path / "leads.db-wal").exists()
+
+
+@needs_signals
+@pytest.mark.parametrize("sent", [0, 30])
+def test_serve_waits_for_a_request_that_is_on_its_way(sent: int, tmp_path: Path) -> None:
+    """Who had connected before the signal is answered, and only then is it over."""
+    request = b"GET /readyz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+    with running_command(*PYTHON_APP, "serve", "--port", "0", folder=tmp_path) as process:
+        url = read_until(process, "Serving on").split()[2].rstrip(",")
+        with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as client:
+            client.sendall(request[:sent])
+            # Another one's answer shows that the connection before it was taken up.
+            httpx.get(f"{url}/healthz", trust_env=False)
+            process.terminate()
+            sleep(0.3)
+            client.sendall(request[sent:])
+            answer = client.makefile("rb").read()
+        process.communicate(timeout=60)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert 0 == process.returncode
 
 
 @needs_signals
