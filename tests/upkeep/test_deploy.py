@@ -1,0 +1,117 @@
+"""The systemd unit and the nginx site: what they say agrees with the service."""
+
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import httpx
+import pytest
+
+import app
+from app.core.config import Settings, check_database_url
+from app.main import DRAIN_TIMEOUT
+from app.server import GRACE
+from tests.support.command import read_until, running_command
+
+DEPLOY = Path(app.__file__).parent / "deploy"
+UNIT = DEPLOY / "lead-distribution@.service"
+SITE = DEPLOY / "nginx.conf"
+
+
+@pytest.fixture
+def unit() -> ConfigParser:
+    """The unit's lines."""
+    parser = ConfigParser(interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's names have capitals
+    parser.read(UNIT, encoding="utf-8")
+    return parser
+
+
+def run_if_there(*command: str) -> tuple[int, str]:
+    """A program's exit code, and what it has to say on stderr; nothing where it is missing."""
+    if shutil.which(command[0]) is None:
+        return 0, ""
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stderr
+
+
+def test_unit_is_one(unit: ConfigParser, tmp_path: Path) -> None:
+    """Systemd knows every line, where there is systemd; and the unit is installed by its name."""
+    instance = tmp_path / "lead-distribution@8000.service"
+    python = unit["Service"]["ExecStart"].split()[0]
+    text = UNIT.read_text(encoding="utf-8").replace(python, sys.executable)
+    instance.write_text(text, encoding="utf-8")
+
+    assert (0, "") == run_if_there("systemd-analyze", "verify", str(instance))
+    assert unit["Service"]["WorkingDirectory"] == str(Path(python).parents[2])
+    assert "multi-user.target" == unit["Install"]["WantedBy"]
+
+
+def test_unit_starts_the_service(unit: ConfigParser, tmp_path: Path) -> None:
+    """Its command serves on the port that the instance names, and ends well when asked to."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    command = shlex.split(unit["Service"]["ExecStart"].replace("%i", port))
+    with running_command(*command[1:], folder=tmp_path) as process:
+        read_until(process, "Serving on")
+        ready = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False)
+        process.terminate()
+        process.communicate(timeout=int(unit["Service"]["TimeoutStopSec"]))
+
+    assert 200 == ready.status_code
+    assert sys.platform == "win32" or process.returncode == 0
+
+
+def test_unit_keeps_what_it_takes_in(unit: ConfigParser) -> None:
+    """The database lies where the service may write, and nobody is cut off at the end."""
+    name, url = unit["Service"]["Environment"].split("=", 1)
+
+    assert "DATABASE_URL" == name
+    assert check_database_url(url).startswith(
+        f"sqlite:////var/lib/{unit['Service']['StateDirectory']}/"
+    )
+    assert int(unit["Service"]["TimeoutStopSec"]) > GRACE + DRAIN_TIMEOUT
+
+
+def test_site_is_one(tmp_path: Path) -> None:
+    """Nginx takes it, where there is nginx; every block is closed, every line ended."""
+    site = SITE.read_text(encoding="utf-8")
+    # Its certificate is not here.
+    plain = re.sub(r"\n *ssl_certificate.*", "", site).replace("443 ssl", "8443")
+    (tmp_path / "site.conf").write_text(plain, encoding="utf-8")
+    temporary = "".join(
+        f"{kind}_temp_path {tmp_path}/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    main = tmp_path / "nginx.conf"
+    main.write_text(
+        f"pid {tmp_path}/pid; events {{}} http {{ {temporary} include {tmp_path}/site.conf; }}",
+        encoding="utf-8",
+    )
+    lines = [line.strip() for line in site.splitlines()]
+
+    code, said = run_if_there("nginx", "-t", "-p", str(tmp_path), "-c", str(main))
+
+    assert 0 == code, said
+    assert site.count("{") == site.count("}")
+    assert [] == [line for line in lines if line and line[0] != "#" and line[-1] not in "{};"]
+
+
+def test_site_leads_to_the_service(unit: ConfigParser) -> None:
+    """The ports are those of the instances; what is too large is refused by the service itself."""
+    site = SITE.read_text(encoding="utf-8")
+    ports = set(re.findall(r"server 127\.0\.0\.1:(\d+)", site))
+    [most] = re.findall(r"client_max_body_size (\d+)k;", site)
+    [patience] = re.findall(r"proxy_read_timeout (\d+)s;", site)
+    [upstream] = re.findall(r"^upstream (\w+)", site, re.MULTILINE)
+
+    assert {"8000", "8001"} == ports
+    assert ports == set(re.findall(r"@(\d+)", site))
+    assert int(most) * 1024 > Settings.model_fields["max_body_bytes"].default
+    assert int(patience) > GRACE + DRAIN_TIMEOUT
+    assert {f"http://{upstream}"} == set(re.findall(r"proxy_pass (.+);", site))
