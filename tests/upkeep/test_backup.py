@@ -37,10 +37,12 @@ def names(folder: Path) -> set[str]:
 async def test_backup_under_load(database_path: Path, tmp_path: Path) -> None:
     """All that was acknowledged before is in it, it is sound, and the service starts on it."""
     make_large(database_path)
-    history = History(tmp_path / "history.jsonl")
-    with running_command(
-        *SERVE, folder=tmp_path, DATABASE_URL=f"sqlite:///{database_path}"
-    ) as process:
+    with (
+        closing(History(tmp_path / "history.jsonl")) as history,
+        running_command(
+            *SERVE, folder=tmp_path, DATABASE_URL=f"sqlite:///{database_path}"
+        ) as process,
+    ):
         url = read_until(process, "Serving on").split()[2].rstrip(",")
         async with bots_at_work(url, history, await set_up(url)):
             await asyncio.sleep(1)
@@ -53,7 +55,6 @@ async def test_backup_under_load(database_path: Path, tmp_path: Path) -> None:
                 DATABASE_URL=f"sqlite:///{database_path}",
             )
             meanwhile = len(history.answers()) - len(before)
-    history.close()
 
     assert (0, "") == (ended.returncode, ended.stderr)
     assert ended.stdout.endswith("copy.db is whole and has passed the integrity check.\n")

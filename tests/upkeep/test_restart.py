@@ -5,7 +5,7 @@ import itertools
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 from subprocess import Popen
 
@@ -87,7 +87,7 @@ async def round_robin(ports: list[str]) -> AsyncIterator[str]:
     # A connection for each request, as nginx makes them.
     limits = httpx.Limits(max_keepalive_connections=0)
     proxy = FastAPI()
-    proxy.add_api_route("/{path:path}", forward, methods=["GET", "POST", "PUT"])
+    proxy.add_api_route("/{path:path}", forward, methods=["GET", "POST", "PUT", "PATCH"])
     async with (
         httpx.AsyncClient(limits=limits, timeout=60, trust_env=False) as client,
         run_server(proxy) as server,
@@ -99,8 +99,8 @@ async def round_robin(ports: list[str]) -> AsyncIterator[str]:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks to end")
 async def test_restart_one_after_the_other(postgres: PostgresDatabases, tmp_path: Path) -> None:
     """What was accepted is answered, and once; at most, a connection not yet taken up is cut."""
-    history = History(tmp_path / "history.jsonl")
     with postgres.fresh() as url, ExitStack() as stack:
+        history = stack.enter_context(closing(History(tmp_path / "history.jsonl")))
         instances = [Instance(tmp_path, url) for _ in range(2)]
         for instance in instances:
             stack.callback(instance.kill)
@@ -117,7 +117,6 @@ async def test_restart_one_after_the_other(postgres: PostgresDatabases, tmp_path
                 await asyncio.sleep(0.5)
         with open_rows(url) as rows:
             [(stored,)] = rows.execute("SELECT count(*) FROM interactions")
-    history.close()
 
     answers = history.answers()
     accepted = [answer for answer in answers if answer.status == 201]
