@@ -16,6 +16,7 @@ from tests.bench.report import (
     pages_table,
 )
 from tests.bench.trials import SIZES, compare_intake, compare_pages, grow, soak_memory
+from tests.support.postgres import PostgresDatabases, running_server
 
 CHART = Path(__file__).parent / "chart.svg"
 
@@ -33,7 +34,12 @@ def main(
     typer.echo(f"{machine()}\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        intake, memory = compare_intake(folder, rounds, seconds)
+        # Synced, as on SQLite: what is compared keeps the same promise.
+        with (
+            running_server(fsync="on") as postgres,
+            PostgresDatabases(postgres.url()) as databases,
+        ):
+            intake, memory = compare_intake(folder, databases, rounds, seconds)
         typer.echo(f"{comparison_table(intake, memory)}\n")
         CHART.write_text(chart(intake), encoding="utf-8")
         typer.echo(f"{pages_table(compare_pages(folder, rounds, seconds))}\n")

@@ -10,16 +10,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
 from urllib.error import URLError
 
 _UVICORN = ("uvicorn", "--http", "httptools", "--no-access-log", "--log-level", "error")
+Store = Literal["none", "journal", "wal", "postgres"]
+"""Where a contender writes: nowhere, SQLite's own default, SQLite as the service has it."""
+
+
+class Contender(NamedTuple):
+    """Who is measured."""
+
+    command: tuple[str, ...]
+    """What `python -m` runs."""
+    store: Store
+    limits: bool = False
+    """Whether operators have limits that are enforced, though never reached."""
+
+
+_CEILING = (*_UVICORN, "tests.bench.ceiling:app")
+_PLAIN = (*_UVICORN, "tests.bench.plain:app")
+_SERVICE = ("app", "serve")
 CONTENDERS = {
-    "ceiling": (*_UVICORN, "tests.bench.ceiling:app"),
-    "plain": (*_UVICORN, "tests.bench.plain:app"),
-    "service": ("app", "serve"),
-    "service with limits": ("app", "serve"),
+    "ceiling": Contender(_CEILING, "none"),
+    "plain": Contender(_PLAIN, "journal"),
+    "service": Contender(_SERVICE, "wal"),
+    "service with limits": Contender(_SERVICE, "wal", limits=True),
+    "plain, PostgreSQL": Contender(_PLAIN, "postgres"),
+    "service, PostgreSQL": Contender(_SERVICE, "postgres", limits=True),
+    "2 processes, PostgreSQL": Contender((*_SERVICE, "--workers", "2"), "postgres", limits=True),
 }
-"""What `python -m` runs."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +56,18 @@ class Server:
         return int(line.split()[1]) / 1024
 
 
+def sqlite_url(path: Path) -> str:
+    """The URL of a database file."""
+    return f"sqlite:///{path}"
+
+
 @contextmanager
-def serving(contender: str, database: Path) -> Iterator[Server]:
+def serving(contender: str, url: str) -> Iterator[Server]:
     """Run one contender on a database until the block ends."""
     port = _free_port()
     with subprocess.Popen(
-        [sys.executable, "-m", *CONTENDERS[contender], "--port", str(port)],
-        env={**os.environ, "DATABASE_URL": f"sqlite:///{database}"},
+        [sys.executable, "-m", *CONTENDERS[contender].command, "--port", str(port)],
+        env={**os.environ, "DATABASE_URL": url},
         stdout=subprocess.DEVNULL,
         # The plain way prints a traceback for every 500; wrk counts them.
         stderr=subprocess.DEVNULL,

@@ -19,13 +19,19 @@ PAGE_ROWS = 5
 WEIGHTS = (10, 30, 60)
 DAYS = 1_000
 """Over which the interactions are spread."""
+SETTINGS = "INSERT INTO sources (id, description) VALUES (1, 'bench');" + "".join(
+    f"INSERT INTO operators (id, name, active) VALUES ({number}, 'bench', true);"
+    "INSERT INTO source_operator_settings (source_id, operator_id, weight)"
+    f" VALUES (1, {number}, {weight});"
+    for number, weight in enumerate(WEIGHTS, start=1)
+)
+LIMITS = "UPDATE sources SET enforce_load_limit = true; UPDATE operators SET load_limit = 1000000;"
+"""What the operators have at hand is counted, and never found to be too much."""
 _CHUNK = 50_000
 
 
-def fill(path: Path, interactions: int, *, journal: str = "WAL", limits: bool = False) -> list[str]:
+def fill(path: Path, interactions: int, *, journal: str = "WAL") -> list[str]:
     """Make a database with this many interactions, in this journal mode.
-
-    With `limits` the source counts what its operators have at hand, and never finds it too much.
 
     Returns:
         The UUIDs of at most a thousand of its leads, spread over all of them.
@@ -34,11 +40,7 @@ def fill(path: Path, interactions: int, *, journal: str = "WAL", limits: bool = 
     asyncio.run(upgrade(SQLite(path, readers=1)))
     with closing(sqlite3.connect(path)) as rows:
         rows.execute("PRAGMA synchronous = OFF")
-        _fill_settings(rows)
-        if limits:
-            rows.execute("UPDATE sources SET enforce_load_limit = 1")
-            rows.execute("UPDATE operators SET load_limit = 1000000")
-            rows.commit()
+        rows.executescript(SETTINGS)
         leads = interactions // PAGE_ROWS
         for first in range(0, leads, _CHUNK):
             _fill_leads(rows, range(first, min(first + _CHUNK, leads)), leads)
@@ -49,18 +51,6 @@ def fill(path: Path, interactions: int, *, journal: str = "WAL", limits: bool = 
         every = max(1, leads // 1000)
         query = "SELECT lead_uuid FROM interactions WHERE id % ? = 1 LIMIT 1000"
         return [uuid for (uuid,) in rows.execute(query, [every * PAGE_ROWS])]
-
-
-def _fill_settings(rows: sqlite3.Connection) -> None:
-    rows.execute("INSERT INTO sources (id, description) VALUES (1, 'bench')")
-    for number, weight in enumerate(WEIGHTS, start=1):
-        rows.execute("INSERT INTO operators (id, name, active) VALUES (?, 'bench', 1)", [number])
-        rows.execute(
-            "INSERT INTO source_operator_settings (source_id, operator_id, weight)"
-            " VALUES (1, ?, ?)",
-            [number, weight],
-        )
-    rows.commit()
 
 
 def _fill_leads(rows: sqlite3.Connection, numbers: range, leads: int) -> None:

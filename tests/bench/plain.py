@@ -1,6 +1,6 @@
-"""The plain way: a session and a commit for each request, over SQLite as it comes.
+"""The plain way: a session and a commit for each request, over a database as it comes.
 
-What most services of this kind do: the stock driver, the rollback journal, ORM objects.
+What most services of this kind do: the stock driver, its default settings, ORM objects.
 """
 
 import os
@@ -10,14 +10,16 @@ from typing import Annotated
 from uuid import uuid4
 
 from fastapi import Depends, FastAPI
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 from app.models import Interaction, Lead, Operator, SourceOperatorSetting
 from app.schemas import CreateInteraction, ReadInteraction
 
 app = FastAPI()
-_engine = create_async_engine(os.environ["DATABASE_URL"].replace("sqlite:", "sqlite+aiosqlite:"))
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_url = make_url(os.environ["DATABASE_URL"])
+_engine = create_async_engine(_url.set(drivername=_DRIVERS[_url.drivername]))
 _sessions = async_sessionmaker(_engine, expire_on_commit=False)
 
 

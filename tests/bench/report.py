@@ -15,10 +15,12 @@ _COLOURS = {
     "service": "#1a73e8",
     "service with limits": "#188038",
     "plain": "#d93025",
+    "service, PostgreSQL": "#a142f4",
+    "plain, PostgreSQL": "#f9ab00",
 }
 _SVG = "http://www.w3.org/2000/svg"
 _WIDTH, _HEIGHT = 640, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 120, 20, 50
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 130, 20, 50
 
 
 def machine() -> str:
@@ -40,7 +42,9 @@ def comparison_table(trials: Trials, memory: Mapping[str, float]) -> str:
         measured = trials[contender, connections]
         rate = _rate(measured)
         ceiling = _rate(trials["ceiling", connections])
-        plain = _rate(trials["plain", connections])
+        plain = _rate(
+            trials["plain, PostgreSQL" if "PostgreSQL" in contender else "plain", connections]
+        )
         worst, best = min(m.rate for m in measured), max(m.rate for m in measured)
         lines.append(
             f"| {connections} | {contender} | {rate:,.0f} ({worst:,.0f} to {best:,.0f})"

@@ -1,12 +1,17 @@
 """The trials: who is measured on what, in which order."""
 
+import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.bench.contenders import CONTENDERS, serving
-from tests.bench.fill import PAGE_ROWS, fill
+from tests.bench.contenders import CONTENDERS, Contender, serving, sqlite_url
+from tests.bench.fill import LIMITS, PAGE_ROWS, SETTINGS, fill
 from tests.bench.wrk import Measurement, measure
+from tests.support.postgres import PostgresDatabases
+from tests.support.rows import open_rows
 
 CONNECTIONS = (1, 8, 32, 64, 128)
 SIZES = (0, 100_000, 1_000_000)
@@ -21,28 +26,44 @@ Trials = dict[tuple[str, int], list[Measurement]]
 """The rounds of each contender, or kind of request, at each number of connections or rows."""
 
 
-def compare_intake(folder: Path, rounds: int, seconds: int) -> tuple[Trials, dict[str, float]]:
+def compare_intake(
+    folder: Path, databases: PostgresDatabases, rounds: int, seconds: int
+) -> tuple[Trials, dict[str, float]]:
     """Every contender takes inquiries in, in turn, each time into an empty database.
 
     Returns:
-        The measurements, and the MiB of memory that each contender ended with.
+        The measurements, and the MiB of memory that each contender's first process ended with.
 
     """
     measured: Trials = defaultdict(list)
     memory: dict[str, float] = {}
-    for turn in range(rounds):
-        for contender in CONTENDERS:
-            database = folder / f"{turn}-{contender.replace(' ', '-')}.db"
-            journal = "DELETE" if contender == "plain" else "WAL"
-            fill(database, 0, journal=journal, limits=contender == "service with limits")
-            with serving(contender, database) as server:
+    for _ in range(rounds):
+        for name, contender in CONTENDERS.items():
+            with _database(contender, folder, databases) as url, serving(name, url) as server:
                 measure(server.url, _INTAKE, connections=8, seconds=_WARM_UP)
                 for connections in CONNECTIONS:
-                    measured[contender, connections].append(
+                    measured[name, connections].append(
                         measure(server.url, _INTAKE, connections=connections, seconds=seconds)
                     )
-                memory[contender] = server.memory()
+                memory[name] = server.memory()
     return measured, memory
+
+
+@contextmanager
+def _database(contender: Contender, folder: Path, databases: PostgresDatabases) -> Iterator[str]:
+    """The URL of an empty database, until the block ends."""
+    if contender.store == "postgres":
+        with databases.fresh() as url:
+            with open_rows(url) as rows:
+                rows.executescript(SETTINGS + LIMITS * contender.limits)
+            yield url
+        return
+    with TemporaryDirectory(dir=folder) as name:
+        path = Path(name, "bench.db")
+        fill(path, 0, journal="DELETE" if contender.store == "journal" else "WAL")
+        with closing(sqlite3.connect(path)) as sqlite:
+            sqlite.executescript(LIMITS * contender.limits)
+        yield sqlite_url(path)
 
 
 def compare_pages(folder: Path, rounds: int, seconds: int) -> Trials:
@@ -52,7 +73,7 @@ def compare_pages(folder: Path, rounds: int, seconds: int) -> Trials:
     leads.write_text("\n".join(fill(database, 10_000 * PAGE_ROWS)), encoding="ascii")
     for _ in range(rounds):
         for contender in ("ceiling", "service"):
-            with serving(contender, database) as server:
+            with serving(contender, sqlite_url(database)) as server:
                 measure(server.url, _PAGES, connections=8, seconds=_WARM_UP, leads=leads)
                 measured[contender, 32].append(
                     measure(server.url, _PAGES, connections=32, seconds=seconds, leads=leads)
@@ -66,7 +87,7 @@ def soak_memory(folder: Path) -> dict[int, float]:
     fill(database, 0)
     memory: dict[int, float] = {}
     requests = 0.0
-    with serving("service", database) as server:
+    with serving("service", sqlite_url(database)) as server:
         while requests < 1_000_000:
             goal = requests + 200_000
             while requests < goal:
@@ -83,7 +104,7 @@ def grow(folder: Path, rounds: int, seconds: int, sizes: Sequence[int]) -> Trial
     for size in sizes:
         database = folder / f"{size}.db"
         leads.write_text("\n".join(fill(database, max(size, PAGE_ROWS))), encoding="ascii")
-        with serving("service", database) as server:
+        with serving("service", sqlite_url(database)) as server:
             measure(server.url, _INTAKE, connections=8, seconds=_WARM_UP)
             for _ in range(rounds):
                 for connections in (1, 32):
