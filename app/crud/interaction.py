@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, false, func, not_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.any_of import any_of
 from app.db.numbered_insert import NumberedInsert
 from app.db.types import utc_now
 from app.models import Base, Interaction, Lead
@@ -67,7 +68,7 @@ _LATEST_OPERATORS = select(
     .limit(1)
     .correlate(_leads)
     .scalar_subquery(),
-).where(_leads.c.uuid.in_(bindparam("lead_uuids", expanding=True)))
+).where(any_of(_leads.c.uuid, "lead_uuids"))
 _SET_OPERATOR = (
     update(_table)
     .where(_table.c.id == bindparam("of_id"))
@@ -77,7 +78,7 @@ _WAITING = (
     select(*(_table.c[name] for name in WaitingRow._fields))
     .where(
         IS_WAITING,
-        _table.c.source_id.in_(bindparam("source_ids", expanding=True)),
+        any_of(_table.c.source_id, "source_ids"),
     )
     .order_by(_table.c.id)
     .limit(bindparam("limit"))

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert  # SQLite takes it, too; its own only SQLite
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.core.email import fold_email
+from app.db.any_of import any_of
 from app.db.bulk_insert import BulkInsert
 from app.db.types import utc_now
 from app.models import Base, Lead
@@ -18,9 +19,7 @@ _table = Base.metadata.tables[Lead.__tablename__]
 _INSERT_IF_ABSENT = BulkInsert(
     insert(_table).on_conflict_do_nothing(), columns=["uuid", "email"], shared=["created_at"]
 )
-_UUIDS_BY_EMAIL = select(_table.c.email, _table.c.uuid).where(
-    _table.c.email.in_(bindparam("emails", expanding=True))
-)
+_UUIDS_BY_EMAIL = select(_table.c.email, _table.c.uuid).where(any_of(_table.c.email, "emails"))
 
 
 class LeadCRUD:

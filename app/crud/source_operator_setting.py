@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.distribution import Strategy
 from app.crud.interaction import IS_WAITING
 from app.crud.operator import LOAD_AGAINST_LIMIT
+from app.db.any_of import any_of
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
 
 _sources, _operators, _settings, _interactions = (
@@ -33,13 +34,13 @@ _ROTATIONS = (
     .select_from(_sources)
     .outerjoin(_settings, _settings.c.source_id == _sources.c.id)
     .outerjoin(_operators, _operators.c.id == _settings.c.operator_id)
-    .where(_sources.c.id.in_(bindparam("source_ids", expanding=True)))
+    .where(any_of(_sources.c.id, "source_ids"))
     .order_by(_sources.c.id, _settings.c.operator_id)
 )
 # Not against those who insert a row that refers to them: that takes nothing away.
 _LOCK_SOURCES = (
     select(_sources.c.id)
-    .where(_sources.c.id.in_(bindparam("source_ids", expanding=True)))
+    .where(any_of(_sources.c.id, "source_ids"))
     .order_by(_sources.c.id)
     .with_for_update(key_share=True)
 )
@@ -47,9 +48,7 @@ _LOCK_OPERATORS = (
     select(_operators.c.id)
     .where(
         _operators.c.id.in_(
-            select(_settings.c.operator_id).where(
-                _settings.c.source_id.in_(bindparam("source_ids", expanding=True))
-            )
+            select(_settings.c.operator_id).where(any_of(_settings.c.source_id, "source_ids"))
         )
     )
     .order_by(_operators.c.id)

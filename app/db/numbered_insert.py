@@ -6,18 +6,17 @@ from typing import Any
 from sqlalchemy import Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.bulk_insert import BulkInsert
+from app.db.bulk_insert import BulkInsert, as_arrays, from_arrays
 
 
 class NumberedInsert:
     """An INSERT of rows that are tuples into a table with the key `id`."""
 
     def __init__(self, table: Table, columns: Sequence[str], shared: Sequence[str] = ()) -> None:
-        self._columns = columns
-        self._shared = shared
+        self._names = [*columns, *shared]
         self._last_id = select(func.max(table.c.id))
         self._with_ids = BulkInsert(insert(table), ["id", *columns], shared)
-        self._returning = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+        self._from_arrays = from_arrays(insert(table), self._names).returning(table.c.id)
 
     async def __call__(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
@@ -29,10 +28,10 @@ class NumberedInsert:
 
         """
         if session.get_bind().dialect.name != "sqlite":
-            # Other processes draw ids at the same time, so each row has to ask for its own.
-            names = [*self._columns, *self._shared]
-            dicts = [dict(zip(names, (*row, *shared), strict=True)) for row in rows]
-            return (await session.scalars(self._returning, dicts)).all()
+            # Other processes draw ids at the same time, so each row has to ask for its own: in the
+            # order of the rows, but who knows in which they are returned.
+            values = as_arrays(self._names, rows, shared)
+            return sorted(await session.scalars(self._from_arrays, values))
         # Under the write lock nobody else takes the ids that follow the last one, and SQLite would
         # run INSERT … RETURNING once for each row.
         last_id = await session.scalar(self._last_id) or 0
