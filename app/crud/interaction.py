@@ -32,6 +32,13 @@ class WaitingRow(NamedTuple):
     created_at: datetime
 
 
+class Latest(NamedTuple):
+    """A lead's latest interaction that somebody has, and who that is."""
+
+    interaction_id: int
+    operator_id: int
+
+
 class InteractionRow(NamedTuple):
     """An interaction as it stands in the database."""
 
@@ -46,6 +53,7 @@ class InteractionRow(NamedTuple):
 
 
 _table = Base.metadata.tables[Interaction.__tablename__]
+_earlier = _table.alias()
 _leads = Base.metadata.tables[Lead.__tablename__]
 COLUMNS = tuple(_table.c[name] for name in InteractionRow._fields)
 _INSERT = NumberedInsert(_table, columns=NewInteraction._fields, shared=["is_active", "created_at"])
@@ -60,15 +68,21 @@ _BY_LEAD = (
 IS_ACTIVE = _table.c.is_active == true()
 _is_closed = _table.c.is_active == false()
 IS_WAITING = and_(IS_ACTIVE, _table.c.operator_id.is_(None))
-_LATEST_OPERATORS = select(
-    _leads.c.uuid,
-    select(_table.c.operator_id)
-    .where(_table.c.lead_uuid == _leads.c.uuid, _table.c.operator_id.is_not(None))
-    .order_by(_table.c.id.desc())
-    .limit(1)
-    .correlate(_leads)
-    .scalar_subquery(),
-).where(any_of(_leads.c.uuid, "lead_uuids"))
+_LATEST = (
+    select(_leads.c.uuid, _table.c.id, _table.c.operator_id)
+    .select_from(_leads)
+    .join(
+        _table,
+        _table.c.id
+        == select(_earlier.c.id)
+        .where(_earlier.c.lead_uuid == _leads.c.uuid, _earlier.c.operator_id.is_not(None))
+        .order_by(_earlier.c.id.desc())
+        .limit(1)
+        .correlate(_leads)
+        .scalar_subquery(),
+    )
+    .where(any_of(_leads.c.uuid, "lead_uuids"))
+)
 _SET_OPERATOR = (
     update(_table)
     .where(_table.c.id == bindparam("of_id"))
@@ -120,10 +134,10 @@ class InteractionCRUD:
             await self._session.flush()
         return interaction
 
-    async def get_latest_operators(self, lead_uuids: Iterable[UUID]) -> dict[UUID, int]:
-        """The operator of each lead's latest interaction that has one."""
-        rows = await self._session.execute(_LATEST_OPERATORS, {"lead_uuids": list(lead_uuids)})
-        return {lead: operator for lead, operator in rows if operator is not None}
+    async def get_latest(self, lead_uuids: Iterable[UUID]) -> dict[UUID, Latest]:
+        """The latest interaction that somebody has, of each lead that has one."""
+        rows = await self._session.execute(_LATEST, {"lead_uuids": list(lead_uuids)})
+        return {lead_uuid: Latest(*latest) for lead_uuid, *latest in rows}
 
     async def list_waiting(self, source_ids: Iterable[int], *, limit: int) -> list[WaitingRow]:
         """Interactions of these sources that wait, oldest first."""

@@ -134,7 +134,8 @@ async def _choose(
         for inquiry in inquiries
         if distributor.rotations[inquiry.body.source_id].sticky
     }
-    latest = await InteractionCRUD(session).get_latest_operators(sticky) if sticky else {}
+    earlier = await InteractionCRUD(session).get_latest(sticky) if sticky else {}
+    latest = {lead: interaction.operator_id for lead, interaction in earlier.items()}
     choices = []
     for inquiry in inquiries:
         lead = leads[inquiry.body.email]

@@ -21,7 +21,7 @@ from app.crud import (
     SourceOperatorSettingCRUD,
 )
 from app.crud.assignment import NewAssignment
-from app.crud.interaction import WaitingRow
+from app.crud.interaction import Latest, WaitingRow
 from app.db.database import Database
 from app.models import Interaction
 from app.services.tally import Tally
@@ -174,13 +174,17 @@ async def _give_out(
     """Give out these in order, as far as there is somebody for their source; says how many."""
     interactions = InteractionCRUD(session)
     sticky = {row.lead_uuid for row in waiting if distributor.rotations[row.source_id].sticky}
-    latest = await interactions.get_latest_operators(sticky) if sticky else {}
+    latest = await interactions.get_latest(sticky) if sticky else {}
     given: dict[int, int] = {}
     assignments = []
     for row in waiting:
-        choice = distributor.choose(row.source_id, preferred=latest.get(row.lead_uuid))
+        before = latest.get(row.lead_uuid)
+        choice = distributor.choose(row.source_id, preferred=before and before.operator_id)
         if choice.operator_id is not None:
-            latest[row.lead_uuid] = given[row.id] = choice.operator_id
+            given[row.id] = choice.operator_id
+            # A younger one of the same lead may have been given out while this one waited.
+            if before is None or before.interaction_id < row.id:
+                latest[row.lead_uuid] = Latest(row.id, choice.operator_id)
             choice = choice._replace(reason="from_queue")
             assignments.append(NewAssignment(row.id, *choice))
             tally.give_out(row.source_id, row.created_at, choice)

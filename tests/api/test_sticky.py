@@ -1,0 +1,27 @@
+"""A returning lead goes to its latest operator, where the source asks for it."""
+
+import pytest
+
+from app.services import queue
+from tests.support.api import Api
+
+
+@pytest.mark.parametrize("chunk", [queue.CHUNK, 1])
+async def test_latest_is_the_one_of_the_youngest_interaction(
+    api: Api, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    """What leaves the queue after younger ones of its lead changes nobody's latest operator.
+
+    However many go out in one transaction.
+    """
+    monkeypatch.setattr(queue, "CHUNK", chunk)
+    elsewhere, first, second = [await api.create_operator() for _ in range(3)]
+    other, sticky = await api.create_source({elsewhere: 1}), await api.create_source(sticky=True)
+    waiting = [await api.post(sticky), await api.post(sticky)]
+    assert elsewhere == (await api.post(other))["operator_id"]
+
+    await api.set_weights(sticky, {first: 1, second: 1})
+
+    rows = await api.call("GET", f"/interactions?source_id={sticky}")
+    assert [one["id"] for one in waiting] == [row["id"] for row in rows]
+    assert [first, second] == [row["operator_id"] for row in rows]
