@@ -6,26 +6,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.api import Api
 from tests.support.command import PYTHON_APP, read_until, running_command
 from tests.support.load import at_once
+from tests.support.metrics import Samples, parse
 from tests.support.raw import exchange
 from tests.support.rows import Rows
 from tests.support.server import LiveServer
-
-Samples = dict[tuple[str, ...], float]
-"""Values by the metric's name and its labels' values, in order of the labels' names."""
-
-
-def parse(text: str) -> Samples:
-    """The samples of an answer to Prometheus."""
-    return {
-        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 @pytest.fixture

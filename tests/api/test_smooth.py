@@ -1,50 +1,14 @@
 """The strategy `smooth` as bots meet it: even at every moment, however many post at once."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import pytest
 
 from tests.support.api import Api
-from tests.support.load import at_once, new_client
+from tests.support.evenness import WEIGHTS, post_at_once, worst_deviation
+from tests.support.load import new_client
 from tests.support.server import LiveServer
-
-BOTS = 20
-WEIGHTS = {
-    2: [3, 97],
-    3: [7, 32, 61],
-    5: [1, 4, 15, 30, 50],
-    10: [1, 2, 3, 5, 8, 13, 21, 34, 55, 108],
-    50: [*(1 + number % 7 for number in range(49)), 304],
-}
-"""Their sums go into a thousand."""
-
-
-async def post_at_once(api: Api, source: int, count: int) -> list[int]:
-    """Who got so many inquiries of parallel bots, in the order of the interactions."""
-
-    async def bot(name: int) -> list[tuple[int, int]]:
-        posted = [
-            await api.post(source, f"bot{name}.{turn}@example.com") for turn in range(count // BOTS)
-        ]
-        return [(one["id"], one["operator_id"]) for one in posted]
-
-    of_bots = await at_once(bot(name) for name in range(BOTS))
-    return [operator for _, operator in sorted(pick for picks in of_bots for pick in picks)]
-
-
-def worst_deviation(picks: Sequence[int], weights: Mapping[int, int]) -> Fraction:
-    """How far, after any pick, anybody was from its exact share; in picks."""
-    total = sum(weights.values())
-    got: Counter[int] = Counter()
-    worst = Fraction(0)
-    for turn, operator in enumerate(picks, start=1):
-        got[operator] += 1
-        worst = max(
-            worst, *(abs(got[one] - Fraction(turn * weights[one], total)) for one in weights)
-        )
-    return worst
 
 
 @pytest.mark.parametrize(
@@ -56,7 +20,7 @@ async def test_even_after_every_pick(server: LiveServer, count: int) -> None:
         api = Api(client)
         weights = {await api.create_operator(): weight for weight in WEIGHTS[count]}
         source = await api.create_source(weights)
-        picks = await post_at_once(api, source, 1000)
+        picks = await post_at_once([api], source, 1000)
 
     cycle = sum(weights.values())
     assert 1 - Fraction(1, 2 * count - 2) >= worst_deviation(picks, weights)
@@ -75,9 +39,9 @@ async def test_no_flood_after_an_absence(api: Api, picks_before: int) -> None:
     for turn in range(picks_before):
         await api.post(source, f"before{turn}@example.com")
     await api.update_operator(away, active=False)
-    meanwhile = await post_at_once(api, source, 300)
+    meanwhile = await post_at_once([api], source, 300)
     await api.update_operator(away, active=True)
-    picks = await post_at_once(api, source, 60)
+    picks = await post_at_once([api], source, 60)
 
     assert set(others) == set(meanwhile)
     assert 1 >= abs(meanwhile.count(others[0]) - 150)

@@ -20,8 +20,9 @@ START_TIMEOUT = 30
 class Service:
     """The service on a database, always at the same address."""
 
-    def __init__(self, database_url: str, log: Path) -> None:
+    def __init__(self, database_url: str, log: Path, *options: str) -> None:
         self._port = _free_port()
+        self._options = options
         self._database_url = database_url
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -96,7 +97,7 @@ class Service:
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "--port", str(self._port)],
+                [*COMMAND, "--port", str(self._port), *self._options],
                 cwd=ROOT,
                 env={
                     **environment,

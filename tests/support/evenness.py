@@ -1,0 +1,45 @@
+"""The strategy `smooth` under parallel bots, and how even it was."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+from tests.support.api import Api
+from tests.support.load import at_once
+
+BOTS = 20
+WEIGHTS = {
+    2: [3, 97],
+    3: [7, 32, 61],
+    5: [1, 4, 15, 30, 50],
+    10: [1, 2, 3, 5, 8, 13, 21, 34, 55, 108],
+    50: [*(1 + number % 7 for number in range(49)), 304],
+}
+"""Their sums go into a thousand."""
+
+
+async def post_at_once(apis: Sequence[Api], source: int, count: int) -> list[int]:
+    """Who got so many inquiries of parallel bots, in the order of the interactions."""
+
+    async def bot(name: int) -> list[tuple[int, int]]:
+        api = apis[name % len(apis)]
+        posted = [
+            await api.post(source, f"bot{name}.{turn}@example.com") for turn in range(count // BOTS)
+        ]
+        return [(one["id"], one["operator_id"]) for one in posted]
+
+    of_bots = await at_once(bot(name) for name in range(BOTS))
+    return [operator for _, operator in sorted(pick for picks in of_bots for pick in picks)]
+
+
+def worst_deviation(picks: Sequence[int], weights: Mapping[int, int]) -> Fraction:
+    """How far, after any pick, anybody was from its exact share; in picks."""
+    total = sum(weights.values())
+    got: Counter[int] = Counter()
+    worst = Fraction(0)
+    for turn, operator in enumerate(picks, start=1):
+        got[operator] += 1
+        worst = max(
+            worst, *(abs(got[one] - Fraction(turn * weights[one], total)) for one in weights)
+        )
+    return worst
