@@ -2,12 +2,17 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
+from socket import socket
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from app.core.config import load_settings
 from app.core.errors import StartupError
@@ -42,14 +47,51 @@ def run_workers(host: str, port: int, workers: int, announce: Callable[[str], No
         _Workers(config, sockets=[listener]).run()
 
 
+class _Worker(Process):
+    """One of the processes."""
+
+    def target(self, sockets: list[socket] | None = None) -> None:
+        if parent := parent_process():
+            Thread(target=_end_after, args=(parent,), daemon=True).start()
+        super().target(sockets)
+
+
+def _end_after(parent: BaseProcess) -> None:
+    """Left alone, nobody would replace this process or end it, and it would hold the port."""
+    parent.join()
+    signal.raise_signal(signal.SIGTERM)
+
+
 class _Workers(Multiprocess):
-    """Takes what a process that has died had waiting out of the metrics."""
+    """uvicorn's supervisor, which gives up neither a process nor a connection before its time."""
+
+    processes: list[Process]
+
+    def init_processes(self) -> None:
+        self.processes = [self._start() for _ in range(self.processes_num)]
 
     def keep_subprocess_alive(self) -> None:
-        before = {process.pid for process in self.processes}
-        super().keep_subprocess_alive()
-        for pid in before - {process.pid for process in self.processes}:
-            mark_process_dead(pid)  # type: ignore[no-untyped-call]  # the library has no types here
+        """Replace whoever has died.
+
+        uvicorn ends all when one cannot start, which may be for a moment only: the database is
+        away. And it kills who takes seconds for a sign of life, as do many that start at once.
+        """
+        for index, process in enumerate(self.processes):
+            if process.exitcode is not None:
+                # What it had waiting is out of the metrics.
+                mark_process_dead(process.pid)  # type: ignore[no-untyped-call]  # the library has no types here
+                self.processes[index] = self._start()
+
+    def terminate_all(self) -> None:
+        # Held open here, the port would go on taking connections that nobody serves any more.
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
+    def _start(self) -> Process:
+        process = _Worker(self.config, self.sockets)
+        process.start()
+        return process
 
 
 async def _prepare(database: Database) -> None:
