@@ -1,0 +1,1 @@
+"""Several processes of the service on one PostgreSQL: the same promises as of one."""

@@ -1,0 +1,70 @@
+"""Metrics of several processes: whichever is asked answers for all."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+
+import httpx
+
+from tests.support.api import Api
+from tests.support.metrics import Samples, parse
+from tests.support.rows import Rows
+from tests.workers.processes import Workers
+
+
+async def scrape(client: httpx.AsyncClient) -> Samples:
+    """What this process answers."""
+    return parse((await client.get("/metrics")).text)
+
+
+async def test_each_process_answers_for_all(clients: list[httpx.AsyncClient]) -> None:
+    """What each has counted is added up; what the database knows is shown once."""
+    apis = [Api(client) for client in clients]
+    source = await apis[0].create_source()
+    for times, api in enumerate(apis, start=1):
+        for turn in range(times):
+            await api.post(source, f"lead{turn}@example.com")
+    scraped = [await scrape(client) for client in clients]
+
+    for samples in scraped:
+        name = "http_request_duration_seconds_count"
+        assert 10 == samples[name, "POST", "/interaction", "201"]
+        assert 10 == samples["intake_batch_inquiries_sum",]
+        assert 10 == samples["assignments_total", "waiting", str(source)]
+        assert 10 == samples["waiting_interactions", str(source)]
+
+
+async def test_killed_process_has_nothing_waiting(
+    clients: list[httpx.AsyncClient], workers: Workers, rows: Rows
+) -> None:
+    """What waited in it is gone with it; what it has counted stays."""
+    watcher, *_, doomed = clients
+    victim = workers.pids()[-1]
+    source = await Api(doomed).create_source()
+    await Api(doomed).post(source)
+    rows.lock()
+    killed = asyncio.Event()
+    async with asyncio.TaskGroup() as posts, asyncio.timeout(60):
+        for turn in range(6):
+            posts.create_task(ask_on(doomed, source, f"lead{turn}@example.com", killed))
+        waiting = 0.0
+        while not waiting:
+            await asyncio.sleep(0.05)
+            waiting = (await scrape(watcher))["intake_line_inquiries",]
+        os.kill(victim, signal.SIGKILL)
+        killed.set()
+    rows.rollback()
+    await workers.replaced(victim)
+    samples = await scrape(watcher)
+
+    assert 0 == samples["intake_line_inquiries",]
+    assert 1 == samples["http_request_duration_seconds_count", "POST", "/interaction", "201"]
+
+
+async def ask_on(client: httpx.AsyncClient, source: int, email: str, until: asyncio.Event) -> None:
+    """Send an inquiry again and again to a database that takes none, or until nobody answers."""
+    body = {"email": email, "source_id": source}
+    with suppress(httpx.TransportError):
+        while not until.is_set():
+            await client.post("/interaction", json=body)

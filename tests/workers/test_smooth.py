@@ -1,0 +1,39 @@
+"""The strategy `smooth` through several processes: even after every commit."""
+
+from collections import Counter
+from fractions import Fraction
+
+import httpx
+import pytest
+
+from tests.support.api import Api
+from tests.support.evenness import WEIGHTS, post_at_once, worst_deviation
+from tests.support.rows import Rows
+
+
+@pytest.mark.parametrize(
+    "count", [3, *(pytest.param(count, marks=pytest.mark.heavy) for count in (2, 5, 10, 50))]
+)
+async def test_even_after_every_commit(
+    clients: list[httpx.AsyncClient], rows: Rows, count: int
+) -> None:
+    """Nobody is ever further than 1 - 1/(2n-2) picks from its share; each cycle is exact.
+
+    Ids rise with the commits of a source: they are drawn under its lock, which is held until the
+    commit is done.
+    """
+    apis = [Api(client) for client in clients]
+    weights = {await apis[0].create_operator(): weight for weight in WEIGHTS[count]}
+    source = await apis[0].create_source(weights)
+    told = await post_at_once(apis, source, 1000)
+    stored = rows.execute(
+        "SELECT id, operator_id FROM interactions ORDER BY pg_xact_commit_timestamp(xmin), id"
+    )
+
+    picks = [operator_id for _, operator_id in stored]
+    cycle = sum(weights.values())
+    assert sorted(stored) == stored
+    assert told == picks
+    assert 1 - Fraction(1, 2 * count - 2) >= worst_deviation(picks, weights)
+    for start in range(0, 1000, cycle):
+        assert weights == Counter(picks[start : start + cycle])
