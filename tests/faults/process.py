@@ -21,7 +21,8 @@ class Service:
     """The service on a database, always at the same address."""
 
     def __init__(self, database_url: str, log: Path, *options: str) -> None:
-        self._port = _free_port()
+        self.port = _free_port()
+        """Where it listens on loopback."""
         self._options = options
         self._database_url = database_url
         self._log = log
@@ -30,7 +31,7 @@ class Service:
     @property
     def url(self) -> str:
         """The address for HTTP clients."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -97,7 +98,7 @@ class Service:
         }
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "--port", str(self._port), *self._options],
+                [*COMMAND, "--port", str(self.port), *self._options],
                 cwd=ROOT,
                 env={
                     **environment,

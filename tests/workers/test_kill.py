@@ -70,3 +70,34 @@ async def test_processes_end_with_the_one_that_watches_over_them(
 
     assert [] == check(history.entries(), rows)
     assert {(201, False)} == {(answer.status, answer.replayed) for answer in history.answers()}
+
+
+async def test_port_closes_before_the_last_request_ends(workers: Workers, rows: Rows) -> None:
+    """Who comes once the end is asked for is refused at once; who was there before is served."""
+    source = await set_up(workers.url)
+    body = b'{"email": "lead@example.com", "source_id": %d}' % source[0]
+    head = b"POST /interaction HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", workers.port)
+    writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:9])
+    await asyncio.sleep(0.2)
+    ending = asyncio.create_task(workers.terminate(END_WITHIN))
+    await refused(workers.port)
+    writer.write(body[9:])
+    answer = await reader.read()
+    writer.close()
+
+    assert b"HTTP/1.1 201 Created" == answer.splitlines()[0]
+    assert 0 == await ending
+    assert [(1,)] == rows.execute("SELECT count(*) FROM interactions")
+
+
+async def refused(port: int) -> None:
+    """Wait until nobody listens."""
+    async with asyncio.timeout(END_WITHIN):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                return
+            writer.close()
+            await asyncio.sleep(0.05)
