@@ -1,0 +1,219 @@
+"""The service in the plainest form, written anew from what it promises: no speed, no storage."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any, TypeVar
+
+from tests.stateful.records import (
+    Answer,
+    Assignment,
+    Candidate,
+    Interaction,
+    Operator,
+    Post,
+    Source,
+)
+
+Found = TypeVar("Found")
+
+
+class Refused(Exception):
+    """The call changes nothing; `code` says why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def chairman(weights: Mapping[int, int], credits: dict[int, int]) -> int:
+    """Tijdeman's pick, word for word; moves the credits."""
+    total = sum(weights.values())
+    for one, weight in weights.items():
+        credits[one] += weight
+    slack = Fraction(total, 2 * len(weights) - 2) if len(weights) > 1 else Fraction(total)
+    due = [one for one in weights if credits[one] >= slack]
+    if due:
+        winner = min(due, key=lambda one: ((total - slack - credits[one]) / weights[one], one))
+    else:
+        winner = min(weights, key=lambda one: (-credits[one], one))
+    credits[winner] -= total
+    return winner
+
+
+class Model:
+    """Operators, sources and interactions by id, and every call that changes them.
+
+    `seen` says, by interaction id, who was drawn where the strategy is `random`.
+    """
+
+    def __init__(self) -> None:
+        self.operators: dict[int, Operator] = {}
+        self.sources: dict[int, Source] = {}
+        self.interactions: dict[int, Interaction] = {}
+        self.answers: dict[tuple[int, str], tuple[Post, Answer]] = {}
+        self.seen: Mapping[int, int | None] = {}
+
+    def create_operator(self, fields: Mapping[str, Any]) -> int:
+        self.operators[len(self.operators) + 1] = Operator(**fields)
+        return len(self.operators)
+
+    def create_source(self, fields: Mapping[str, Any]) -> int:
+        self.sources[len(self.sources) + 1] = Source(**fields)
+        return len(self.sources)
+
+    def update_operator(self, operator_id: int, changes: Mapping[str, Any]) -> None:
+        vars(self.operator(operator_id)).update(changes)
+        self._drain()
+
+    def update_source(self, source_id: int, changes: Mapping[str, Any]) -> None:
+        vars(self.source(source_id)).update(changes)
+        self._drain()
+
+    def set_weights(self, source_id: int, weights: Mapping[int, int]) -> None:
+        source = self.source(source_id)
+        for operator_id in weights:
+            self.operator(operator_id)
+        source.begin_anew(weights)
+        self._drain()
+
+    def post(self, post: Post) -> Answer:
+        self.source(post.source_id)
+        post = post._replace(email=post.email.lower())
+        slot = (post.source_id, post.key or "")
+        if slot in self.answers:
+            first, answer = self.answers[slot]
+            if first != post:
+                raise Refused("idempotency_key_reused")
+            return answer._replace(replayed=True)
+        id = len(self.interactions) + 1
+        new = self.interactions[id] = Interaction(post.email, post.source_id, post.payload)
+        self._move(new, self._give_out(id))
+        answer = Answer(id, new.operator_id, replayed=False)
+        if post.key is not None:
+            self.answers[slot] = post, answer
+        return answer
+
+    def close(self, id: int) -> None:
+        self.interaction(id).is_active = False
+        self._drain()
+
+    def assign(self, id: int, operator_id: int | None) -> None:
+        interaction = self.interaction(id)
+        source = self.sources[interaction.source_id]
+        if not interaction.is_active:
+            raise Refused("interaction_closed")
+        if operator_id is None:
+            move = self._choose(id, without=interaction.operator_id)
+            if move.operator_id is None:
+                raise Refused("nobody_else")
+        elif operator_id == interaction.operator_id:
+            return
+        else:
+            operator = self.operator(operator_id)
+            if not operator.active:
+                raise Refused("operator_inactive")
+            if source.enforce_load_limit and self._is_full(operator_id):
+                raise Refused("operator_at_limit")
+            move = Assignment(operator_id, "manual", None, self.candidates(source))
+        self._move(interaction, move)
+        self._drain()
+
+    def load(self, operator_id: int) -> int:
+        return sum(
+            one.is_active and one.operator_id == operator_id for one in self.interactions.values()
+        )
+
+    def queue(self, source_id: int) -> list[int]:
+        """The interactions of a source that wait, oldest first."""
+        return [
+            id for id, one in self.interactions.items() if one.waits and one.source_id == source_id
+        ]
+
+    def candidates(self, source: Source) -> list[Candidate]:
+        """The operators of a source as they stand."""
+        candidates = []
+        for one, weight in source.weights.items():
+            operator = self.operators[one]
+            limited = source.enforce_load_limit and operator.load_limit is not None
+            passed_over = None
+            if not operator.active:
+                passed_over = "inactive"
+            elif weight == 0:
+                passed_over = "zero_weight"
+            elif limited and self._is_full(one):
+                passed_over = "at_limit"
+            load = min(self.load(one), operator.load_limit or 0) if limited else None
+            candidates.append(
+                Candidate(one, weight, source.credits[one], load, operator.load_limit, passed_over)
+            )
+        return candidates
+
+    def operator(self, id: int) -> Operator:
+        return _found(self.operators, id, "operator_not_found")
+
+    def source(self, id: int) -> Source:
+        return _found(self.sources, id, "source_not_found")
+
+    def interaction(self, id: int) -> Interaction:
+        return _found(self.interactions, id, "interaction_not_found")
+
+    def _is_full(self, operator_id: int) -> bool:
+        limit = self.operators[operator_id].load_limit
+        return limit is not None and self.load(operator_id) >= limit
+
+    def _latest_operator(self, email: str) -> int | None:
+        """Who has the latest of this lead's interactions that somebody has."""
+        had = [one.operator_id for one in self.interactions.values() if one.email == email]
+        return next((one for one in reversed(had) if one is not None), None)
+
+    def _choose(
+        self, id: int, *, preferred: int | None = None, without: int | None = None
+    ) -> Assignment:
+        source = self.sources[self.interactions[id].source_id]
+        candidates = self.candidates(source)
+        weights = {one.operator_id: one.weight for one in candidates if one.passed_over is None}
+        weights.pop(without or 0, None)
+        if not weights:
+            return Assignment(None, "waiting", None, candidates)
+        if source.sticky and preferred in weights:
+            return Assignment(preferred, "sticky", None, candidates)
+        if source.strategy == "random":
+            winner = self.seen[id]
+            assert winner in weights, f"{winner} was drawn for {id}, of {weights}"
+        else:
+            winner = chairman(weights, source.credits)
+        return Assignment(winner, "selected", source.strategy, candidates)
+
+    def _give_out(self, id: int) -> Assignment:
+        """Give an interaction to whom the rules say, and count what that was worth to each."""
+        interaction = self.interactions[id]
+        source = self.sources[interaction.source_id]
+        choice = self._choose(id, preferred=self._latest_operator(interaction.email))
+        if choice.operator_id is not None:
+            total = sum(source.weights.values())
+            for one in choice.candidates:
+                worth = Fraction(one.weight, total)
+                source.target[one.operator_id] = source.target.get(one.operator_id, 0) + worth
+                lost = one.operator_id, one.passed_over or ""
+                source.lost[lost] = source.lost.get(lost, 0) + worth
+        return choice
+
+    def _move(self, interaction: Interaction, move: Assignment) -> None:
+        interaction.operator_id = move.operator_id
+        interaction.assignments.append(move)
+        if move.operator_id is not None:
+            self.sources[interaction.source_id].had.add(move.operator_id)
+
+    def _drain(self) -> None:
+        """Whoever waits and need not, in whatever source, goes out: oldest first."""
+        for id, interaction in self.interactions.items():
+            if interaction.waits:
+                choice = self._give_out(id)
+                if choice.operator_id is not None:
+                    self._move(interaction, choice._replace(reason="from_queue"))
+
+
+def _found(table: Mapping[int, Found], id: int, code: str) -> Found:
+    if id not in table:
+        raise Refused(code)
+    return table[id]
