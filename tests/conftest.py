@@ -19,7 +19,7 @@ from app.db.sqlite import SQLite
 from app.main import create_app
 from tests.support.api import Api
 from tests.support.kinds import KINDS
-from tests.support.postgres import PostgresDatabases, running_server
+from tests.support.postgres import PostgresDatabases, PostgresServer, running_server
 from tests.support.rows import Rows, open_rows
 from tests.support.server import LiveServer, run_server
 
@@ -74,6 +74,13 @@ def postgres() -> Iterator[PostgresDatabases]:
         return
     with running_server() as server, PostgresDatabases(server.url()) as databases:
         yield databases
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the test's own, to be crashed; it syncs as it does by itself."""
+    with running_server(fsync="on") as server:
+        yield server
 
 
 @pytest.fixture(params=KINDS)

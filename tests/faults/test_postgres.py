@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -10,7 +9,7 @@ from tests.faults.checker import check
 from tests.faults.history import History, refusals
 from tests.faults.load import bots_at_work, set_up
 from tests.faults.process import Service, only_causes
-from tests.support.postgres import PostgresServer, running_server
+from tests.support.postgres import PostgresServer
 from tests.support.rows import open_rows
 
 ANSWER_WITHIN = 5
@@ -20,46 +19,39 @@ pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    """A server of the test's own, which syncs as it does by itself."""
-    with running_server(fsync="on") as server:
-        yield server
-
-
-@pytest.fixture
-def durable_url(server: PostgresServer) -> str:
+def durable_url(own_postgres: PostgresServer) -> str:
     """An empty database on it."""
-    return server.url()
+    return own_postgres.url()
 
 
 async def test_server_that_crashes_under_load(
-    server: PostgresServer, service: Service, history: History
+    own_postgres: PostgresServer, service: Service, history: History
 ) -> None:
     """The service comes back with its database each time, and misses nothing that it promised."""
     async with bots_at_work(service.url, history, await set_up(service.url)):
         for _ in range(5):
             await asyncio.sleep(0.5)
-            await asyncio.to_thread(server.stop)
+            await asyncio.to_thread(own_postgres.stop)
             await asyncio.sleep(0.5)
-            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(own_postgres.start)
         await asyncio.sleep(1)
 
-    assert_promises_were_kept(server, service, history)
+    assert_promises_were_kept(own_postgres, service, history)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the processes are found in Linux's own way")
 async def test_server_that_hangs_under_load(
-    server: PostgresServer, service: Service, history: History
+    own_postgres: PostgresServer, service: Service, history: History
 ) -> None:
     """Who cannot be served hears so in time; once the server goes on, so does the service."""
     async with bots_at_work(service.url, history, await set_up(service.url)):
         await asyncio.sleep(0.5)
-        server.freeze()
+        own_postgres.freeze()
         await asyncio.sleep(12)
-        server.thaw()
+        own_postgres.thaw()
         await asyncio.sleep(3)
 
-    assert_promises_were_kept(server, service, history)
+    assert_promises_were_kept(own_postgres, service, history)
 
 
 def assert_promises_were_kept(server: PostgresServer, service: Service, history: History) -> None:

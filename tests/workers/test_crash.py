@@ -3,14 +3,13 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 
 from tests.faults.checker import check
 from tests.faults.history import History, refusals
 from tests.faults.load import bots_at_work, set_up
-from tests.support.postgres import PostgresServer, running_server
+from tests.support.postgres import PostgresServer
 from tests.support.rows import open_rows
 from tests.workers.processes import Workers
 
@@ -18,36 +17,29 @@ pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    """A server of the test's own, which syncs as it does by itself."""
-    with running_server(fsync="on") as server:
-        yield server
-
-
-@pytest.fixture
-def url(server: PostgresServer) -> str:
+def url(own_postgres: PostgresServer) -> str:
     """An empty database on it."""
-    return server.url()
+    return own_postgres.url()
 
 
 async def test_crashes_of_postgres_and_of_a_process(
-    workers: Workers, history: History, server: PostgresServer
+    workers: Workers, history: History, own_postgres: PostgresServer
 ) -> None:
     """The service comes back with its database, and so does a process that died meanwhile."""
     async with bots_at_work(workers.url, history, await set_up(workers.url), bots=16):
         for _ in range(3):
             await asyncio.sleep(0.5)
-            await asyncio.to_thread(server.stop)
+            await asyncio.to_thread(own_postgres.stop)
             victim = workers.pids()[0]
             os.kill(victim, signal.SIGKILL)
             # Long enough for the next one to find no database.
             await asyncio.sleep(4)
-            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(own_postgres.start)
             await workers.replaced(victim)
         await asyncio.sleep(1)
 
     answers = history.answers()
-    with open_rows(server.url()) as rows:
+    with open_rows(own_postgres.url()) as rows:
         assert [] == check(history.entries(), rows)
     assert {"database_unavailable"} == refusals(answers)
     assert {201} == {answer.status for answer in answers[-20:]}
