@@ -1,5 +1,6 @@
 """The service in a process of its own, and the history of what it was sent."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.faults.history import History
 from tests.faults.process import Service
+from tests.support.patience import Patience
 
 
 @pytest.fixture
@@ -26,3 +28,12 @@ def history(tmp_path: Path) -> Iterator[History]:
     history = History(tmp_path / "history.jsonl")
     yield history
     history.close()
+
+
+@pytest.fixture
+async def patience() -> AsyncIterator[Patience]:
+    """How long answers may take during the test."""
+    patience = Patience()
+    watching = asyncio.create_task(patience.watch())
+    yield patience
+    watching.cancel()
