@@ -3,13 +3,20 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.crud.interaction import COLUMNS, InteractionRow
+from app.db.any_of import any_of
 from app.models import Base, IdempotencyKey, Interaction
 
 _table = Base.metadata.tables[IdempotencyKey.__tablename__]
+# Not by pairs: SQLite looks for those by walking the whole table.
+_ANSWERS = (
+    select(_table.c.key, _table.c.fingerprint, _table.c.operator_id, *COLUMNS)
+    .join(Interaction, Interaction.id == _table.c.interaction_id)
+    .where(any_of(_table.c.source_id, "source_ids"), any_of(_table.c.key, "keys"))
+)
 
 
 class Slot(NamedTuple):
@@ -34,17 +41,21 @@ class IdempotencyKeyCRUD:
 
     async def get_answers(self, slots: Iterable[Slot]) -> dict[Slot, Answer]:
         """The first answers under those keys that were used before, in one statement."""
+        wanted = set(slots)
         rows = await self._session.execute(
-            select(_table.c.key, _table.c.fingerprint, _table.c.operator_id, *COLUMNS)
-            .join(Interaction, Interaction.id == _table.c.interaction_id)
-            .where(tuple_(_table.c.source_id, _table.c.key).in_(list(slots)))
+            _ANSWERS,
+            {
+                "source_ids": list({slot.source_id for slot in wanted}),
+                "keys": list({slot.key for slot in wanted}),
+            },
         )
         answers = {}
         for key, fingerprint, operator_id, *columns in rows:
             now = InteractionRow._make(columns)
             then = now._replace(operator_id=operator_id, is_active=True, closed_at=None)
             answers[Slot(now.source_id, key)] = Answer(fingerprint, then)
-        return answers
+        # A key may be another source's, too.
+        return {slot: answer for slot, answer in answers.items() if slot in wanted}
 
     async def create_many(self, answers: Sequence[tuple[Slot, Answer]]) -> None:
         """Remember these answers, in one statement."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
@@ -23,6 +23,11 @@ def any_of(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
 class _AnyOf(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Self:
+        # A condition as it stands: with the `= 1` that SQLAlchemy adds to functions on SQLite, that
+        # would walk the table and look for each row in the list.
+        return self
 
 
 @compiles(_AnyOf)

@@ -12,7 +12,10 @@ from uuid import uuid4
 import pytest
 
 from app.crud import InteractionCRUD, LeadCRUD, OperatorCRUD
-from app.db.database import Database, ReadSession
+from app.db.database import Database, ReadSession, WriteSession
+from app.schemas import CreateInteraction
+from app.services.intake import Inquiry, record
+from app.services.queue import drain
 from app.services.reports import report_source
 from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows
@@ -23,7 +26,7 @@ pytestmark = only_sqlite
 FILTERS = ("operator_id", "source_id", "is_active")
 
 
-async def plans_of(session: ReadSession, call: Awaitable[object]) -> list[str]:
+async def plans_of(session: ReadSession | WriteSession, call: Awaitable[object]) -> list[str]:
     """What SQLite says of how it answers each statement of a call."""
     with noted(session) as statements:
         await call
@@ -103,3 +106,25 @@ async def test_report_on_operators_has_its_indexes(database: Database) -> None:
     assert "MATERIALIZE queues" in plan, plan
     assert "TEMP B-TREE" not in plan, plan
     assert ["SCAN sources"] == re.findall(r"SCAN \w+", plan), plan
+
+
+async def test_intake_and_queue_walk_no_table(database: Database, rows: Rows) -> None:
+    """However many leads there are, a batch finds its own; lists of values come from JSON."""
+    rows.executescript(
+        "INSERT INTO sources (id, description, sticky, enforce_load_limit)"
+        " VALUES (1, 'bot', true, true);"
+        "INSERT INTO operators (id, name, active, load_limit) VALUES (1, 'Maria', true, 1);"
+        "INSERT INTO source_operator_settings (source_id, operator_id, weight) VALUES (1, 1, 1)"
+    )
+    inquiries = [
+        Inquiry(CreateInteraction(email=f"lead{number}@example.com", source_id=1), f"key{number}")
+        for number in range(3)
+    ]
+    async with database.writing() as session:
+        plans = await plans_of(session, record(session, inquiries))
+        await OperatorCRUD(session).update(1, {"load_limit": 3})
+        plans += await plans_of(session, drain(session, [1]))
+
+    assert any("SEARCH leads USING INDEX" in plan for plan in plans)
+    for plan in plans:
+        assert {"json_each", "anon_3"} >= set(re.findall(r"SCAN (\w+)", plan)), plan
