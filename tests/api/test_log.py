@@ -93,9 +93,9 @@ async def test_libraries_speak_the_same_way(in_json: Settings, printed: Printed)
     """What uvicorn and others warn of is rendered like our own; afterwards the log is theirs."""
     async with client_of(create_app(in_json)):
         logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
-        logging.getLogger("any.library").warning("about %s", "something")
-        logging.getLogger("any.library").info("chatter")
-    logging.getLogger("any.library").warning("after the end")
+        logging.getLogger("libraries.any").warning("about %s", "something")
+        logging.getLogger("libraries.any").info("chatter")
+    logging.getLogger("libraries.any").warning("after the end")
 
     events = [(line["level"], line["event"]) for line in printed()]
     assert [("warning", "Invalid HTTP request received."), ("warning", "about something")] == events
