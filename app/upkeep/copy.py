@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from sqlalchemy import insert, text
+from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -89,12 +89,9 @@ async def _copy(
 async def _number_on(table: StoredTable, writer: AsyncConnection) -> None:
     """Let PostgreSQL's next id follow the last one; SQLite looks itself what is the last."""
     if writer.dialect.name == "postgresql" and "id" in table.columns:
-        await writer.execute(
-            text(
-                f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), max(id))"  # noqa: S608
-                f" FROM {table.name} HAVING count(*) > 0"
-            )
-        )
+        last_id = func.max(table.clause.c.id)
+        sequence = func.pg_get_serial_sequence(table.name, "id")
+        await writer.execute(select(func.setval(sequence, last_id)).having(func.count() > 0))
 
 
 def _cause(error: Exception) -> str:
