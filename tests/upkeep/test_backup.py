@@ -181,13 +181,24 @@ def test_backup_that_is_ended_leaves_nothing(database_path: Path, tmp_path: Path
     """SIGTERM in its midst: no file of that name, and none under another."""
     for _ in range(5):
         make_large(database_path)
-    with running_command(
-        *BACKUP, "copy.db", folder=tmp_path, DATABASE_URL=f"sqlite:///{database_path}"
-    ) as process:
-        while not list(tmp_path.glob(".copy.db-*/copy.db")):
-            assert process.poll() is None
-        process.terminate()
-        process.communicate(timeout=60)
+    copy = tmp_path / "copy.db"
+    left_whole = []
+    for _ in range(5):
+        with running_command(
+            *BACKUP, copy.name, folder=tmp_path, DATABASE_URL=f"sqlite:///{database_path}"
+        ) as process:
+            while not list(tmp_path.glob(".copy.db-*/copy.db")) and not copy.exists():
+                assert process.poll() is None
+            process.terminate()
+            process.communicate(timeout=60)
 
-    assert 0 != process.returncode
-    assert {"test.db"} == names(tmp_path)
+        left_whole.append(copy.exists())
+        if left_whole[-1]:
+            # The signal came when all was done.
+            assert copy.stat().st_size == database_path.stat().st_size
+            copy.unlink()
+        else:
+            assert 0 != process.returncode
+        assert {"test.db"} == names(tmp_path)
+
+    assert False in left_whole
