@@ -1,12 +1,17 @@
 """What `Database` asks of a kind of database."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from app.core.errors import DomainError
+
+Session = TypeVar("Session", bound=AsyncSession)
+Result = TypeVar("Result")
 
 
 class Backend(ABC):
@@ -31,6 +36,12 @@ class Backend(ABC):
             StartupError: another process is there, or none can be.
 
         """
+
+    async def run(
+        self, work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
+    ) -> Result:
+        """The result of work that awaits nothing but the session."""
+        return await work(session)
 
     @abstractmethod
     def migrating(self) -> AbstractAsyncContextManager[AsyncConnection]:

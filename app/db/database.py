@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import random
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
@@ -119,8 +119,10 @@ class Database:
             self._explain(error, committing=committing)
             raise
 
-    async def write(self, work: Callable[[WriteSession], Awaitable[Result]]) -> Result:
+    async def write(self, work: Callable[[WriteSession], Coroutine[Any, Any, Result]]) -> Result:
         """The result of work that is committed; begun anew where the database gives it up.
+
+        The work awaits nothing but its session. On SQLite it runs in the connection's thread.
 
         Raises:
             RolledBack: it gave up every time.
@@ -134,9 +136,11 @@ class Database:
                 await asyncio.sleep(pause * random())
         return await self._write_once(work)
 
-    async def _write_once(self, work: Callable[[WriteSession], Awaitable[Result]]) -> Result:
+    async def _write_once(
+        self, work: Callable[[WriteSession], Coroutine[Any, Any, Result]]
+    ) -> Result:
         async with self.writing() as session:
-            return await work(session)
+            return await self._backend.run(work, session)
 
     async def require_current_schema(self) -> None:
         """Check that the database answers and has the schema of this version.

@@ -1,7 +1,7 @@
 """All that only SQLite needs: engines and pragmas, the one-process lock, what its errors mean."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
-from app.db.backend import Backend, original
+from app.db.backend import Backend, Result, Session, original
 from app.db.sqlite_cursor import OneHopConnection
 
 BUSY_TIMEOUT = 1.5
@@ -48,6 +48,15 @@ class SQLite(Backend):
                 # The writer goes last: whoever closes last checkpoints, and only the writer may.
                 await self.readers.dispose()
                 await self.writers.dispose()
+
+    async def run(
+        self, work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
+    ) -> Result:
+        connection = await (await session.connection()).get_raw_connection()
+        driver = connection.driver_connection
+        if isinstance(driver, OneHopConnection):
+            return await driver.run(work(session))
+        return await work(session)
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:

@@ -1,15 +1,19 @@
-"""A driver connection that crosses to SQLite's thread once a statement.
+"""A driver connection that crosses to SQLite's thread once a statement, or once for all of them.
 
 aiosqlite runs each connection in a thread of its own, and SQLAlchemy calls it four times for one
 statement: open a cursor, execute, fetch all, close. Each call is a round trip through the event
-loop. This one does all four in the thread at once, and BEGIN with the first statement.
+loop. This one does all four in the thread at once, and BEGIN with the first statement. Work that
+awaits nothing but its statements can go to the thread as a whole.
 """
 
+import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Self, TypeVar
 
 import aiosqlite
+
+Result = TypeVar("Result")
 
 
 class OneHopCursor:
@@ -18,8 +22,6 @@ class OneHopCursor:
     arraysize = 1
 
     def __init__(self, connection: "OneHopConnection") -> None:
-        # The base class's own way to its thread.
-        self._run: Callable[..., Awaitable[None]] = connection._execute  # noqa: SLF001  # as above
         self._connection = connection
         self._rows: list[Any] = []
         self.description: Any = None
@@ -31,11 +33,11 @@ class OneHopCursor:
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         """Run one statement and fetch all its rows."""
-        await self._run(self._in_thread, "execute", sql, parameters)
+        await self._connection.call(self._in_thread, "execute", sql, parameters)
 
     async def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each set of parameters."""
-        await self._run(self._in_thread, "executemany", sql, parameters)
+        await self._connection.call(self._in_thread, "executemany", sql, parameters)
 
     async def fetchall(self) -> list[Any]:
         """The rows, which are here already."""
@@ -60,6 +62,43 @@ class OneHopConnection(aiosqlite.Connection):
     """An aiosqlite connection whose cursors take one crossing a statement, and BEGIN none."""
 
     _begins = False
+    _is_in_thread = False
+
+    async def call(self, function: Callable[..., None], *args: Any) -> None:
+        """Call a function in the thread."""
+        if self._is_in_thread:
+            function(*args)
+        else:
+            await self._execute(function, *args)  # type: ignore[no-untyped-call]  # the base's way
+
+    async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run work to its end in the thread; it may await nothing but this connection.
+
+        Raises:
+            RuntimeError: it awaited something else.
+
+        """
+        running = asyncio.ensure_future(
+            self._execute(self._run_in_thread, work)  # type: ignore[no-untyped-call]  # as above
+        )
+        try:
+            [result] = await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # Nobody may close what the thread still uses.
+            await asyncio.wait({running})
+            raise
+        return result  # type: ignore[no-any-return]  # as above
+
+    def _run_in_thread(self, work: Coroutine[Any, Any, Result]) -> list[Result]:
+        self._is_in_thread = True
+        try:
+            work.send(None)
+        except StopIteration as end:
+            return [end.value]
+        finally:
+            self._is_in_thread = False
+        work.close()
+        raise RuntimeError("a transaction awaits nothing but its own statements")
 
     def begin_immediate(self) -> None:
         """Begin a transaction that takes the write lock, together with the next statement."""

@@ -1,7 +1,10 @@
 """Sessions that read, sessions that write, and what may go wrong with them."""
 
 import asyncio
+import sqlite3
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 import anyio
 import pytest
@@ -10,7 +13,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
 from app.crud import LeadCRUD, OperatorCRUD
-from app.db.database import Database
+from app.db.database import Database, WriteSession
+from app.db.sqlite_cursor import OneHopConnection
+from tests.support.events import passing
 from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows
 
@@ -38,6 +43,44 @@ async def test_writing_rolls_back_when_the_block_raises(database: Database, rows
         await OperatorCRUD(session).create(name="Boris")
 
     assert [("Boris",)] == rows.execute("SELECT name FROM operators").fetchall()
+
+
+async def test_cancelled_work_leaves_nothing(database: Database, rows: Rows) -> None:
+    """Whoever goes in mid-transaction has it rolled back, and the next writer is not disturbed."""
+    begun = Event()
+
+    async def work(session: WriteSession) -> None:
+        for number in range(100):
+            await OperatorCRUD(session).create(name=f"Operator {number}")
+            begun.set()
+
+    writing = asyncio.create_task(database.write(work))
+    await passing(begun)
+    writing.cancel()
+    await asyncio.wait({writing})
+    async with database.writing() as session:
+        await OperatorCRUD(session).create(name="Boris")
+
+    assert writing.cancelled()
+    assert [("Boris",)] == rows.execute("SELECT name FROM operators").fetchall()
+
+
+async def test_work_in_the_thread_awaits_its_statements_only() -> None:
+    """What would have to wait for the event loop is refused, and the connection goes on."""
+    connection = OneHopConnection(partial(sqlite3.connect, ":memory:"), iter_chunk_size=64)
+    await connection
+
+    async def work() -> int:
+        cursor = connection.cursor()
+        await cursor.execute("SELECT 7")
+        return int((await cursor.fetchall())[0][0])
+
+    with pytest.raises(RuntimeError):
+        await connection.run(asyncio.sleep(0))
+    seven = await connection.run(work())
+    await connection.close()
+
+    assert 7 == seven
 
 
 async def test_reading_cannot_write(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from threading import Event
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from app.core.errors import Busy, DatabaseUnavailable, DomainError, OperatorNotF
 from app.crud import OperatorCRUD
 from app.db.database import Database, WriteSession
 from app.db.group_commit import GroupCommit
+from tests.support.events import passing
 from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows
 
@@ -25,10 +27,10 @@ class Line(GroupCommit[str, int]):
 
     def __init__(self, database: Database, capacity: int = 100) -> None:
         super().__init__(database, self.write, capacity=capacity)
-        self.open = asyncio.Event()
+        self.open = Event()
         """A transaction that has begun waits for this."""
         self.open.set()
-        self.begun = asyncio.Event()
+        self.begun = Event()
 
     async def write(
         self, session: WriteSession, names: Sequence[str]
@@ -36,7 +38,7 @@ class Line(GroupCommit[str, int]):
         """The new operators' ids."""
         await session.execute(text("INSERT INTO transactions VALUES (:size)"), {"size": len(names)})
         self.begun.set()
-        await self.open.wait()
+        await passing(self.open)
         return [await self._write_one(session, name) for name in names]
 
     async def _write_one(self, session: WriteSession, name: str) -> int | DomainError:
@@ -70,7 +72,7 @@ async def hold_up(line: Line, name: str = "first") -> "asyncio.Task[int]":
     """A request whose transaction has begun and does not end before the line is open."""
     line.open.clear()
     task = asyncio.create_task(line.submit(name))
-    await line.begun.wait()
+    await passing(line.begun)
     return task
 
 
