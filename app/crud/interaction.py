@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, false, func, not_, select, true, update
+from sqlalchemy import and_, bindparam, false, func, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.any_of import any_of
+from app.db.bulk_update import BulkUpdate
 from app.db.numbered_insert import NumberedInsert
 from app.db.types import utc_now
 from app.models import Base, Interaction, Lead
@@ -83,11 +84,7 @@ _LATEST = (
     )
     .where(any_of(_leads.c.uuid, "lead_uuids"))
 )
-_SET_OPERATOR = (
-    update(_table)
-    .where(_table.c.id == bindparam("of_id"))
-    .values(operator_id=bindparam("new_operator"))
-)
+_SET_OPERATORS = BulkUpdate(_table, keys=["id"], columns=["operator_id"])
 _WAITING = (
     select(*(_table.c[name] for name in WaitingRow._fields))
     .where(
@@ -153,10 +150,7 @@ class InteractionCRUD:
 
     async def set_operators(self, operators: Mapping[int, int]) -> None:
         """Give interactions to operators, by interaction id, in one statement."""
-        await self._session.execute(
-            _SET_OPERATOR,
-            [{"of_id": id, "new_operator": operator} for id, operator in operators.items()],
-        )
+        await _SET_OPERATORS(self._session, list(operators.items()))
 
     async def list_by_lead(
         self, lead_uuid: UUID, *, limit: int, after: int = 0

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, delete, exists, insert, select, update
+from sqlalchemy import case, delete, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.distribution import Strategy
 from app.crud.interaction import IS_WAITING
 from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.db.any_of import any_of
+from app.db.bulk_update import BulkUpdate
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
 
 _sources, _operators, _settings, _interactions = (
@@ -54,14 +55,7 @@ _LOCK_OPERATORS = (
     .order_by(_operators.c.id)
     .with_for_update(key_share=True)
 )
-_SET_CREDIT = (
-    update(_settings)
-    .where(
-        _settings.c.source_id == bindparam("of_source"),
-        _settings.c.operator_id == bindparam("of_operator"),
-    )
-    .values(credit=bindparam("new_credit"))
-)
+_SET_CREDITS = BulkUpdate(_settings, keys=["source_id", "operator_id"], columns=["credit"])
 
 
 class Candidate(NamedTuple):
@@ -149,12 +143,8 @@ class SourceOperatorSettingCRUD:
 
     async def set_credits(self, credits: Mapping[tuple[int, int], int]) -> None:
         """Write credits by source and operator, in one statement."""
-        await self._session.execute(
-            _SET_CREDIT,
-            [
-                {"of_source": source_id, "of_operator": operator_id, "new_credit": credit}
-                for (source_id, operator_id), credit in sorted(credits.items())
-            ],
+        await _SET_CREDITS(
+            self._session, [(*key, credit) for key, credit in sorted(credits.items())]
         )
 
     async def replace_source_weights(

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ARRAY, CursorResult, Dialect, Insert, bindparam, func, select
+from sqlalchemy import CursorResult, Dialect, Insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
+
+from app.db.arrays import as_arrays, rows_of_arrays
 
 _Processor = Callable[[Any], Any] | None
 
@@ -59,29 +61,10 @@ class BulkInsert:
 
 
 def from_arrays(statement: Insert, names: Sequence[str]) -> Insert:
-    """The statement with its rows from one array a column, for PostgreSQL.
-
-    It runs once; a statement that is run for many parameters takes twice as long.
-    """
-    arrays = [
-        bindparam(f"all_{name}", type_=ARRAY(statement.table.c[name].type, dimensions=1))
-        for name in names
-    ]
-    rows = (
-        func.unnest(*arrays)
-        .table_valued(*names, with_ordinality="position")
-        .render_derived(name="new")
-    )
+    """The statement with its rows from arrays, for PostgreSQL."""
+    rows = rows_of_arrays(statement.table, names)
     in_order = select(*(rows.c[name] for name in names)).order_by(rows.c.position)
     return statement.from_select(list(names), in_order, include_defaults=False)
-
-
-def as_arrays(
-    names: Sequence[str], rows: Sequence[tuple[Any, ...]], shared: Sequence[Any]
-) -> dict[str, Any]:
-    """The parameters of such a statement; each row has the shared values, too."""
-    columns = [*map(list, zip(*rows, strict=True)), *([value] * len(rows) for value in shared)]
-    return {f"all_{name}": column for name, column in zip(names, columns, strict=True)}
 
 
 class _Compiled(NamedTuple):

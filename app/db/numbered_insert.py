@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.bulk_insert import BulkInsert, as_arrays, from_arrays
+from app.db.arrays import as_arrays
+from app.db.bulk_insert import BulkInsert, from_arrays
 
 
 class NumberedInsert:

@@ -1,0 +1,27 @@
+"""Rows as one array a column, as PostgreSQL takes many of them at once.
+
+A statement runs once for all of them; run for one set of parameters after another it takes twice as
+long.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ARRAY, FromClause, TableValuedAlias, bindparam, func
+
+
+def rows_of_arrays(table: FromClause, names: Sequence[str]) -> TableValuedAlias:
+    """The rows that `as_arrays` gives a statement, for columns of this table; with a `position`."""
+    arrays = [
+        bindparam(f"all_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in names
+    ]
+    rows = func.unnest(*arrays).table_valued(*names, with_ordinality="position")
+    return rows.render_derived(name="new")
+
+
+def as_arrays(
+    names: Sequence[str], rows: Sequence[tuple[Any, ...]], shared: Sequence[Any] = ()
+) -> dict[str, Any]:
+    """The parameters of such a statement; each row has the shared values, too."""
+    columns = [*map(list, zip(*rows, strict=True)), *([value] * len(rows) for value in shared)]
+    return {f"all_{name}": column for name, column in zip(names, columns, strict=True)}
