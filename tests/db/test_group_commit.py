@@ -103,6 +103,29 @@ async def test_those_who_wait_share_a_transaction(line: Line, rows: Rows) -> Non
     assert ids == sorted(ids)
 
 
+async def submit_after(line: Line, turns: int, name: str) -> int:
+    """A request that comes so many turns of the event loop later."""
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    return await line.submit(name)
+
+
+async def test_those_on_their_way_join(line: Line, rows: Rows) -> None:
+    """A transaction begins when a few turns of the event loop bring nobody more."""
+    await asyncio.gather(*(submit_after(line, turns, f"after {turns}") for turns in (0, 2, 4)))
+
+    assert [3] == sizes(rows)
+
+
+async def test_endless_arrivals_hold_nobody_up(line: Line, database: Database, rows: Rows) -> None:
+    """A transaction begins though more come with every turn."""
+    long = Line(database, capacity=1000)
+    await asyncio.gather(*(submit_after(long, turns, f"after {turns}") for turns in range(400)))
+
+    assert 400 == sum(sizes(rows))
+    assert len(sizes(rows)) > 1
+
+
 async def test_error_of_one_is_its_own(line: Line, rows: Rows) -> None:
     """A request that the work refuses costs its neighbours nothing, not even a transaction."""
     outcomes = await asyncio.gather(
