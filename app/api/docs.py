@@ -41,16 +41,19 @@ def install_docs(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented hook
     app.mount(_ASSETS_PATH, StaticFiles(directory=_ASSETS))
 
-    @app.get("/docs", include_in_schema=False)
-    async def swagger_ui(request: Request) -> HTMLResponse:
-        root = request.scope.get("root_path", "").rstrip("/")
-        return get_swagger_ui_html(
-            openapi_url=f"{root}{app.openapi_url}",
-            title=app.title,
-            swagger_js_url=f"{root}{_ASSETS_PATH}/swagger-ui-bundle.js",
-            swagger_css_url=f"{root}{_ASSETS_PATH}/swagger-ui.css",
-            swagger_favicon_url=f"{root}{_ASSETS_PATH}/favicon-32x32.png",
-        )
+    app.get("/docs", include_in_schema=False)(_swagger_ui)
+
+
+# FastAPI remembers every endpoint for good: a function of the app's own would keep the app with it.
+async def _swagger_ui(request: Request) -> HTMLResponse:
+    root = request.scope.get("root_path", "").rstrip("/")
+    return get_swagger_ui_html(
+        openapi_url=f"{root}{request.app.openapi_url}",
+        title=request.app.title,
+        swagger_js_url=f"{root}{_ASSETS_PATH}/swagger-ui-bundle.js",
+        swagger_css_url=f"{root}{_ASSETS_PATH}/swagger-ui.css",
+        swagger_favicon_url=f"{root}{_ASSETS_PATH}/favicon-32x32.png",
+    )
 
 
 def _exact(part: Any) -> Any:
