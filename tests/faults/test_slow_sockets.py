@@ -46,8 +46,12 @@ class Service(NamedTuple):
 
     def sockets(self) -> int:
         """How many sockets the process has open."""
-        files = Path(f"/proc/{self.pid}/fd").iterdir()
-        return sum(str(file.readlink()).startswith("socket:") for file in files)
+        count = 0
+        for file in Path(f"/proc/{self.pid}/fd").iterdir():
+            # It may be closed while we look.
+            with suppress(FileNotFoundError):
+                count += str(file.readlink()).startswith("socket:")
+        return count
 
     def peak_memory(self) -> int:
         """The most bytes that it ever had resident."""
