@@ -60,7 +60,7 @@ def demo(
     exit: Annotated[bool, typer.Option("--exit", help="End after the report.")] = False,
 ) -> None:
     """Show the service at work: 1,000 inquiries, on a database that is thrown away after."""
-    from app.demo.story import tell  # noqa: PLC0415  # reads the settings, as above
+    from app.demo.story import tell  # noqa: PLC0415  # loads the app, and so the settings
 
     if run_until_signal(tell(port, stay=not exit)) is False:
         raise typer.Exit(1)

@@ -107,7 +107,7 @@ def exposition(read: Iterable[Metric]) -> bytes:
 
 def _source() -> Collector:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        return MultiProcessCollector(None)  # type: ignore[no-untyped-call]  # as above
+        return MultiProcessCollector(None)  # type: ignore[no-untyped-call]  # it has no types
     return _registry
 
 

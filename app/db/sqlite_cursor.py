@@ -69,7 +69,7 @@ class OneHopConnection(aiosqlite.Connection):
         if self._is_in_thread:
             function(*args)
         else:
-            await self._execute(function, *args)  # type: ignore[no-untyped-call]  # the base's way
+            await self._execute(function, *args)  # type: ignore[no-untyped-call]  # has no types
 
     async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run work to its end in the thread; it may await nothing but this connection.
@@ -79,7 +79,7 @@ class OneHopConnection(aiosqlite.Connection):
 
         """
         running = asyncio.ensure_future(
-            self._execute(self._run_in_thread, work)  # type: ignore[no-untyped-call]  # as above
+            self._execute(self._run_in_thread, work)  # type: ignore[no-untyped-call]  # has no types
         )
         try:
             [result] = await asyncio.shield(running)
@@ -87,7 +87,7 @@ class OneHopConnection(aiosqlite.Connection):
             # Nobody may close what the thread still uses.
             await asyncio.wait({running})
             raise
-        return result  # type: ignore[no-any-return]  # as above
+        return result  # type: ignore[no-any-return]  # aiosqlite does not say what it returns
 
     def _run_in_thread(self, work: Coroutine[Any, Any, Result]) -> list[Result]:
         self._is_in_thread = True

@@ -46,22 +46,27 @@ async def test_writing_rolls_back_when_the_block_raises(database: Database, rows
 
 
 async def test_cancelled_work_leaves_nothing(database: Database, rows: Rows) -> None:
-    """Whoever goes in mid-transaction has it rolled back, and the next writer is not disturbed."""
+    """Who goes in mid-transaction has it ended and rolled back; the next one is not disturbed."""
     begun = Event()
+    steps = 0
 
     async def work(session: WriteSession) -> None:
+        nonlocal steps
         for number in range(100):
             await OperatorCRUD(session).create(name=f"Operator {number}")
+            steps += 1
             begun.set()
 
     writing = asyncio.create_task(database.write(work))
     await passing(begun)
     writing.cancel()
     await asyncio.wait({writing})
+    steps_when_told = steps
     async with database.writing() as session:
         await OperatorCRUD(session).create(name="Boris")
 
     assert writing.cancelled()
+    assert steps_when_told == steps
     assert [("Boris",)] == rows.execute("SELECT name FROM operators").fetchall()
 
 

@@ -33,7 +33,7 @@ async def run_server(app: FastAPI) -> AsyncIterator[LiveServer]:
         )
     )
     # Its signal handlers belong to the test runner here.
-    serving = asyncio.create_task(server._serve())  # noqa: SLF001  # as above
+    serving = asyncio.create_task(server._serve())  # noqa: SLF001  # run() takes the signals
     while not server.started:
         await asyncio.sleep(0.01)
         if serving.done():

@@ -31,7 +31,7 @@ def test_reader_who_stops_holds_nobody_up(
     writer = LogWriter()
     with (
         open(read, encoding="utf-8") as reader,  # noqa: PTH123  # a file descriptor
-        open(write, "w", encoding="utf-8") as stream,  # noqa: PTH123  # as above
+        open(write, "w", encoding="utf-8") as stream,  # noqa: PTH123  # a descriptor, too
         writer.writing_to(stream),
     ):
         writer.write("x" * 1_000_000 + "\n")  # More than a pipe holds.
