@@ -7,7 +7,6 @@ from fastapi import Depends, Query, Request
 
 from app.db.database import Database
 from app.db.database import ReadSession as _ReadSession
-from app.db.database import WriteSession as _WriteSession
 from app.db.group_commit import GroupCommit
 from app.schemas.query import PageQuery
 from app.services.intake import Inquiry, Recorded
@@ -33,13 +32,7 @@ async def _reading(request: Request) -> AsyncIterator[_ReadSession]:
         yield session
 
 
-async def _writing(request: Request) -> AsyncIterator[_WriteSession]:
-    async with database_of(request).writing() as session:
-        yield session
-
-
-# With FastAPI's default scope these would end after the response, and a failed COMMIT answer 201.
+# With FastAPI's default scope it would keep its connection until the response is sent.
 ReadSession = Annotated[_ReadSession, Depends(_reading, scope="function")]
-WriteSession = Annotated[_WriteSession, Depends(_writing, scope="function")]
 
 Page = Annotated[PageQuery, Query()]

@@ -25,6 +25,24 @@ class WeightShare(NamedTuple):
     share: float
 
 
+async def create_operator(database: Database, values: Mapping[str, object]) -> Operator:
+    """A new operator."""
+
+    async def create(session: AsyncSession) -> Operator:
+        return await OperatorCRUD(session).create(**values)
+
+    return await database.write(create)
+
+
+async def create_source(database: Database, values: Mapping[str, object]) -> Source:
+    """A new source."""
+
+    async def create(session: AsyncSession) -> Source:
+        return await SourceCRUD(session).create(**values)
+
+    return await database.write(create)
+
+
 async def update_operator(
     database: Database, operator_id: int, changes: Mapping[str, object]
 ) -> Operator:

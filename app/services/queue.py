@@ -31,23 +31,17 @@ CHUNK = 500
 """Waiting interactions that one transaction gives out; intake's turn comes after it."""
 
 
-async def close(session: AsyncSession, interaction_id: int) -> Interaction:
+async def close(database: Database, interaction_id: int) -> Interaction:
     """Close an interaction, and give what its operator can take now to those who wait.
 
     Raises:
         InteractionNotFound: there is no such interaction.
 
     """
-    interaction = await _lock_interaction(session, interaction_id)
-    if interaction.is_active:
-        await InteractionCRUD(session).set_inactive(interaction_id)
-        await drain_for_operator(session, interaction.operator_id)
-    return interaction
+    return await database.write(partial(_close, interaction_id=interaction_id))
 
 
-async def assign(
-    session: AsyncSession, interaction_id: int, operator_id: int | None
-) -> Interaction:
+async def assign(database: Database, interaction_id: int, operator_id: int | None) -> Interaction:
     """Give an interaction to this operator, or choose again without the present one.
 
     Whoever had it can take what waits now.
@@ -61,6 +55,22 @@ async def assign(
         NobodyElse: nobody but the present operator is available.
 
     """
+    return await database.write(
+        partial(_assign, interaction_id=interaction_id, operator_id=operator_id)
+    )
+
+
+async def _close(session: AsyncSession, interaction_id: int) -> Interaction:
+    interaction = await _lock_interaction(session, interaction_id)
+    if interaction.is_active:
+        await InteractionCRUD(session).set_inactive(interaction_id)
+        await drain_for_operator(session, interaction.operator_id)
+    return interaction
+
+
+async def _assign(
+    session: AsyncSession, interaction_id: int, operator_id: int | None
+) -> Interaction:
     interaction = await _lock_interaction(session, interaction_id)
     if not interaction.is_active:
         raise InteractionClosed

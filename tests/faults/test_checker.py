@@ -109,10 +109,7 @@ MUTANTS = {
         "is forgotten",
     ),
     "key of another interaction": (
-        (
-            f"UPDATE idempotency_keys SET interaction_id = {NEW_ID} - 1"
-            f" WHERE interaction_id = {VICTIM}"
-        ),
+        (f"UPDATE idempotency_keys SET interaction_id = {WAITING} WHERE interaction_id = {VICTIM}"),
         "is not the key of interaction",
     ),
     "key with two rows": (

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dependencies import ReadSession, WriteSession, intake_of
+from app.api.dependencies import ReadSession, database_of, intake_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.idempotency import (
     IDEMPOTENCY_KEY_PARAMETER,
@@ -102,12 +102,12 @@ async def read_interaction(interaction_id: IdParameter, session: ReadSession) ->
     response_model=ReadInteraction,
     responses=problems(InteractionNotFound, *WRITE_ERRORS),
 )
-async def close_interaction(interaction_id: IdParameter, session: WriteSession) -> Interaction:
+async def close_interaction(interaction_id: IdParameter, request: Request) -> Interaction:
     """Close an interaction. Closing it again changes nothing, `closed_at` included.
 
     What its operator can take now goes to it from the queue, oldest first.
     """
-    return await queue.close(session, interaction_id)
+    return await queue.close(database_of(request), interaction_id)
 
 
 @router.post(
@@ -125,10 +125,10 @@ async def close_interaction(interaction_id: IdParameter, session: WriteSession) 
     ),
 )
 async def assign_interaction(
-    interaction_id: IdParameter, body: AssignInteraction, session: WriteSession
+    interaction_id: IdParameter, body: AssignInteraction, request: Request
 ) -> Interaction:
     """Give an interaction to this operator, or with `{}` choose again without the present one."""
-    return await queue.assign(session, interaction_id, body.operator_id)
+    return await queue.assign(database_of(request), interaction_id, body.operator_id)
 
 
 @router.get(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.dependencies import Page, ReadSession, WriteSession, database_of
+from app.api.dependencies import Page, ReadSession, database_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.pagination import paginate
@@ -33,11 +33,9 @@ async def list_operators(
     response_model=ReadOperator,
     responses=problems(*WRITE_ERRORS, *BODY_ERRORS),
 )
-async def create_operator(
-    new: CreateOperator, session: WriteSession, response: Response
-) -> Operator:
+async def create_operator(new: CreateOperator, request: Request, response: Response) -> Operator:
     """Create an operator. It gets inquiries once it has a weight in a source."""
-    operator = await OperatorCRUD(session).create(**new.model_dump())
+    operator = await admin.create_operator(database_of(request), new.model_dump())
     response.headers["Location"] = f"/operators/{operator.id}"
     return operator
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.dependencies import Page, ReadSession, WriteSession, database_of
+from app.api.dependencies import Page, ReadSession, database_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.pagination import paginate
@@ -38,9 +38,9 @@ async def list_sources(
 @router.post(
     "", status_code=201, response_model=ReadSource, responses=problems(*WRITE_ERRORS, *BODY_ERRORS)
 )
-async def create_source(new: CreateSource, session: WriteSession, response: Response) -> Source:
+async def create_source(new: CreateSource, request: Request, response: Response) -> Source:
     """Create a source. Its inquiries wait until operators have weights in it."""
-    source = await SourceCRUD(session).create(**new.model_dump())
+    source = await admin.create_source(database_of(request), new.model_dump())
     response.headers["Location"] = f"/sources/{source.id}"
     return source
 
