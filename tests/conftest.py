@@ -1,10 +1,12 @@
 """What every test may ask for: a migrated database of its own, the application on it, a client."""
 
 import asyncio
+import gc
 import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Generator, Iterator
+from itertools import count
 from pathlib import Path
 
 import aiosqlite
@@ -23,6 +25,9 @@ from tests.support.postgres import PostgresDatabases, PostgresServer, running_se
 from tests.support.rows import Rows, open_rows
 from tests.support.server import LiveServer, run_server
 
+_FULL_COLLECTION = 50
+"""Tests after which what they left is thrown away."""
+_tests = count(1)
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w")
 
 
@@ -50,6 +55,17 @@ def driver() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def garbage() -> Iterator[None]:
+    """Throw away between two tests what otherwise goes in the middle of one, for seconds.
+
+    Each application that starts puts off the next full collection.
+    """
+    yield
+    if next(_tests) % _FULL_COLLECTION == 0:
+        gc.collect()
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty SQLite database, migrated once; tests work on copies."""
@@ -72,7 +88,7 @@ def postgres() -> Iterator[PostgresDatabases]:
         with PostgresDatabases(url) as databases:
             yield databases
         return
-    with running_server() as server, PostgresDatabases(server.url()) as databases:
+    with running_server(in_memory=True) as server, PostgresDatabases(server.url()) as databases:
         yield databases
 
 

@@ -24,23 +24,23 @@ def only_where_processes_are_found() -> None:
 
 
 @pytest.fixture(scope="session")
-def synced_server() -> Iterator[PostgresServer]:
-    """A server that syncs as it does by itself, and knows when each row was committed."""
-    with running_server(fsync="on", track_commit_timestamp="on") as server:
+def server() -> Iterator[PostgresServer]:
+    """A server that knows when each row was committed."""
+    with running_server(track_commit_timestamp="on") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def databases(synced_server: PostgresServer) -> Iterator[PostgresDatabases]:
+def databases(server: PostgresServer) -> Iterator[PostgresDatabases]:
     """The databases on it."""
-    with PostgresDatabases(synced_server.url()) as databases:
+    with PostgresDatabases(server.url()) as databases:
         yield databases
 
 
 @pytest.fixture
 def url(databases: PostgresDatabases) -> Iterator[str]:
-    """An empty database of the test's own."""
-    with databases.fresh() as url:
+    """An empty database of the test's own, every commit of which is synced."""
+    with databases.fresh() as url, databases.synced():
         yield url
 
 
