@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.distribution import Considered, Reason, Strategy
-from app.db.bulk_insert import BulkInsert
+from app.db.bulk_statement import bulk_insert
 from app.db.types import utc_now
 from app.models import Assignment, Base
 
@@ -25,7 +25,7 @@ class NewAssignment(NamedTuple):
     candidates: Sequence[Considered]
 
 
-_INSERT = BulkInsert(insert(_table), columns=NewAssignment._fields, shared=["created_at"])
+_INSERT = bulk_insert(insert(_table), columns=NewAssignment._fields, shared=["created_at"])
 
 
 class AssignmentRow(NamedTuple):

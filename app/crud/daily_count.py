@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert  # SQLite takes it, too; its own only SQLite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.bulk_insert import BulkInsert
+from app.db.bulk_statement import bulk_insert
 from app.models import Base, DailyCount
 
 _table = Base.metadata.tables[DailyCount.__tablename__]
@@ -33,7 +33,7 @@ class Counts(NamedTuple):
 
 _COUNTED = [_table.c[name] for name in Counts._fields]
 _INSERT = insert(_table)
-_ADD = BulkInsert(
+_ADD = bulk_insert(
     _INSERT.on_conflict_do_update(
         index_elements=list(_table.primary_key),
         set_={column.name: column + _INSERT.excluded[column.name] for column in _COUNTED},

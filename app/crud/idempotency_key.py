@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.crud.interaction import COLUMNS, InteractionRow
 from app.db.any_of import any_of
+from app.db.execute import execute
 from app.models import Base, IdempotencyKey, Interaction
 
 _table = Base.metadata.tables[IdempotencyKey.__tablename__]
@@ -42,7 +43,8 @@ class IdempotencyKeyCRUD:
     async def get_answers(self, slots: Iterable[Slot]) -> dict[Slot, Answer]:
         """The first answers under those keys that were used before, in one statement."""
         wanted = set(slots)
-        rows = await self._session.execute(
+        rows = await execute(
+            self._session,
             _ANSWERS,
             {
                 "source_ids": list({slot.source_id for slot in wanted}),

@@ -9,7 +9,8 @@ from sqlalchemy import and_, bindparam, false, func, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.any_of import any_of
-from app.db.bulk_update import BulkUpdate
+from app.db.bulk_statement import bulk_update
+from app.db.execute import execute
 from app.db.numbered_insert import NumberedInsert
 from app.db.types import utc_now
 from app.models import Base, Interaction, Lead
@@ -84,7 +85,7 @@ _LATEST = (
     )
     .where(any_of(_leads.c.uuid, "lead_uuids"))
 )
-_SET_OPERATORS = BulkUpdate(_table, keys=["id"], columns=["operator_id"])
+_SET_OPERATORS = bulk_update(_table, keys=["id"], columns=["operator_id"])
 _WAITING = (
     select(*(_table.c[name] for name in WaitingRow._fields))
     .where(
@@ -133,13 +134,13 @@ class InteractionCRUD:
 
     async def get_latest(self, lead_uuids: Iterable[UUID]) -> dict[UUID, Latest]:
         """The latest interaction that somebody has, of each lead that has one."""
-        rows = await self._session.execute(_LATEST, {"lead_uuids": list(lead_uuids)})
+        rows = await execute(self._session, _LATEST, {"lead_uuids": list(lead_uuids)})
         return {lead_uuid: Latest(*latest) for lead_uuid, *latest in rows}
 
     async def list_waiting(self, source_ids: Iterable[int], *, limit: int) -> list[WaitingRow]:
         """Interactions of these sources that wait, oldest first."""
-        rows = await self._session.execute(
-            _WAITING, {"source_ids": list(source_ids), "limit": limit}
+        rows = await execute(
+            self._session, _WAITING, {"source_ids": list(source_ids), "limit": limit}
         )
         return [WaitingRow._make(row) for row in rows]
 
@@ -156,8 +157,8 @@ class InteractionCRUD:
         self, lead_uuid: UUID, *, limit: int, after: int = 0
     ) -> list[InteractionRow] | None:
         """A lead's interactions after this id, oldest first; None if there is no such lead."""
-        rows = await self._session.execute(
-            _BY_LEAD, {"lead_uuid": lead_uuid, "after": after, "limit": limit}
+        rows = await execute(
+            self._session, _BY_LEAD, {"lead_uuid": lead_uuid, "after": after, "limit": limit}
         )
         found = rows.all()
         if not found:

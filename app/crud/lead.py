@@ -10,13 +10,14 @@ from uuid_utils.compat import uuid7
 
 from app.core.email import fold_email
 from app.db.any_of import any_of
-from app.db.bulk_insert import BulkInsert
+from app.db.bulk_statement import bulk_insert
+from app.db.execute import execute
 from app.db.types import utc_now
 from app.models import Base, Lead
 
 _table = Base.metadata.tables[Lead.__tablename__]
 # Statements of the hot path are built once: building one costs more than running it.
-_INSERT_IF_ABSENT = BulkInsert(
+_INSERT_IF_ABSENT = bulk_insert(
     insert(_table).on_conflict_do_nothing(), columns=["uuid", "email"], shared=["created_at"]
 )
 _UUIDS_BY_EMAIL = select(_table.c.email, _table.c.uuid).where(any_of(_table.c.email, "emails"))
@@ -56,14 +57,15 @@ class LeadCRUD:
         return await self._session.scalar(select(Lead).where(Lead.email == email))
 
     async def _uuids_by_email(self, emails: Iterable[str]) -> dict[str, UUID]:
-        rows = await self._session.execute(_UUIDS_BY_EMAIL, {"emails": list(emails)})
+        rows = await execute(self._session, _UUIDS_BY_EMAIL, {"emails": list(emails)})
         return {email: uuid for email, uuid in rows}  # noqa: C416  # dict() has no type for rows
 
     async def _create_missing(self, emails: Iterable[str]) -> dict[str, UUID]:
         # In one order everywhere: two transactions that insert the same leads cannot deadlock.
         uuids = {email: uuid7() for email in sorted(emails)}
         new = [(uuid, email) for email, uuid in uuids.items()]
-        if await _INSERT_IF_ABSENT(self._session, new, utc_now()) == len(uuids):
+        inserted = await _INSERT_IF_ABSENT(self._session, new, utc_now())
+        if inserted.rowcount == len(uuids):
             return uuids
         # Somebody beside us was faster with some of them.
         return await self._uuids_by_email(uuids)

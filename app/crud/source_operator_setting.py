@@ -10,7 +10,8 @@ from app.core.distribution import Strategy
 from app.crud.interaction import IS_WAITING
 from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.db.any_of import any_of
-from app.db.bulk_update import BulkUpdate
+from app.db.bulk_statement import bulk_update
+from app.db.execute import execute
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
 
 _sources, _operators, _settings, _interactions = (
@@ -55,7 +56,7 @@ _LOCK_OPERATORS = (
     .order_by(_operators.c.id)
     .with_for_update(key_share=True)
 )
-_SET_CREDITS = BulkUpdate(_settings, keys=["source_id", "operator_id"], columns=["credit"])
+_SET_CREDITS = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["credit"])
 
 
 class Candidate(NamedTuple):
@@ -105,7 +106,7 @@ class SourceOperatorSettingCRUD:
 
         A source that does not exist has no entry.
         """
-        rows = await self._session.execute(_ROTATIONS, {"source_ids": list(source_ids)})
+        rows = await execute(self._session, _ROTATIONS, {"source_ids": list(source_ids)})
         rotations: dict[int, Rotation] = {}
         for source_id, strategy, enforce_load_limit, sticky, has_queue, *candidate in rows:
             rotation = rotations.get(source_id)
@@ -127,9 +128,9 @@ class SourceOperatorSettingCRUD:
         if self._session.get_bind().dialect.name == "sqlite":
             return
         ids = {"source_ids": list(source_ids)}
-        await self._session.execute(_LOCK_SOURCES, ids)
+        await execute(self._session, _LOCK_SOURCES, ids)
         # By itself, to see the weights as they are once the sources are locked.
-        await self._session.execute(_LOCK_OPERATORS, ids)
+        await execute(self._session, _LOCK_OPERATORS, ids)
 
     async def get_sources_of(self, operator_id: int) -> set[int]:
         """The sources in whose rotation this operator is."""

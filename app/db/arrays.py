@@ -7,7 +7,14 @@ long.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, FromClause, TableValuedAlias, bindparam, func
+from sqlalchemy import ARRAY, FromClause, Insert, TableValuedAlias, bindparam, func, select
+
+
+def insert_from_arrays(statement: Insert, names: Sequence[str]) -> Insert:
+    """The INSERT with its rows, of columns with these names, from arrays."""
+    rows = rows_of_arrays(statement.table, names)
+    in_order = select(*(rows.c[name] for name in names)).order_by(rows.c.position)
+    return statement.from_select(list(names), in_order, include_defaults=False)
 
 
 def rows_of_arrays(table: FromClause, names: Sequence[str]) -> TableValuedAlias:

@@ -1,55 +1,69 @@
-"""INSERT of many rows in one statement, without what SQLAlchemy does for each of them."""
+"""Statements for many rows at once, without what SQLAlchemy does for each of them."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from sqlalchemy import CursorResult, Dialect, Insert, select
+from sqlalchemy import (
+    BindParameter,
+    CursorResult,
+    Dialect,
+    FromClause,
+    Insert,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from app.db.arrays import as_arrays, rows_of_arrays
+from app.db.arrays import as_arrays, insert_from_arrays, rows_of_arrays
+from app.db.execute import execute
 
 _Processor = Callable[[Any], Any] | None
 
 
-class BulkInsert:
-    """An INSERT of rows that are tuples.
+class BulkStatement:
+    """A statement that is run for rows that are tuples.
 
     `Session.execute()` wants a dict for each row, and looks every value up in it by name. Columns
     are converted as a whole here, and values that all rows share only once.
     """
 
     def __init__(
-        self, statement: Insert, columns: Sequence[str], shared: Sequence[str] = ()
+        self,
+        one_by_one: Insert | Update,
+        from_arrays: Insert | Update,
+        columns: Sequence[str],
+        shared: Sequence[str] = (),
     ) -> None:
-        self._statement = statement
+        self._one_by_one = one_by_one
+        self._from_arrays = from_arrays
         self._columns = columns
-        self._shared = shared
-        self._from_arrays = from_arrays(statement, [*columns, *shared])
+        self._names = [*columns, *shared]
         self._compiled: _Compiled | None = None
 
     async def __call__(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
-    ) -> int:
-        """Insert rows of the columns, and in each of them the shared values.
+    ) -> CursorResult[*tuple[Any, ...]]:
+        """Run it for rows of the columns, and in each of them the shared values.
 
         Returns:
-            How many were inserted.
+            Its `rowcount` is how many were written; on SQLite its `lastrowid` that of a single one.
 
         """
         if session.get_bind().dialect.name != "sqlite":
-            values = as_arrays([*self._columns, *self._shared], rows, shared)
-            inserted = await session.execute(self._from_arrays, values)
-            return cast("CursorResult[Any]", inserted).rowcount
+            values = as_arrays(self._names, rows, shared)
+            return await execute(session, self._from_arrays, values)
         return await session.run_sync(self._execute, rows, shared)
 
     def _execute(
         self, session: Session, rows: Sequence[tuple[Any, ...]], shared: Sequence[Any]
-    ) -> int:
+    ) -> CursorResult[*tuple[Any, ...]]:
         connection = session.connection()
         if self._compiled is None:
-            names = [*self._columns, *self._shared]
-            self._compiled = _compile(self._statement, connection.dialect, names)
+            self._compiled = _compile(self._one_by_one, connection.dialect, self._names)
         columns = [*zip(*rows, strict=True), *([value] for value in shared)]
         values = []
         for position, process in self._compiled.parameters:
@@ -57,14 +71,40 @@ class BulkInsert:
             converted = list(column) if process is None else [process(value) for value in column]
             values.append(converted * len(rows) if position >= len(self._columns) else converted)
         parameters = list(zip(*values, strict=True))
-        return connection.exec_driver_sql(self._compiled.sql, parameters).rowcount
+        return connection.exec_driver_sql(
+            self._compiled.sql, parameters if len(parameters) > 1 else parameters[0]
+        )
 
 
-def from_arrays(statement: Insert, names: Sequence[str]) -> Insert:
-    """The statement with its rows from arrays, for PostgreSQL."""
-    rows = rows_of_arrays(statement.table, names)
-    in_order = select(*(rows.c[name] for name in names)).order_by(rows.c.position)
-    return statement.from_select(list(names), in_order, include_defaults=False)
+def bulk_insert(
+    statement: Insert, columns: Sequence[str], shared: Sequence[str] = ()
+) -> BulkStatement:
+    """An INSERT of rows of the columns, and in each of them the shared values."""
+    names = [*columns, *shared]
+    return BulkStatement(
+        statement.values(_parameters(statement.table, names)),
+        insert_from_arrays(statement, names),
+        columns,
+        shared,
+    )
+
+
+def bulk_update(table: Table, keys: Sequence[str], columns: Sequence[str]) -> BulkStatement:
+    """An UPDATE from rows of the keys that each is found by, and of the columns' new values."""
+    names = [*keys, *columns]
+
+    def statement(new: Any) -> Update:
+        found = and_(*(table.c[name] == new[name] for name in keys))
+        return update(table).where(found).values({name: new[name] for name in columns})
+
+    return BulkStatement(
+        statement(_parameters(table, names)), statement(rows_of_arrays(table, names).c), names
+    )
+
+
+def _parameters(table: FromClause, names: Sequence[str]) -> dict[str, BindParameter[Any]]:
+    # Names of their own: in an UPDATE, SQLAlchemy keeps those of the columns to itself.
+    return {name: bindparam(f"each_{name}", type_=table.c[name].type) for name in names}
 
 
 class _Compiled(NamedTuple):
@@ -73,14 +113,15 @@ class _Compiled(NamedTuple):
     """Which of the columns each parameter is, and how it is converted."""
 
 
-def _compile(statement: Insert, dialect: Dialect, names: Sequence[str]) -> _Compiled:
-    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+def _compile(statement: Insert | Update, dialect: Dialect, names: Sequence[str]) -> _Compiled:
+    compiled = statement.compile(dialect=dialect)
+    positions = {f"each_{name}": position for position, name in enumerate(names)}
     return _Compiled(
         str(compiled),
         [
             (
-                names.index(name),
-                statement.table.c[name].type.dialect_impl(dialect).bind_processor(dialect),
+                positions[name],
+                compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect),
             )
             for name in compiled.positiontup or ()
         ],

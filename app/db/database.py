@@ -113,8 +113,9 @@ class Database:
                 WriteSession(self._backend.writers, expire_on_commit=False) as session,
             ):
                 yield session
-                committing = True
-                await session.commit()
+                if session.in_transaction():
+                    committing = True
+                    await session.commit()
         except _FAILURES as error:
             self._explain(error, committing=committing)
             raise
@@ -122,7 +123,8 @@ class Database:
     async def write(self, work: Callable[[WriteSession], Coroutine[Any, Any, Result]]) -> Result:
         """The result of work that is committed; begun anew where the database gives it up.
 
-        The work awaits nothing but its session. On SQLite it runs in the connection's thread.
+        The work awaits nothing but its session. On SQLite it runs in the connection's thread, and
+        is committed there: a caller that is cancelled waits for it.
 
         Raises:
             RolledBack: it gave up every time.

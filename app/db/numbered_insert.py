@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.arrays import as_arrays
-from app.db.bulk_insert import BulkInsert, from_arrays
+from app.db.arrays import as_arrays, insert_from_arrays
+from app.db.bulk_statement import bulk_insert
+from app.db.execute import execute
 
 
 class NumberedInsert:
@@ -15,9 +16,8 @@ class NumberedInsert:
 
     def __init__(self, table: Table, columns: Sequence[str], shared: Sequence[str] = ()) -> None:
         self._names = [*columns, *shared]
-        self._last_id = select(func.max(table.c.id))
-        self._with_ids = BulkInsert(insert(table), ["id", *columns], shared)
-        self._from_arrays = from_arrays(insert(table), self._names).returning(table.c.id)
+        self._insert = bulk_insert(insert(table), columns, shared)
+        self._from_arrays = insert_from_arrays(insert(table), self._names).returning(table.c.id)
 
     async def __call__(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
@@ -32,11 +32,10 @@ class NumberedInsert:
             # Other processes draw ids at the same time, so each row has to ask for its own: in the
             # order of the rows, but who knows in which they are returned.
             values = as_arrays(self._names, rows, shared)
-            return sorted(await session.scalars(self._from_arrays, values))
-        # Under the write lock nobody else takes the ids that follow the last one, and SQLite would
+            return sorted((await execute(session, self._from_arrays, values)).scalars())
+        # Under the write lock nobody else takes the ids that follow the first one, and SQLite would
         # run INSERT … RETURNING once for each row.
-        last_id = await session.scalar(self._last_id) or 0
-        ids = range(last_id + 1, last_id + 1 + len(rows))
-        numbered = [(id, *row) for id, row in zip(ids, rows, strict=True)]
-        await self._with_ids(session, numbered, *shared)
-        return ids
+        first_id = (await self._insert(session, rows[:1], *shared)).lastrowid
+        if len(rows) > 1:
+            await self._insert(session, rows[1:], *shared)
+        return range(first_id, first_id + len(rows))

@@ -52,10 +52,10 @@ class SQLite(Backend):
     async def run(
         self, work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
     ) -> Result:
-        connection = await (await session.connection()).get_raw_connection()
-        driver = connection.driver_connection
+        connection = await session.run_sync(lambda sync: sync.connection())
+        driver = connection.connection.driver_connection
         if isinstance(driver, OneHopConnection):
-            return await driver.run(work(session))
+            return await driver.run(_committed(work, session))
         return await work(session)
 
     @asynccontextmanager
@@ -107,6 +107,14 @@ class SQLite(Backend):
 
     def cause(self, error: Exception) -> str:
         return f"SQLite: {getattr(original(error), 'sqlite_errorname', type(error).__name__)}"
+
+
+async def _committed(
+    work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
+) -> Result:
+    result = await work(session)
+    await session.commit()
+    return result
 
 
 def _writer_engine(path: Path) -> AsyncEngine:

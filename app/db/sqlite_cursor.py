@@ -124,5 +124,7 @@ class OneHopConnection(aiosqlite.Connection):
     async def commit(self) -> None:
         """Commit, which without a transaction is nothing, and not worth a crossing."""
         self._begins = False
-        if self.in_transaction:
+        if self._is_in_thread:
+            self._conn.commit()
+        elif self.in_transaction:
             await super().commit()

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.core.errors import StartupError, UpkeepError
 from app.db.backend import Backend, original
-from app.db.bulk_insert import BulkInsert
+from app.db.bulk_statement import bulk_insert
 from app.db.database import open_backend
 from app.db.migrate import current_revision, head_revision, upgraded
 from app.upkeep.progress import progress
@@ -67,7 +67,7 @@ async def _copy(
 ) -> int:
     sent, stored = Content(), Content()
     try:
-        insert_rows = BulkInsert(insert(table.clause), table.columns)
+        insert_rows = bulk_insert(insert(table.clause), table.columns)
         async with AsyncSession(writer) as session:
             async for batch in table.batches(reader):
                 await insert_rows(session, batch)
