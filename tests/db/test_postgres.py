@@ -11,8 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from app.core.errors import DatabaseUnavailable, RolledBack, StartupError, StorageFull
 from app.crud import LeadCRUD, OperatorCRUD
 from app.db.database import Database, WriteSession
+from app.schemas import CreateInteraction
+from app.services.intake import Inquiry, record
+from app.services.queue import drain
 from tests.support.kinds import only_postgres
 from tests.support.rows import Rows
+from tests.support.statements import noted
 
 pytestmark = only_postgres
 
@@ -104,6 +108,34 @@ async def test_deadlock_is_done_again(database: Database, rows: Rows) -> None:
     assert 3 == len(attempts)
     last = attempts[-1]
     assert {(f"first {last}",), (f"second {last}",)} == set(rows.execute(NAMES))
+
+
+async def test_plans_for_small_tables_are_good_for_large_ones(
+    database: Database, rows: Rows
+) -> None:
+    """No plan walks a table: it is kept while the table grows, whatever it was made for."""
+    rows.executescript(
+        "INSERT INTO sources (id, description, sticky, enforce_load_limit)"
+        " VALUES (1, 'bot', true, true);"
+        "INSERT INTO operators (id, name, active, load_limit) VALUES (1, 'Maria', true, 1);"
+        "INSERT INTO source_operator_settings (source_id, operator_id, weight) VALUES (1, 1, 1)"
+    )
+    inquiries = [
+        Inquiry(CreateInteraction(email=f"lead{number}@example.com", source_id=1), f"key{number}")
+        for number in range(40)
+    ]
+    async with database.writing() as session:
+        with noted(session) as statements:
+            await record(session, inquiries)
+            await drain(session, [1])
+        connection = await session.connection()
+        for sql, parameters in statements:
+            once = parameters if isinstance(parameters, tuple) else parameters[0]
+            plan = await connection.exec_driver_sql(f"EXPLAIN {sql}", once)
+            walks = [line for (line,) in plan if "Seq Scan" in line]
+
+            # The highest limit of all is looked for among the few operators.
+            assert not [line for line in walks if "on operators" not in line], sql
 
 
 async def test_full_disk_is_storage_full(database: Database, rows: Rows) -> None:

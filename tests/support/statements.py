@@ -12,7 +12,8 @@ class Statement(NamedTuple):
     """SQL as the driver gets it."""
 
     sql: str
-    parameters: tuple[Any, ...]
+    parameters: tuple[Any, ...] | list[tuple[Any, ...]]
+    """A list where it is run for each of them."""
 
 
 @contextmanager
