@@ -1,9 +1,9 @@
 """Weights of operators in sources, and the rules by which a source's operators are chosen."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import case, delete, exists, insert, select
+from sqlalchemy import case, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.distribution import Strategy
@@ -40,21 +40,33 @@ _ROTATIONS = (
     .order_by(_sources.c.id, _settings.c.operator_id)
 )
 # Not against those who insert a row that refers to them: that takes nothing away.
-_LOCK_SOURCES = (
+_locked_sources = (
     select(_sources.c.id)
     .where(any_of(_sources.c.id, "source_ids"))
     .order_by(_sources.c.id)
     .with_for_update(key_share=True)
+    .cte("locked_sources")
 )
-_LOCK_OPERATORS = (
+# An array of them is read, and so locked, to the last row.
+_all_locked_sources = func.array(select(_locked_sources.c.id).scalar_subquery())
+_locked_operators = (
     select(_operators.c.id)
     .where(
         _operators.c.id.in_(
-            select(_settings.c.operator_id).where(any_of(_settings.c.source_id, "source_ids"))
+            select(_settings.c.operator_id).where(
+                _settings.c.source_id == func.any(_all_locked_sources)
+            )
         )
     )
     .order_by(_operators.c.id)
     .with_for_update(key_share=True)
+    .cte("locked_operators")
+)
+_LOCK = select(_all_locked_sources, func.array(select(_locked_operators.c.id).scalar_subquery()))
+_SOURCES_OF = (
+    select(_settings.c.source_id)
+    .where(any_of(_settings.c.operator_id, "operator_ids"), _settings.c.weight > 0)
+    .distinct()
 )
 _SET_CREDITS = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["credit"])
 
@@ -125,22 +137,40 @@ class SourceOperatorSettingCRUD:
         operators, who share their loads among sources; sources first, in id order, so that no two
         wait for each other. On SQLite, where one transaction writes at a time, there is no need.
         """
-        if self._session.get_bind().dialect.name == "sqlite":
-            return
-        ids = {"source_ids": list(source_ids)}
-        await execute(self._session, _LOCK_SOURCES, ids)
-        # By itself, to see the weights as they are once the sources are locked.
-        await execute(self._session, _LOCK_OPERATORS, ids)
+        if self._session.get_bind().dialect.name != "sqlite":
+            await self._lock(source_ids)
 
-    async def get_sources_of(self, operator_id: int) -> set[int]:
-        """The sources in whose rotation this operator is."""
+    async def lock_rotations(self, source_ids: Collection[int]) -> dict[int, Rotation]:
+        """The rules and operators of several sources, locked as `lock` does."""
+        if self._session.get_bind().dialect.name == "sqlite":
+            return await self.get_rotations(source_ids)
+        while True:
+            locked = await self._lock(source_ids)
+            rotations = await self.get_rotations(source_ids)
+            operators = {
+                one.operator_id for rotation in rotations.values() for one in rotation.candidates
+            }
+            # Somebody may have put others in place before we had the lock of the source.
+            if operators <= locked:
+                return rotations
+
+    async def _lock(self, source_ids: Iterable[int]) -> set[int]:
+        """The operators that are locked now: those whom the statement saw when it began."""
+        [(_, operators)] = await execute(self._session, _LOCK, {"source_ids": list(source_ids)})
+        return set(operators)
+
+    async def get_operators_of(self, source_id: int) -> set[int]:
+        """All operators of a source."""
         return set(
             await self._session.scalars(
-                select(_settings.c.source_id).where(
-                    _settings.c.operator_id == operator_id, _settings.c.weight > 0
-                )
+                select(_settings.c.operator_id).where(_settings.c.source_id == source_id)
             )
         )
+
+    async def get_sources_of(self, operator_ids: Iterable[int]) -> set[int]:
+        """The sources in whose rotation any of these operators is."""
+        sources = await execute(self._session, _SOURCES_OF, {"operator_ids": list(operator_ids)})
+        return set(sources.scalars())
 
     async def set_credits(self, credits: Mapping[tuple[int, int], int]) -> None:
         """Write credits by source and operator, in one statement."""

@@ -55,7 +55,7 @@ async def update_operator(
 
     async def change(session: AsyncSession) -> tuple[Operator, set[int]]:
         settings = SourceOperatorSettingCRUD(session)
-        await settings.lock(await settings.get_sources_of(operator_id))
+        await settings.lock(await settings.get_sources_of([operator_id]))
         operator = await OperatorCRUD(session).update(operator_id, changes)
         if operator is None:
             raise OperatorNotFound

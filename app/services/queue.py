@@ -98,16 +98,19 @@ async def _assign(
 
 
 async def _lock_interaction(session: AsyncSession, interaction_id: int) -> Interaction:
-    """An interaction as it is, with all that its operator's places are for kept from changing."""
+    """An interaction as it is, with all that its operator's places are for kept from changing.
+
+    It may go to another operator of its source before the lock is had. So the sources of all of
+    them are locked: to lock more of them later would be out of order, and could end in a deadlock.
+    """
     interaction = await InteractionCRUD(session).get_by_id(interaction_id)
     if interaction is None:
         raise InteractionNotFound
     settings = SourceOperatorSettingCRUD(session)
-    sources = {interaction.source_id}
+    operators = await settings.get_operators_of(interaction.source_id)
     if interaction.operator_id is not None:
-        sources |= await settings.get_sources_of(interaction.operator_id)
-    await settings.lock(sources)
-    # Somebody else may have held the lock, and changed it.
+        operators.add(interaction.operator_id)
+    await settings.lock({interaction.source_id} | await settings.get_sources_of(operators))
     await session.refresh(interaction)
     return interaction
 
@@ -132,7 +135,7 @@ async def drain_for_operator(session: AsyncSession, operator_id: int | None) -> 
     if operator_id is None:
         return set()
     return await drain(
-        session, await SourceOperatorSettingCRUD(session).get_sources_of(operator_id)
+        session, await SourceOperatorSettingCRUD(session).get_sources_of([operator_id])
     )
 
 

@@ -174,9 +174,7 @@ class Distributor:
 
 async def open_distributor(session: AsyncSession, source_ids: Collection[int]) -> Distributor:
     """Read what the choices for these sources depend on, and let nobody else change it."""
-    settings = SourceOperatorSettingCRUD(session)
-    await settings.lock(source_ids)
-    return Distributor(await settings.get_rotations(source_ids))
+    return Distributor(await SourceOperatorSettingCRUD(session).lock_rotations(source_ids))
 
 
 async def write_credits(session: AsyncSession, distributor: Distributor) -> None:

@@ -1,10 +1,14 @@
 """Weights are replaced as a whole; only active operators are candidates."""
 
+import asyncio
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from app.crud import Candidate, OperatorCRUD, Rotation, SourceCRUD, SourceOperatorSettingCRUD
 from app.db.database import Database, WriteSession
+from tests.support.kinds import only_postgres
+from tests.support.rows import Rows
 
 
 async def create_source_with(session: WriteSession, weights: dict[str, int]) -> int:
@@ -69,3 +73,30 @@ async def test_weight_out_of_range_is_refused_by_the_database(
     with pytest.raises(IntegrityError):
         async with database.writing() as session:
             await create_source_with(session, {"Maria": weight})
+
+
+@only_postgres
+async def test_operators_of_new_weights_are_locked(database: Database, rows: Rows) -> None:
+    """Weights that somebody replaces while we wait for the source come with their operators."""
+    async with database.writing() as session:
+        source_id = await create_source_with(session, {"Maria": 10, "Boris": 20})
+        await SourceOperatorSettingCRUD(session).replace_source_weights(source_id, {1: 10})
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    free = "SELECT id FROM operators FOR NO KEY UPDATE SKIP LOCKED"
+
+    async def choose() -> None:
+        async with database.writing() as session:
+            rotations = await SourceOperatorSettingCRUD(session).lock_rotations([source_id])
+            assert [Candidate(2, 20)] == rotations[source_id].candidates
+            assert (2,) not in rows.execute(free)
+
+    async with database.writing() as admin:
+        settings = SourceOperatorSettingCRUD(admin)
+        await settings.lock([source_id])
+        choosing = asyncio.create_task(choose())
+        while rows.execute(waits) == [(0,)]:  # noqa: ASYNC110  # the server has no event for it
+            await asyncio.sleep(0.01)
+        await settings.replace_source_weights(source_id, {2: 20})
+    await choosing
+
+    assert [(1,), (2,)] == rows.execute(free)
