@@ -10,17 +10,22 @@ from uuid_utils.compat import uuid7
 
 from app.core.email import fold_email
 from app.db.any_of import any_of
+from app.db.arrays import as_arrays, insert_from_arrays
 from app.db.bulk_statement import bulk_insert
 from app.db.execute import execute
 from app.db.types import utc_now
 from app.models import Base, Lead
 
 _table = Base.metadata.tables[Lead.__tablename__]
+_COLUMNS = ("uuid", "email", "created_at")
 # Statements of the hot path are built once: building one costs more than running it.
-_INSERT_IF_ABSENT = bulk_insert(
-    insert(_table).on_conflict_do_nothing(), columns=["uuid", "email"], shared=["created_at"]
-)
 _UUIDS_BY_EMAIL = select(_table.c.email, _table.c.uuid).where(any_of(_table.c.email, "emails"))
+_insert = insert(_table).on_conflict_do_nothing()
+_INSERT_IF_ABSENT = bulk_insert(_insert, columns=_COLUMNS[:2], shared=_COLUMNS[2:])
+_created = (
+    insert_from_arrays(_insert, _COLUMNS).returning(_table.c.email, _table.c.uuid).cte("created")
+)
+_GET_OR_CREATE = select(_created).union_all(_UUIDS_BY_EMAIL)
 
 
 class LeadCRUD:
@@ -28,6 +33,7 @@ class LeadCRUD:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self._is_sqlite = session.get_bind().dialect.name == "sqlite"
 
     async def get_by_uuid(self, uuid: UUID) -> Lead | None:
         """The lead with this key, if there is one."""
@@ -49,7 +55,8 @@ class LeadCRUD:
     async def get_or_create_by_emails(self, emails: Iterable[str]) -> dict[str, UUID]:
         """The leads' keys by folded address, in a fixed number of statements."""
         wanted = {fold_email(email) for email in emails}
-        known = await self._uuids_by_email(wanted)
+        # PostgreSQL does both in one statement.
+        known = await self._uuids_by_email(wanted) if self._is_sqlite else {}
         missing = wanted - known.keys()
         return known | await self._create_missing(missing) if missing else known
 
@@ -64,8 +71,13 @@ class LeadCRUD:
         # In one order everywhere: two transactions that insert the same leads cannot deadlock.
         uuids = {email: uuid7() for email in sorted(emails)}
         new = [(uuid, email) for email, uuid in uuids.items()]
-        inserted = await _INSERT_IF_ABSENT(self._session, new, utc_now())
-        if inserted.rowcount == len(uuids):
-            return uuids
-        # Somebody beside us was faster with some of them.
-        return await self._uuids_by_email(uuids)
+        if self._is_sqlite:
+            inserted = await _INSERT_IF_ABSENT(self._session, new, utc_now())
+            found = uuids if inserted.rowcount == len(uuids) else {}
+        else:
+            parameters = as_arrays(_COLUMNS, new, [utc_now()]) | {"emails": list(uuids)}
+            rows = await execute(self._session, _GET_OR_CREATE, parameters)
+            found = {email: uuid for email, uuid in rows}  # noqa: C416  # dict() has no type for rows
+        # Somebody beside us was faster with these, after the statement began.
+        missing = uuids.keys() - found.keys()
+        return found | await self._uuids_by_email(missing) if missing else found

@@ -37,8 +37,9 @@ CONTENDERS = {
     "service": Contender(_SERVICE, "wal"),
     "service with limits": Contender(_SERVICE, "wal", limits=True),
     "plain, PostgreSQL": Contender(_PLAIN, "postgres"),
-    "service, PostgreSQL": Contender(_SERVICE, "postgres", limits=True),
-    "2 processes, PostgreSQL": Contender((*_SERVICE, "--workers", "2"), "postgres", limits=True),
+    "service, PostgreSQL": Contender(_SERVICE, "postgres"),
+    "service with limits, PostgreSQL": Contender(_SERVICE, "postgres", limits=True),
+    "2 processes, PostgreSQL": Contender((*_SERVICE, "--workers", "2"), "postgres"),
 }
 
 
