@@ -8,8 +8,15 @@ from tests.support.load import new_client
 from tests.support.server import LiveServer
 
 
-@pytest.mark.parametrize("sources", [1, 2])
-@pytest.mark.parametrize("rounds", [3, pytest.param(200, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize(
+    ("rounds", "sources"),
+    [
+        (3, 1),
+        (3, 2),
+        pytest.param(200, 1, marks=pytest.mark.heavy),
+        pytest.param(50, 2, marks=pytest.mark.heavy),
+    ],
+)
 async def test_forty_returning_leads_meet(server: LiveServer, rounds: int, sources: int) -> None:
     """Limits hold to the one, over all sources, and whoever waited longest goes first."""
     async with new_client(server.url) as client:
