@@ -136,6 +136,8 @@ class SourceOperatorSettingCRUD:
         Whoever changes a source, its weights or its interactions holds its lock and those of its
         operators, who share their loads among sources; sources first, in id order, so that no two
         wait for each other. On SQLite, where one transaction writes at a time, there is no need.
+
+        The operators are those from before the wait; who chooses asks for `lock_rotations`.
         """
         if self._session.get_bind().dialect.name != "sqlite":
             await self._lock(source_ids)
@@ -145,19 +147,20 @@ class SourceOperatorSettingCRUD:
         if self._session.get_bind().dialect.name == "sqlite":
             return await self.get_rotations(source_ids)
         while True:
-            locked = await self._lock(source_ids)
+            sources, operators = await self._lock(source_ids)
             rotations = await self.get_rotations(source_ids)
-            operators = {
+            found = {
                 one.operator_id for rotation in rotations.values() for one in rotation.candidates
             }
             # Somebody may have put others in place before we had the lock of the source.
-            if operators <= locked:
+            if rotations.keys() <= sources and found <= operators:
                 return rotations
 
-    async def _lock(self, source_ids: Iterable[int]) -> set[int]:
-        """The operators that are locked now: those whom the statement saw when it began."""
-        [(_, operators)] = await execute(self._session, _LOCK, {"source_ids": list(source_ids)})
-        return set(operators)
+    async def _lock(self, source_ids: Iterable[int]) -> tuple[set[int], set[int]]:
+        """The sources and operators that are locked now, as the statement saw them at its start."""
+        [locked] = await execute(self._session, _LOCK, {"source_ids": list(source_ids)})
+        sources, operators = map(set, locked)
+        return sources, operators
 
     async def get_operators_of(self, source_id: int) -> set[int]:
         """All operators of a source."""

@@ -40,7 +40,7 @@ class Backend(ABC):
     async def run(
         self, work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
     ) -> Result:
-        """The result of work that awaits nothing but the session; it may be committed already."""
+        """The result of work that awaits nothing but the session; SQLite has committed it then."""
         return await work(session)
 
     @abstractmethod

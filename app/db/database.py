@@ -113,9 +113,8 @@ class Database:
                 WriteSession(self._backend.writers, expire_on_commit=False) as session,
             ):
                 yield session
-                if session.in_transaction():
-                    committing = True
-                    await session.commit()
+                committing = True
+                await session.commit()
         except _FAILURES as error:
             self._explain(error, committing=committing)
             raise

@@ -38,7 +38,7 @@ _LIMITS = {
     # Compiling takes longer than any of the service's short statements.
     "jit": "off",
     # Plans are kept, and one made for a small table would read all of it as it grows, until
-    # somebody analyzes it: a third of the speed after half a minute. Every query has an index.
+    # somebody analyzes it: a third of the speed after half a minute. All that grows has an index.
     "enable_seqscan": "off",
 }
 _READ_ONLY = {"default_transaction_read_only": "on"}

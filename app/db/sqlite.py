@@ -113,7 +113,10 @@ async def _committed(
     work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
 ) -> Result:
     result = await work(session)
-    await session.commit()
+    await session.flush()
+    # Not by the session, which would hand the connection back from the thread: the pool is the
+    # event loop's. What it commits there is nothing any more, and takes no crossing.
+    await session.run_sync(lambda sync: sync.connection().exec_driver_sql("COMMIT"))
     return result
 
 

@@ -9,6 +9,7 @@ awaits nothing but its statements can go to the thread as a whole.
 import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Self, TypeVar
 
 import aiosqlite
@@ -84,8 +85,10 @@ class OneHopConnection(aiosqlite.Connection):
         try:
             [result] = await asyncio.shield(running)
         except asyncio.CancelledError:
-            # Nobody may close what the thread still uses.
-            await asyncio.wait({running})
+            # Nobody may close what the thread still uses, however often this is cancelled.
+            while not running.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait({running})
             raise
         return result  # type: ignore[no-any-return]  # aiosqlite does not say what it returns
 
@@ -118,13 +121,14 @@ class OneHopConnection(aiosqlite.Connection):
     async def rollback(self) -> None:
         """Roll back, which without a transaction is nothing, and not worth a crossing."""
         self._begins = False
-        if self.in_transaction:
+        if self._is_in_thread:
+            # As the session does by itself when a statement of its own fails.
+            self._conn.rollback()
+        elif self.in_transaction:
             await super().rollback()
 
     async def commit(self) -> None:
         """Commit, which without a transaction is nothing, and not worth a crossing."""
         self._begins = False
-        if self._is_in_thread:
-            self._conn.commit()
-        elif self.in_transaction:
+        if self.in_transaction:
             await super().commit()

@@ -102,6 +102,7 @@ async def _lock_interaction(session: AsyncSession, interaction_id: int) -> Inter
 
     It may go to another operator of its source before the lock is had. So the sources of all of
     them are locked: to lock more of them later would be out of order, and could end in a deadlock.
+    It still can where staff give it by hand to somebody else; then one of the two begins anew.
     """
     interaction = await InteractionCRUD(session).get_by_id(interaction_id)
     if interaction is None:

@@ -81,7 +81,10 @@ async def test_operators_of_new_weights_are_locked(database: Database, rows: Row
     async with database.writing() as session:
         source_id = await create_source_with(session, {"Maria": 10, "Boris": 20})
         await SourceOperatorSettingCRUD(session).replace_source_weights(source_id, {1: 10})
-    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    waits = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
     free = "SELECT id FROM operators FOR NO KEY UPDATE SKIP LOCKED"
 
     async def choose() -> None:
@@ -94,7 +97,8 @@ async def test_operators_of_new_weights_are_locked(database: Database, rows: Row
         settings = SourceOperatorSettingCRUD(admin)
         await settings.lock([source_id])
         choosing = asyncio.create_task(choose())
-        while rows.execute(waits) == [(0,)]:  # noqa: ASYNC110  # the server has no event for it
+        while rows.execute(waits) == [(0,)]:
+            assert not choosing.done()
             await asyncio.sleep(0.01)
         await settings.replace_source_weights(source_id, {2: 20})
     await choosing

@@ -70,6 +70,53 @@ async def test_cancelled_work_is_whole_or_nothing(database: Database, rows: Rows
     assert rows.execute("SELECT count(*) FROM operators").fetchone() in [(1,), (101,)]
 
 
+async def test_error_of_an_object_is_told_as_it_is(database: Database, rows: Rows) -> None:
+    """A flush that fails undoes the work, and what it was is not hidden by that."""
+
+    async def work(session: WriteSession) -> None:
+        await OperatorCRUD(session).create(name="Maria")
+        await OperatorCRUD(session).create(id=1, name="Boris")
+
+    with pytest.raises(IntegrityError):
+        await database.write(work)
+    async with database.writing() as session:
+        await OperatorCRUD(session).create(name="Vera")
+
+    assert [("Vera",)] == rows.execute("SELECT name FROM operators").fetchall()
+
+
+async def test_writers_side_by_side_leave_the_event_loop_to_its_thread(
+    database: Database, rows: Rows
+) -> None:
+    """Handed on in another thread, a connection may never reach who waits for it."""
+    # Then the loop refuses calls from other threads.
+    asyncio.get_running_loop().set_debug(True)
+
+    async def work(session: WriteSession) -> None:
+        await OperatorCRUD(session).create(name="Maria")
+
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(database.write(work) for _ in range(10)))
+
+    assert (10,) == rows.execute("SELECT count(*) FROM operators").fetchone()
+
+
+async def test_failing_commit_of_work_is_told_and_writes_nothing(
+    database: Database, rows: Rows
+) -> None:
+    """A COMMIT that the database refuses is an error wherever it is made."""
+    rows.fail_commit("operators", "new.name = 'Maria'")
+
+    async def work(session: WriteSession, name: str) -> None:
+        await OperatorCRUD(session).create(name=name)
+
+    with pytest.raises(IntegrityError):
+        await database.write(partial(work, name="Maria"))
+    await database.write(partial(work, name="Boris"))
+
+    assert [("Boris",)] == rows.execute("SELECT name FROM operators").fetchall()
+
+
 async def test_work_in_the_thread_awaits_its_statements_only() -> None:
     """What would have to wait for the event loop is refused, and the connection goes on."""
     connection = OneHopConnection(partial(sqlite3.connect, ":memory:"), iter_chunk_size=64)

@@ -34,8 +34,8 @@ _SETTINGS = {
 
 
 _MEMORY = Path("/dev/shm")  # noqa: S108  # the folder in it has a name of its own
-_ROOM = 2 << 30
-"""Bytes that a server in memory may come to use: databases, and a gigabyte of log."""
+_ROOM = (2 << 30) * int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+"""Bytes that servers in memory may come to use: databases, and a gigabyte of log for each."""
 
 
 @contextmanager
@@ -67,8 +67,8 @@ class PostgresServer:
         self._user: dict[str, Any] = {}
         if os.name == "posix" and os.geteuid() == 0:
             self._give_up_root(folder)
-        self._port = _free_port()
         self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
+        self._port = _free_port()
         lines = _SETTINGS | {"port": str(self._port)} | settings
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.writelines(f"{name} = '{value}'\n" for name, value in lines.items())

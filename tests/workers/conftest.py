@@ -24,16 +24,16 @@ def only_where_processes_are_found() -> None:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """A server that knows when each row was committed."""
     with running_server(track_commit_timestamp="on") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def databases(server: PostgresServer) -> Iterator[PostgresDatabases]:
+def databases(postgres_server: PostgresServer) -> Iterator[PostgresDatabases]:
     """The databases on it."""
-    with PostgresDatabases(server.url()) as databases:
+    with PostgresDatabases(postgres_server.url()) as databases:
         yield databases
 
 
