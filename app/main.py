@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app.api.docs import TAGS, install_docs
+from app.api.docs import DESCRIPTION, TAGS, install_docs
 from app.api.errors import install_error_handlers
 from app.api.middleware import (
     RequestIdMiddleware,
@@ -50,7 +50,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(
         title="Lead distribution",
-        summary="Takes inquiries from bots and finds the operator who shall answer.",
+        summary="Takes inquiries from bots and assigns the operator who answers.",
+        description=DESCRIPTION,
+        servers=[{"url": "/"}],
         version="0.1.0",
         lifespan=lifespan,
         docs_url=None,

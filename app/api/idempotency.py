@@ -24,7 +24,7 @@ IDEMPOTENCY_KEY_PARAMETER = {
     "in": "header",
     "description": "The bot's own name for this inquiry, unique in its source: 1 to 255 visible "
     "ASCII characters.",
-    "schema": {"type": "string", "pattern": _PATTERN},
+    "schema": {"type": "string", "pattern": _PATTERN, "examples": ["update-42"]},
 }
 """The header as the OpenAPI document describes it."""
 

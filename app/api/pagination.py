@@ -1,7 +1,7 @@
 """Keyset pages: an array, and a link to the next one."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
@@ -17,6 +17,18 @@ class Numbered(Protocol):
 
 
 Item = TypeVar("Item", bound=Numbered)
+
+PAGE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            "Link": {
+                "description": 'Where the next page is, as `<…>; rel="next"`; absent on the last.',
+                "schema": {"type": "string"},
+            }
+        }
+    }
+}
+"""The answer of a list as a route's `responses`."""
 
 
 def paginate(

@@ -2,13 +2,16 @@
 
 from typing import Literal, NamedTuple
 
-Strategy = Literal["smooth", "random"]
+from typing_extensions import TypeAliasType
+
+# Named types, so that the OpenAPI document and the clients made from it know them by these names.
+Strategy = TypeAliasType("Strategy", Literal["smooth", "random"])
 """Evenly at every moment, or by lot; by weight either way."""
 
-Reason = Literal["selected", "sticky", "waiting", "from_queue", "manual"]
+Reason = TypeAliasType("Reason", Literal["selected", "sticky", "waiting", "from_queue", "manual"])
 """Picked at once; the lead's latest operator; nobody was there; picked from the queue; by hand."""
 
-PassedOver = Literal["inactive", "at_limit", "zero_weight"]
+PassedOver = TypeAliasType("PassedOver", Literal["inactive", "at_limit", "zero_weight"])
 """Why a candidate could not be picked."""
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import ConfigDict, Field
 
 from app.core.distribution import PassedOver, Reason, Strategy
-from app.schemas.base import Id, RequestSchema, ResponseSchema
+from app.schemas.base import Id, ReadId, RequestSchema, ResponseSchema
 
 
 class AssignInteraction(RequestSchema):
@@ -21,7 +21,7 @@ class AssignInteraction(RequestSchema):
 class ReadCandidate(ResponseSchema):
     """An operator of the source, as it stood when the choice was made."""
 
-    operator_id: int
+    operator_id: ReadId
     weight: int
     credit: int = Field(description="What the strategy `smooth` owed it, in units of weight.")
     load: int | None = Field(
@@ -69,8 +69,8 @@ class ReadAssignment(ResponseSchema):
         }
     )
 
-    id: int
-    operator_id: int | None = Field(description="Who got it; null if it had to wait.")
+    id: ReadId
+    operator_id: ReadId | None = Field(description="Who got it; null if it had to wait.")
     reason: Reason
     strategy: Strategy | None = Field(description="What it was picked by, if by any.")
     explanation: str = Field(description="The same in words.")

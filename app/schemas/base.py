@@ -32,6 +32,9 @@ def _email(text: str) -> str:
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 """A numeric key in a body: a JSON integer, never a string, a float or a boolean."""
 
+ReadId = Annotated[int, Field(json_schema_extra={"format": "int64"})]
+"""A numeric key in an answer."""
+
 Email = Annotated[
     str,
     Field(max_length=MAX_EMAIL_LENGTH, json_schema_extra={"format": "email"}),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from app.schemas.base import Email, Id, RequestSchema, ResponseSchema
+from app.schemas.base import Email, Id, ReadId, RequestSchema, ResponseSchema
 from app.schemas.payload import Payload
 
 
@@ -52,10 +52,10 @@ class ReadInteraction(ResponseSchema):
         }
     )
 
-    id: int
+    id: ReadId
     lead_uuid: UUID
-    source_id: int
-    operator_id: int | None = Field(description="Who answers; null while the interaction waits.")
+    source_id: ReadId
+    operator_id: ReadId | None = Field(description="Who answers; null while the interaction waits.")
     is_active: bool
     payload: Any = Field(description="The body of the inquiry, as it came.")
     created_at: datetime

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, StrictBool
 from typing_extensions import TypedDict
 
 from app.core.limits import MAX_LOAD_LIMIT
-from app.schemas.base import RequestSchema, ResponseSchema, Text
+from app.schemas.base import ReadId, RequestSchema, ResponseSchema, Text
 
 LoadLimit = Annotated[int, Field(strict=True, ge=0, le=MAX_LOAD_LIMIT)]
 
@@ -50,7 +50,7 @@ class ReadOperator(ResponseSchema):
         }
     )
 
-    id: int
+    id: ReadId
     name: str
     active: bool
     load_limit: int | None

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from app.core.distribution import Strategy
 from app.core.limits import MAX_ID, MAX_PREVIEW
-from app.schemas.base import RequestSchema, ResponseSchema
+from app.schemas.base import ReadId, RequestSchema, ResponseSchema
 from app.schemas.source import SetSourceOperators
 
 
@@ -45,7 +45,7 @@ class PreviewSource(RequestSchema):
 class ReadOperatorPreview(ResponseSchema):
     """What an operator would get."""
 
-    operator_id: int
+    operator_id: ReadId
     weight: int
     picks: int
     share: float | None = Field(description="Of all picks, 0 to 1; null if there were none.")
@@ -87,7 +87,7 @@ class ReadPreview(ResponseSchema):
         }
     )
 
-    sequence: list[int | None] = Field(
+    sequence: list[ReadId | None] = Field(
         description="Operators in order; null where nobody would be available."
     )
     operators: list[ReadOperatorPreview]

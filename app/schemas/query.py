@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
@@ -26,10 +27,13 @@ def _plain_boolean(value: Any) -> Any:
     return value
 
 
-IdParameter = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_plain_integer)]
+IdParameter = Annotated[int, Field(ge=1, le=MAX_ID, examples=[1]), BeforeValidator(_plain_integer)]
 """A numeric key in a path or a query."""
 
-Flag = Annotated[bool, BeforeValidator(_plain_boolean)]
+UUIDParameter = Annotated[UUID, Field(examples=["5f0c7b0e-6a34-4a0b-9d0f-3d1b7b7f2c11"])]
+"""A lead's key in a path."""
+
+Flag = Annotated[bool, Field(examples=[True]), BeforeValidator(_plain_boolean)]
 """A yes or no in a query."""
 
 
@@ -37,10 +41,14 @@ class PageQuery(RequestSchema):
     """Which page of a list."""
 
     limit: Annotated[int, BeforeValidator(_plain_integer)] = Field(
-        default=100, ge=1, le=1000, description="Items on the page, at most."
+        default=100, ge=1, le=1000, description="Items on the page, at most.", examples=[100]
     )
     after: Annotated[int, BeforeValidator(_plain_integer)] = Field(
-        default=0, ge=0, le=MAX_ID, description="The id of the item before the page."
+        default=0,
+        ge=0,
+        le=MAX_ID,
+        description="The id of the item before the page.",
+        examples=[100],
     )
 
 

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from app.core.distribution import Strategy
 from app.core.limits import MAX_OPERATORS_PER_SOURCE, MAX_WEIGHT
-from app.schemas.base import Id, RequestSchema, ResponseSchema, Text
+from app.schemas.base import Id, ReadId, RequestSchema, ResponseSchema, Text
 
 Weight = Annotated[int, Field(strict=True, ge=0, le=MAX_WEIGHT)]
 
@@ -60,7 +60,7 @@ class ReadSource(ResponseSchema):
         }
     )
 
-    id: int
+    id: ReadId
     description: str
     strategy: Strategy
     enforce_load_limit: bool
@@ -99,7 +99,7 @@ class ReadSourceOperator(ResponseSchema):
         json_schema_extra={"examples": [{"operator_id": 1, "weight": 30, "share": 0.75}]}
     )
 
-    operator_id: int
+    operator_id: ReadId
     weight: int
     share: float = Field(
         description="The part of the source's inquiries, 0 to 1, expected at present: 0 for an "

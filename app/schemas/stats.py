@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
-from app.schemas.base import RequestSchema, ResponseSchema
+from app.schemas.base import ReadId, RequestSchema, ResponseSchema
 
 _day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -19,7 +19,7 @@ def _plain_date(value: Any) -> Any:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_plain_date)]
+Day = Annotated[date, Field(examples=["2026-01-31"]), BeforeValidator(_plain_date)]
 
 
 class PeriodQuery(RequestSchema):
@@ -40,7 +40,7 @@ class PeriodQuery(RequestSchema):
 class ReadOperatorShare(ResponseSchema):
     """An operator's part in a source's inquiries. Shares are 0 to 1, null where there are none."""
 
-    operator_id: int
+    operator_id: ReadId
     weight: int = Field(description="At present; 0 for one that no longer answers for the source.")
     interactions: int = Field(description="Those it has now, closed ones included.")
     share: float | None = Field(description="Its part of all that anybody has.")
@@ -105,7 +105,7 @@ class ReadOperatorLoad(ResponseSchema):
         }
     )
 
-    id: int
+    id: ReadId
     name: str
     active: bool
     load: int = Field(description="Active interactions over all sources.")

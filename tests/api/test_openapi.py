@@ -3,15 +3,17 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 from pydantic import TypeAdapter
 
 from app import schemas
+from app.core.distribution import PassedOver, Reason, Strategy
 from app.main import create_app
 from tests.support.server import LiveServer
 
@@ -44,8 +46,12 @@ OPERATIONS = {
 }
 
 
+# The document's own name of an enum, and the type it is made of.
+ENUMS = {"Strategy": Strategy, "Reason": Reason, "PassedOver": PassedOver}
+
+
 class Operation(NamedTuple):
-    """One method of one path."""
+    """One method of one path, with its references resolved."""
 
     name: str
     spec: dict[str, Any]
@@ -62,10 +68,31 @@ def document() -> dict[str, Any]:
 def operations(document: dict[str, Any]) -> list[Operation]:
     """All operations of the document."""
     return [
-        Operation(f"{method.upper()} {path}", spec)
+        Operation(f"{method.upper()} {path}", {**spec, "responses": resolved(document, spec)})
         for path, methods in document["paths"].items()
         for method, spec in methods.items()
     ]
+
+
+def resolved(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The answers of an operation, those that are shared included."""
+    shared = document["components"]["responses"]
+    return {
+        status: shared[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+        for status, response in operation["responses"].items()
+    }
+
+
+def integers(part: Any) -> Iterator[dict[str, Any]]:
+    """All schemas of integers in a part of the document."""
+    if isinstance(part, dict):
+        if part.get("type") == "integer":
+            yield part
+        for value in part.values():
+            yield from integers(value)
+    elif isinstance(part, list):
+        for item in part:
+            yield from integers(item)
 
 
 def contents(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -133,6 +160,108 @@ def test_every_body_has_an_example_that_is_valid(
                 TypeAdapter(getattr(schemas, name)).validate_json(json.dumps(example))
                 assert component["properties"].keys() >= example.keys(), name
                 assert set(component.get("required", ())) <= example.keys(), name
+
+
+def test_every_request_shows_an_example(operations: list[Operation]) -> None:
+    """A person who tries a call by hand sees what it takes: parameters and bodies alike."""
+    for name, spec in operations:
+        for parameter in spec.get("parameters", ()):
+            assert parameter["schema"]["examples"], f"{name} {parameter['name']}"
+            # Swagger UI would send a filter that is filled in.
+            assert (parameter["in"] == "path") == ("example" in parameter), name
+        for content in spec.get("requestBody", {}).get("content", {}).values():
+            assert content["example"], name
+
+
+def test_integers_have_a_width(document: dict[str, Any]) -> None:
+    """A generated client reads ids as 64 bits; without a format it would take 32."""
+    schemas = document["components"]["schemas"]
+    formats = {
+        (component, name): integer["format"]
+        for component, schema in schemas.items()
+        for name, property in schema.get("properties", {}).items()
+        for integer in integers(property)
+    }
+
+    assert all("format" in integer for integer in integers(document))
+    assert {"int64"} == {
+        format
+        for (_, name), format in formats.items()
+        if name == "id" or name.endswith("_id") or name in {"sequence", "seed"}
+    }
+    assert "int32" == formats["ReadSourceOperator", "weight"] == formats["Problem", "status"]
+
+
+def test_enums_have_names(document: dict[str, Any]) -> None:
+    """A generated client has one type for each, and knows every code of an error."""
+    components = document["components"]["schemas"]
+    codes = components["ProblemCode"]["enum"]
+
+    for name, type_ in ENUMS.items():
+        assert list(get_args(type_.__value__)) == components[name]["enum"], name
+    assert {"$ref": "#/components/schemas/ProblemCode"} == components["Problem"]["properties"][
+        "code"
+    ]
+    assert sorted(set(codes)) == codes
+    assert {"source_not_found", "not_found", "malformed_request", "busy"} <= set(codes)
+
+
+def test_every_code_that_is_described_is_listed(
+    document: dict[str, Any], operations: list[Operation]
+) -> None:
+    """The descriptions of answers name no code that the enum lacks."""
+    codes = set(document["components"]["schemas"]["ProblemCode"]["enum"])
+    described = {
+        code
+        for operation in operations
+        for response in operation.spec["responses"].values()
+        for code in re.findall(r"^`(\w+)`:", response["description"], re.MULTILINE)
+    }
+
+    assert described
+    assert described <= codes
+
+
+def test_answers_name_their_headers(operations: list[Operation]) -> None:
+    """Pages lead to the next one, created things to where they are, a 503 says when to retry."""
+    for name, spec in operations:
+        responses = spec["responses"]
+        parameters = {parameter["name"] for parameter in spec.get("parameters", ())}
+        if "after" in parameters:
+            assert "Link" in responses["200"]["headers"], name
+        if "201" in responses:
+            assert "Location" in responses["201"]["headers"], name
+        if "503" in responses:
+            assert "Retry-After" in responses["503"]["headers"], name
+
+
+def test_links_lead_to_operations(operations: list[Operation]) -> None:
+    """Each link names an operation and gives its path's parameters."""
+    by_id = {operation.spec["operationId"]: operation.spec for operation in operations}
+    links = {
+        (spec["operationId"], link["operationId"]): link["parameters"].keys()
+        for _, spec in operations
+        for response in spec["responses"].values()
+        for link in response.get("links", {}).values()
+    }
+
+    for (_, target), given in links.items():
+        parameters = by_id[target]["parameters"]
+        assert given == {each["name"] for each in parameters if each["in"] == "path"}
+    assert {
+        ("create_interaction", "read_interaction"),
+        ("create_operator", "read_operator"),
+        ("create_source", "read_source"),
+        ("search_lead", "list_lead_interactions"),
+        ("read_lead", "list_lead_interactions"),
+    } <= links.keys()
+
+
+def test_document_says_where_and_what_it_is(document: dict[str, Any]) -> None:
+    """A client made from it needs the address; a reader, what the service is for."""
+    assert [{"url": "/"}] == document["servers"]
+    assert document["info"]["description"]
+    assert {"contact", "license"}.isdisjoint(document["info"])
 
 
 def test_greatest_id_is_exact(document: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Interactions: bots create them, staff list, read and close them."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -13,7 +13,8 @@ from app.api.idempotency import (
     read_idempotency_key,
 )
 from app.api.json_body import JSONRoute
-from app.api.pagination import paginate
+from app.api.links import LOCATION_HEADER, link
+from app.api.pagination import PAGE, paginate
 from app.core.errors import (
     Busy,
     IdempotencyKeyReused,
@@ -36,12 +37,15 @@ from app.utils.explanation import explain
 
 router = APIRouter(tags=["interactions"], route_class=JSONRoute)
 
-_CREATED_HEADERS = {
-    "Location": {
-        "description": "Where the interaction can be read.",
-        "schema": {"type": "string", "format": "uri-reference"},
+_CREATED: dict[str, Any] = {
+    "headers": {
+        "Location": LOCATION_HEADER,
+        "Idempotent-Replayed": IDEMPOTENT_REPLAYED_HEADER,
     },
-    "Idempotent-Replayed": IDEMPOTENT_REPLAYED_HEADER,
+    "links": link("read_interaction", interaction_id="id")
+    | link("list_assignments", interaction_id="id")
+    | link("read_lead", lead_uuid="lead_uuid")
+    | link("list_lead_interactions", lead_uuid="lead_uuid"),
 }
 
 
@@ -50,7 +54,7 @@ _CREATED_HEADERS = {
     status_code=201,
     response_model=ReadInteraction,
     responses={
-        201: {"headers": _CREATED_HEADERS},
+        201: _CREATED,
         **problems(SourceNotFound, IdempotencyKeyReused, Busy, *WRITE_ERRORS, *BODY_ERRORS),
     },
     openapi_extra={"parameters": [IDEMPOTENCY_KEY_PARAMETER]},
@@ -74,7 +78,11 @@ async def create_interaction(
     return recorded.interaction
 
 
-@router.get("/interactions", response_model=list[ReadInteraction], responses=problems(*READ_ERRORS))
+@router.get(
+    "/interactions",
+    response_model=list[ReadInteraction],
+    responses={**PAGE, **problems(*READ_ERRORS)},
+)
 async def list_interactions(
     query: Annotated[InteractionQuery, Query()],
     session: ReadSession,

@@ -1,33 +1,45 @@
 """Leads: staff look them up and read their interactions."""
 
 from collections.abc import Sequence
-from uuid import UUID
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import Page, ReadSession, database_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, problems
 from app.api.json_body import JSONRoute
-from app.api.pagination import paginate
+from app.api.links import link
+from app.api.pagination import PAGE, paginate
 from app.core.errors import LeadNotFound
 from app.crud import InteractionCRUD, LeadCRUD
 from app.crud.interaction import InteractionRow
 from app.models import Lead
 from app.schemas import ReadInteraction, ReadLead, SearchLead
+from app.schemas.query import UUIDParameter
 
 router = APIRouter(prefix="/leads", tags=["leads"], route_class=JSONRoute)
 
+_FOUND: dict[int | str, dict[str, Any]] = {
+    200: {"links": link("list_lead_interactions", lead_uuid="uuid")}
+}
+
 
 @router.post(
-    "/search", response_model=ReadLead, responses=problems(LeadNotFound, *READ_ERRORS, *BODY_ERRORS)
+    "/search",
+    response_model=ReadLead,
+    responses={**_FOUND, **problems(LeadNotFound, *READ_ERRORS, *BODY_ERRORS)},
 )
 async def search_lead(wanted: SearchLead, session: ReadSession) -> Lead:
     """The lead of an e-mail address. A POST, so that no address stands in a URL."""
     return _found(await LeadCRUD(session).get_by_email(wanted.email))
 
 
-@router.get("/{lead_uuid}", response_model=ReadLead, responses=problems(LeadNotFound, *READ_ERRORS))
-async def read_lead(lead_uuid: UUID, session: ReadSession) -> Lead:
+@router.get(
+    "/{lead_uuid}",
+    response_model=ReadLead,
+    responses={**_FOUND, **problems(LeadNotFound, *READ_ERRORS)},
+)
+async def read_lead(lead_uuid: UUIDParameter, session: ReadSession) -> Lead:
     """One lead."""
     return _found(await LeadCRUD(session).get_by_uuid(lead_uuid))
 
@@ -35,10 +47,10 @@ async def read_lead(lead_uuid: UUID, session: ReadSession) -> Lead:
 @router.get(
     "/{lead_uuid}/interactions",
     response_model=list[ReadInteraction],
-    responses=problems(LeadNotFound, *READ_ERRORS),
+    responses={**PAGE, **problems(LeadNotFound, *READ_ERRORS)},
 )
 async def list_lead_interactions(
-    lead_uuid: UUID, page: Page, request: Request, response: Response
+    lead_uuid: UUIDParameter, page: Page, request: Request, response: Response
 ) -> Sequence[InteractionRow]:
     """A lead's interactions, oldest first."""
     # Not injected: what FastAPI does around a session took a tenth of this request's time.

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request, Response
 from app.api.dependencies import Page, ReadSession, database_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
-from app.api.pagination import paginate
+from app.api.links import LOCATION_HEADER, link
+from app.api.pagination import PAGE, paginate
 from app.core.errors import OperatorNotFound
 from app.crud import OperatorCRUD
 from app.models import Operator
@@ -18,7 +19,7 @@ from app.services import admin
 router = APIRouter(prefix="/operators", tags=["operators"], route_class=JSONRoute)
 
 
-@router.get("", response_model=list[ReadOperator], responses=problems(*READ_ERRORS))
+@router.get("", response_model=list[ReadOperator], responses={**PAGE, **problems(*READ_ERRORS)})
 async def list_operators(
     page: Page, session: ReadSession, request: Request, response: Response
 ) -> Sequence[Operator]:
@@ -31,7 +32,13 @@ async def list_operators(
     "",
     status_code=201,
     response_model=ReadOperator,
-    responses=problems(*WRITE_ERRORS, *BODY_ERRORS),
+    responses={
+        201: {
+            "headers": {"Location": LOCATION_HEADER},
+            "links": link("read_operator", operator_id="id"),
+        },
+        **problems(*WRITE_ERRORS, *BODY_ERRORS),
+    },
 )
 async def create_operator(new: CreateOperator, request: Request, response: Response) -> Operator:
     """Create an operator. It gets inquiries once it has a weight in a source."""

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request, Response
 from app.api.dependencies import Page, ReadSession, database_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
-from app.api.pagination import paginate
+from app.api.links import LOCATION_HEADER, link
+from app.api.pagination import PAGE, paginate
 from app.core.errors import OperatorNotFound, SourceNotFound
 from app.crud import SourceCRUD
 from app.models import Source
@@ -26,7 +27,7 @@ from app.services import admin, preview
 router = APIRouter(prefix="/sources", tags=["sources"], route_class=JSONRoute)
 
 
-@router.get("", response_model=list[ReadSource], responses=problems(*READ_ERRORS))
+@router.get("", response_model=list[ReadSource], responses={**PAGE, **problems(*READ_ERRORS)})
 async def list_sources(
     page: Page, session: ReadSession, request: Request, response: Response
 ) -> Sequence[Source]:
@@ -36,7 +37,17 @@ async def list_sources(
 
 
 @router.post(
-    "", status_code=201, response_model=ReadSource, responses=problems(*WRITE_ERRORS, *BODY_ERRORS)
+    "",
+    status_code=201,
+    response_model=ReadSource,
+    responses={
+        201: {
+            "headers": {"Location": LOCATION_HEADER},
+            "links": link("read_source", source_id="id")
+            | link("list_source_operators", source_id="id"),
+        },
+        **problems(*WRITE_ERRORS, *BODY_ERRORS),
+    },
 )
 async def create_source(new: CreateSource, request: Request, response: Response) -> Source:
     """Create a source. Its inquiries wait until operators have weights in it."""

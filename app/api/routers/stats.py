@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.api.dependencies import Page, ReadSession
 from app.api.errors import READ_ERRORS, problems
 from app.api.json_body import JSONRoute
-from app.api.pagination import paginate
+from app.api.pagination import PAGE, paginate
 from app.core.errors import SourceNotFound
 from app.crud import OperatorCRUD
 from app.crud.operator import OperatorLoad
@@ -31,7 +31,11 @@ async def report_source(
     return await reports.report_source(session, source_id, period.since, period.until)
 
 
-@router.get("/operators", response_model=list[ReadOperatorLoad], responses=problems(*READ_ERRORS))
+@router.get(
+    "/operators",
+    response_model=list[ReadOperatorLoad],
+    responses={**PAGE, **problems(*READ_ERRORS)},
+)
 async def report_operators(
     page: Page, session: ReadSession, request: Request, response: Response
 ) -> Sequence[OperatorLoad]:
