@@ -37,7 +37,8 @@ ReadId = Annotated[int, Field(json_schema_extra={"format": "int64"})]
 
 Email = Annotated[
     str,
-    Field(max_length=MAX_EMAIL_LENGTH, json_schema_extra={"format": "email"}),
+    # Not checked here: white space around an address does not count.
+    Field(json_schema_extra={"format": "email", "maxLength": MAX_EMAIL_LENGTH}),
     AfterValidator(_email),
 ]
 """A bare address, folded to the spelling that identifies its lead."""

@@ -28,6 +28,28 @@ async def test_lead_is_found_by_address_and_by_uuid(api: Api) -> None:
         assert lead == await api.call("POST", "/leads/search", json={"email": spelling})
 
 
+@pytest.mark.parametrize(
+    ("email", "sent"),
+    [
+        ("lead@example.com", " Lead@Example.com\n"),
+        ("lead@example.com", "\u3000lead@example.com" + " " * 300),
+        ("12345@telegram.invalid", "12345@Telegram.invalid"),
+        ("user..name@docomo.ne.jp", '"user..name"@docomo.ne.jp'),
+        ("user.@ezweb.ne.jp", '\t"User."@EZweb.ne.jp'),
+    ],
+)
+async def test_address_as_the_field_has_it(api: Api, email: str, sent: str) -> None:
+    """White space around, reserved domains, carriers' dots: inquiries and searches take them."""
+    source = await api.create_source()
+    first = await api.post(source, sent)
+    second = await api.post(source, email)
+
+    lead = await api.call("POST", "/leads/search", json={"email": sent})
+
+    assert email == lead["email"]
+    assert lead["uuid"] == first["lead_uuid"] == second["lead_uuid"]
+
+
 async def test_uuid_in_capitals(api: Api) -> None:
     """A UUID is the same in either case."""
     interaction = await api.post(await api.create_source())

@@ -34,11 +34,25 @@ def test_one_spelling(text: str, expected: str) -> None:
         "a@example.com, b@example.com",
         "a@b@example.com",
         "a@-example.com",
-        " a@example.com",
+        "a @example.com",
+        "a@ example.com",
+        "a\u3000b@example.com",
+        "\x1ca@example.com",
+        "a@example.com\x1f",
         "a\0@example.com",
+        "\0a@example.com",
+        "a@localhost",
+        "a@invalid",
+        "a@test",
+        "a..b@example.com",
+        "a.@example.com",
+        '"a.b"@example.com',
+        '"a b"@example.com',
         "\ud800@example.com",
         f"a@{'x' * 60}.{'x' * 60}.{'x' * 60}.{'x' * 60}.{'x' * 60}.com",
         "x" * 1_000_000,
+        " " * 1_000_000,
+        f"{'x' * 243}@example.com",
     ],
 )
 def test_what_is_no_bare_address(text: str) -> None:
@@ -47,6 +61,101 @@ def test_what_is_no_bare_address(text: str) -> None:
         parse_email(text)
 
     assert len(text) < 5 or text not in str(caught.value)
+
+
+AROUND = [
+    "",
+    " ",
+    "\r\n",
+    "\t \v\f",
+    "\xa0",
+    "\u2003\u3000",
+    "\u2028\u2029",
+    "\ufeff",
+    "\u200b\u2060",
+]
+
+
+@pytest.mark.parametrize("before", AROUND)
+@pytest.mark.parametrize("behind", [*AROUND, " " * 300])
+def test_white_space_around_is_no_part(before: str, behind: str) -> None:
+    """Copied text brings spaces and line ends along; they do not count as length either."""
+    longest = f"{'x' * 242}@example.com"
+
+    assert "user@example.com" == parse_email(f"{before}User@example.com{behind}")
+    assert longest == parse_email(before + longest + behind)
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "telegram.invalid",
+        "invalid.invalid",
+        "office.local",
+        "shop.test",
+        "shop.example",
+        "example.org",
+        "web.localhost",
+        "hidden.onion",
+        "10.in-addr.arpa",
+    ],
+)
+def test_reserved_domain_is_as_good_as_any(domain: str) -> None:
+    """A messenger's user without an e-mail address is a lead like all others."""
+    assert f"12345@{domain}" == parse_email(f"12345@{domain.upper()}")
+
+
+@pytest.mark.parametrize("local", ["user..name", "user.", "a...b..", "1.2..3", "user.name"])
+@pytest.mark.parametrize(
+    "domain",
+    [
+        "docomo.ne.jp",
+        "ezweb.ne.jp",
+        "biz.ezweb.ne.jp",
+        "au.com",
+        "softbank.ne.jp",
+        "i.softbank.jp",
+        "t.vodafone.ne.jp",
+        "jp-k.ne.jp",
+        "ymobile.ne.jp",
+        "willcom.com",
+    ],
+)
+def test_carriers_dots(local: str, domain: str) -> None:
+    """Japanese carriers gave such addresses out; in quotes they are the same ones."""
+    address = f"{local}@{domain}"
+
+    assert address == parse_email(address) == parse_email(address.upper())
+    assert address == parse_email(f'"{local}"@{domain}') == parse_email(f' "{local}"@{domain}\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".user@docomo.ne.jp",
+        "..@docomo.ne.jp",
+        "@docomo.ne.jp",
+        '""@docomo.ne.jp',
+        '"@docomo.ne.jp',
+        '"user..name@docomo.ne.jp',
+        '"user. .name"@docomo.ne.jp',
+        '"user@..name"@docomo.ne.jp',
+        '"user..\\"name"@docomo.ne.jp',
+        "a@user..name@docomo.ne.jp",
+        "A <user..name@docomo.ne.jp>",
+        "<user..name@docomo.ne.jp>",
+        "us\0er..name@docomo.ne.jp",
+        "us\ud800er..name@docomo.ne.jp",
+        "user..name@docomo.ne.jp.",
+        "user..name@notdocomo.ne.jp",
+        "user..name@docomo.ne.jp.example.com",
+        f"{'x' * 240}..@docomo.ne.jp",
+    ],
+)
+def test_what_no_carrier_gave_out(text: str) -> None:
+    """Only dots are taken leniently, and only there."""
+    with pytest.raises(ValueError, match=r"^(not an e-mail address|longer than)"):
+        parse_email(text)
 
 
 @given(strategies.emails())
