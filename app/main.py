@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app.api.docs import DESCRIPTION, TAGS, install_docs
 from app.api.errors import install_error_handlers
 from app.api.middleware import (
+    HeadMiddleware,
     RequestIdMiddleware,
     SizeLimitMiddleware,
     StartupMessageMiddleware,
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(SizeLimitMiddleware, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(WatchMiddleware, log=log.requests)
     app.add_middleware(StartupMessageMiddleware)
     install_error_handlers(app)

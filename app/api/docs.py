@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from app.api.openapi import install_openapi
@@ -41,6 +41,7 @@ def install_docs(app: FastAPI) -> None:
     app.mount(_ASSETS_PATH, StaticFiles(directory=_ASSETS))
 
     app.get("/docs", include_in_schema=False)(_swagger_ui)
+    app.get("/", include_in_schema=False)(_to_swagger_ui)
 
 
 # FastAPI remembers every endpoint for good: a function of the app's own would keep the app with it.
@@ -53,3 +54,7 @@ async def _swagger_ui(request: Request) -> HTMLResponse:
         swagger_css_url=f"{root}{_ASSETS_PATH}/swagger-ui.css",
         swagger_favicon_url=f"{root}{_ASSETS_PATH}/favicon-32x32.png",
     )
+
+
+async def _to_swagger_ui(request: Request) -> RedirectResponse:
+    return RedirectResponse(f"{request.scope.get('root_path', '').rstrip('/')}/docs")

@@ -193,12 +193,13 @@ def _methods(request: Request) -> set[str]:
     # Within a mount, `root_path` is the mount's.
     root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
     scope = {**request.scope, "root_path": root}
-    return {
+    methods = {
         method
         for route in iter_route_contexts(request.app.routes)
         if route.matches(scope)[0] is not Match.NONE
         for method in route.methods or ()
     }
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def _fields_at_fault(error: DomainError) -> list[FieldError]:

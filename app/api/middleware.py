@@ -59,6 +59,30 @@ class RequestIdMiddleware:
             await _refuse(InternalError, scope, receive, send_with_id)
 
 
+class HeadMiddleware:
+    """Answers HEAD as GET, without the body: FastAPI's routes do not take it by themselves."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        # A copy, as the server itself looks at the method when it sends the answer.
+        as_get = {**scope, "method": "GET"}
+        try:
+            await self._app(as_get, receive, send_head)
+        finally:
+            scope.update(as_get, method="HEAD")
+
+
 class SizeLimitMiddleware:
     """Refuses heads and bodies over a limit; bodies by their announced length or while they come.
 
