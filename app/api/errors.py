@@ -1,9 +1,9 @@
 """The one place where errors become HTTP: `application/problem+json` (RFC 9457)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.core.errors import DatabaseUnavailable, DomainError, IdempotencyKeyReused, StorageFull
+from app.core.limits import MAX_SHOWN_ERRORS
 from app.schemas.problem import FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -74,6 +75,14 @@ class UnsupportedMediaType(DomainError):
     code = "unsupported_media_type"
 
 
+class UnsupportedContentEncoding(DomainError):
+    """The body must be sent as it is: `Content-Encoding` may be `identity` or absent."""
+
+    status = 415
+    code = "unsupported_content_encoding"
+    headers: ClassVar = {"Accept-Encoding": "identity"}
+
+
 class InvalidRequest(DomainError):
     """The request has fields that are missing, unknown or out of range; `errors` names them."""
 
@@ -109,7 +118,7 @@ READ_ERRORS = (*ANY_ERRORS, InvalidRequest, DatabaseUnavailable)
 """What any request to the database can meet."""
 WRITE_ERRORS = (*READ_ERRORS, StorageFull)
 """What any request that writes can meet."""
-BODY_ERRORS = (MalformedBody, UnsupportedMediaType)
+BODY_ERRORS = (MalformedBody, UnsupportedMediaType, UnsupportedContentEncoding)
 """What any request with a body can meet besides."""
 
 
@@ -121,6 +130,9 @@ def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
         response = responses.setdefault(error.status, {"model": Problem, "description": line})
         if line not in response["description"]:
             response["description"] += f"\n\n{line}"
+        for name in error.headers:
+            header = {"description": f"With `{error.code}`.", "schema": {"type": "string"}}
+            response.setdefault("headers", {})[name] = header
     return responses
 
 
@@ -131,7 +143,8 @@ def problem_response(
     detail: str,
     *,
     errors: Sequence[FieldError] = (),
-    headers: dict[str, str] | None = None,
+    more_errors: int = 0,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """An error as its response."""
     problem = Problem(
@@ -142,6 +155,7 @@ def problem_response(
         code=code,
         request_id=request_id,
         errors=list(errors) or None,
+        more_errors=more_errors or None,
     )
     return Response(
         to_json(problem, by_alias=True, exclude_none=True),
@@ -152,12 +166,23 @@ def problem_response(
 
 
 def domain_error_response(
-    request_id: str, error: DomainError | type[DomainError], errors: Sequence[FieldError] = ()
+    request_id: str,
+    error: DomainError | type[DomainError],
+    errors: Sequence[FieldError] = (),
+    more_errors: int = 0,
 ) -> Response:
     """A domain error as its response."""
-    headers = None if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    headers = dict(error.headers)
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     return problem_response(
-        request_id, error.status, error.code, error.message(), errors=errors, headers=headers
+        request_id,
+        error.status,
+        error.code,
+        error.message(),
+        errors=errors,
+        more_errors=more_errors,
+        headers=headers,
     )
 
 
@@ -170,8 +195,10 @@ def install_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
-        fields = [_field_error(entry) for entry in error.errors()]
-        return domain_error_response(request.state.request_id, InvalidRequest, fields)
+        entries = error.errors()
+        fields = [_field_error(entry) for entry in entries[:MAX_SHOWN_ERRORS]]
+        more = len(entries) - len(fields)
+        return domain_error_response(request.state.request_id, InvalidRequest, fields, more)
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> Response:

@@ -1,14 +1,18 @@
 """Request bodies: JSON as RFC 8259 has it, and nothing else."""
 
 import json
-from collections.abc import Callable, Coroutine
+import re
+from codecs import BOM_UTF8
+from collections.abc import Callable, Coroutine, Iterable
 from math import inf
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.api.errors import MalformedBody, UnsupportedMediaType
+from app.api.errors import MalformedBody, UnsupportedContentEncoding, UnsupportedMediaType
+
+_is_json_of_a_kind = re.compile(r"application/[!#$%&'*+.^_`|~\w-]+\+json", re.ASCII).fullmatch
 
 
 class JSONRoute(APIRoute):
@@ -26,6 +30,8 @@ class JSONRoute(APIRoute):
         async def handle_json(request: Request) -> Response:
             request = _JSONRequest(request.scope, request.receive)
             if await request.body():
+                if "content-encoding" in request.headers:
+                    _require_identity(request.headers.getlist("content-encoding"))
                 _require_json(request.headers.get("content-type", ""))
                 await request.json()
             return await handle(request)
@@ -43,7 +49,7 @@ class _JSONRequest(Request):
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of a JSON text.
+    """The value of a JSON text; a byte order mark before it is no part of it (RFC 8259, 8.1).
 
     NaN and the infinities pass, as they name a field that can be pointed at; no schema takes them.
     An integer too long for Python to read is one of them.
@@ -53,7 +59,7 @@ def parse_json(body: bytes) -> Any:
 
     """
     try:
-        return _decode(body.decode())
+        return _decode(body.removeprefix(BOM_UTF8).decode())
     except (ValueError, RecursionError):
         # Not chained: the parser's error carries the body.
         raise MalformedBody from None
@@ -78,7 +84,11 @@ _decode = json.JSONDecoder(object_pairs_hook=_object_of_distinct_keys, parse_int
 
 def _require_json(content_type: str) -> None:
     media_type = content_type.partition(";")[0].strip().lower()
-    if media_type != "application/json" and not (
-        media_type.startswith("application/") and media_type.endswith("+json")
-    ):
+    if media_type != "application/json" and not _is_json_of_a_kind(media_type):
         raise UnsupportedMediaType
+
+
+def _require_identity(content_encodings: Iterable[str]) -> None:
+    codings = ",".join(content_encodings).lower().split(",")
+    if not {coding.strip() for coding in codings} <= {"", "identity"}:
+        raise UnsupportedContentEncoding

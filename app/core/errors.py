@@ -1,5 +1,6 @@
 """What can go wrong, in the words of the domain. The docstring of an error is its message."""
 
+from collections.abc import Mapping
 from inspect import getdoc
 from typing import ClassVar
 
@@ -19,6 +20,8 @@ class DomainError(Exception):
     code: ClassVar[str]
     retry_after: ClassVar[int | None] = None
     """Seconds after which the same request may be sent again."""
+    headers: ClassVar[Mapping[str, str]] = {}
+    """Header fields of the answer that say what to do instead."""
 
     def __init__(self) -> None:
         super().__init__(self.message())

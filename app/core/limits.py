@@ -8,3 +8,5 @@ MAX_PREVIEW = 1_000
 MAX_LOAD_LIMIT = 1_000_000
 MAX_EMAIL_LENGTH = 254
 """Characters; the longest address that SMTP can carry (RFC 5321, erratum 1690)."""
+MAX_SHOWN_ERRORS = 20
+"""Faults of one request that its answer names; the rest are counted."""

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.limits import MAX_SHOWN_ERRORS
+
 
 class FieldError(BaseModel):
     """What is wrong with one field; the value that was sent is never repeated."""
@@ -38,4 +40,9 @@ class Problem(BaseModel):
     detail: str
     code: str = Field(description="Stable, for programs to act on.")
     request_id: str = Field(description="Also in the header `X-Request-ID`.")
-    errors: list[FieldError] | None = Field(default=None, description="Only with status 422.")
+    errors: list[FieldError] | None = Field(
+        default=None, max_length=MAX_SHOWN_ERRORS, description="Only with status 422."
+    )
+    more_errors: int | None = Field(
+        default=None, ge=1, description="How many there are besides `errors`, if they are too many."
+    )

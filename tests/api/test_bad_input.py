@@ -425,7 +425,7 @@ NO_JSON: list[str | bytes] = [
     inquiry().encode() + b"\xff",
     inquiry(payload='"\udcff"').encode(errors="surrogateescape"),
     inquiry().encode("utf-16"),
-    b"\xef\xbb\xbf" + inquiry().encode(),
+    b"\xef\xbb\xbf" * 2 + inquiry().encode(),
     inquiry(payload="'a'"),
     inquiry(payload="01"),
     inquiry(payload='"\n"'),
