@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     def _names_a_database(cls, value: str) -> str:
         return check_database_url(value)
 
+    @field_validator("log_format", "log_level", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
 
 def load_settings() -> Settings:
     """The settings in force.

@@ -1,5 +1,6 @@
 """The settings: from the environment, from `.env`, and what is said of unusable ones."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,19 @@ def test_setting_comes_from_the_env_file(name: str, text: str, value: Any) -> No
     Path(".env").write_text(f"{name.upper()}={text}\n", encoding="utf-8")
 
     assert value == getattr(load_settings(), name)
+
+
+@pytest.mark.parametrize("name", ["log_format", "log_level"])
+@pytest.mark.parametrize("spell", [str.upper, str.capitalize, str.swapcase])
+def test_names_in_any_case(
+    name: str, spell: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python and other services spell levels in capitals."""
+    default = getattr(load_settings(), name)
+
+    monkeypatch.setenv(name.upper(), spell(default))
+
+    assert default == getattr(load_settings(), name)
 
 
 def test_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
