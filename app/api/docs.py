@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from app.api.openapi import install_openapi
 
@@ -35,10 +36,18 @@ _ASSETS = Path(__file__).parent / "static" / "swagger-ui"
 _ASSETS_PATH = "/docs/assets"
 
 
+class _WholeFiles(StaticFiles):
+    """Files that are sent whole: Starlette answers a `Range` it cannot read with 400, in text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
 def install_docs(app: FastAPI) -> None:
     """Serve Swagger UI and the OpenAPI document that it shows."""
     install_openapi(app)
-    app.mount(_ASSETS_PATH, StaticFiles(directory=_ASSETS))
+    app.mount(_ASSETS_PATH, _WholeFiles(directory=_ASSETS))
 
     app.get("/docs", include_in_schema=False)(_swagger_ui)
     app.get("/", include_in_schema=False)(_to_swagger_ui)

@@ -196,6 +196,17 @@ async def test_head_is_logged_and_counted_as_such(
     assert 1 == after[key] - before.get(key, 0)
 
 
+@pytest.mark.parametrize("range_", ["bytes=0-9", "bytes=99999999-", "bytes=a-b", "lines=1-2", ""])
+async def test_assets_are_sent_whole(client: httpx.AsyncClient, range_: str) -> None:
+    """A part of a file is worth no error of another kind."""
+    path = "/docs/assets/swagger-ui.css"
+
+    whole, part = await client.get(path), await client.get(path, headers={"Range": range_})
+
+    assert 200 == part.status_code
+    assert whole.content == part.content
+
+
 async def test_root_leads_to_the_documentation(client: httpx.AsyncClient) -> None:
     """A browser that is sent to the service itself finds something to read."""
     answer = await client.get("/", follow_redirects=True)
