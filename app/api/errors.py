@@ -23,6 +23,9 @@ _CONSTANT_DETAILS = {
     "uuid_parsing": "Input should be a UUID.",
     "too_long": "The list has too many items.",
 }
+REPEATED = "repeated"
+"""The code of a parameter that is given twice."""
+_NAMED_BY_CLIENT = (REPEATED, "extra_forbidden")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
@@ -250,7 +253,7 @@ def _field_error(entry: dict[str, Any]) -> FieldError:
     field's name at all.
     """
     location, *path = entry["loc"]
-    if entry["type"] == "extra_forbidden" and not _FIELD_NAME.fullmatch(str(path[-1])):
+    if entry["type"] in _NAMED_BY_CLIENT and not _FIELD_NAME.fullmatch(str(path[-1])):
         path.pop()
     return FieldError(
         location=location,

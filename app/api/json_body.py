@@ -1,42 +1,73 @@
-"""Request bodies: JSON as RFC 8259 has it, and nothing else."""
+"""Requests read strictly: bodies are JSON as RFC 8259 has it, and nothing is given twice."""
 
 import json
 import re
 from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from math import inf
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from app.api.errors import MalformedBody, UnsupportedContentEncoding, UnsupportedMediaType
+from app.api.errors import (
+    REPEATED,
+    MalformedBody,
+    UnsupportedContentEncoding,
+    UnsupportedMediaType,
+)
 
 _is_json_of_a_kind = re.compile(r"application/[!#$%&'*+.^_`|~\w-]+\+json", re.ASCII).fullmatch
 
 
+Handle = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
 class JSONRoute(APIRoute):
-    """A route whose body is parsed strictly.
+    """A route whose body and query are read strictly.
 
     FastAPI's own parsing takes other encodings and doubled keys, and hands a body of another
-    content type on as bytes.
+    content type on as bytes. Of a parameter that is given twice it takes the last.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handle:
         handle = super().get_route_handler()
-        if self.body_field is None:
-            return handle
+        if self.dependant.query_params:
+            handle = _with_distinct_parameters(handle)
+        return handle if self.body_field is None else _with_strict_json(handle)
 
-        async def handle_json(request: Request) -> Response:
-            request = _JSONRequest(request.scope, request.receive)
-            if await request.body():
-                if "content-encoding" in request.headers:
-                    _require_identity(request.headers.getlist("content-encoding"))
-                _require_json(request.headers.get("content-type", ""))
-                await request.json()
-            return await handle(request)
 
-        return handle_json
+def _with_distinct_parameters(handle: Handle) -> Handle:
+    async def handle_distinct(request: Request) -> Response:
+        given = request.query_params.multi_items()
+        if len(given) > len(request.query_params):
+            raise RequestValidationError(_repeated(name for name, _ in given))
+        return await handle(request)
+
+    return handle_distinct
+
+
+def _repeated(names: Iterable[str]) -> list[dict[str, Any]]:
+    return [
+        {"type": REPEATED, "loc": ("query", name), "msg": "This can be given only once."}
+        for name, times in Counter(names).items()
+        if times > 1
+    ]
+
+
+def _with_strict_json(handle: Handle) -> Handle:
+    async def handle_json(request: Request) -> Response:
+        request = _JSONRequest(request.scope, request.receive)
+        if await request.body():
+            if "content-encoding" in request.headers:
+                _require_identity(request.headers.getlist("content-encoding"))
+            _require_json(request.headers.get("content-type", ""))
+            await request.json()
+        return await handle(request)
+
+    return handle_json
 
 
 class _JSONRequest(Request):

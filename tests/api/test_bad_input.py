@@ -529,6 +529,31 @@ async def test_unknown_query_parameter(probe: Prober, path: str) -> None:
     assert {("query", "/surprise")} == await probe.invalid("GET", f"{path}?surprise={CANARY}")
 
 
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("limit=1&limit=1", "/limit"),
+        ("limit=5&after=1&limit=6", "/limit"),
+        ("after=1&%61fter=2", "/after"),
+        (f"surprise={CANARY}&surprise=2", "/surprise"),
+        (f"{CANARY}%00=1&{CANARY}%00=1", ""),
+    ],
+)
+async def test_parameter_given_twice(probe: Prober, path: str, query: str, pointer: str) -> None:
+    """Which of the two is meant is not for the service to guess."""
+    assert {("query", pointer)} == await probe.invalid("GET", f"{path}?{query}")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/interactions", "operator_id"), ("/interactions", "waiting"), ("/stats/sources/1", "since")],
+)
+async def test_filter_given_twice(probe: Prober, path: str, name: str) -> None:
+    """Two values are not either of them."""
+    assert {("query", f"/{name}")} == await probe.invalid("GET", f"{path}?{name}=1&{name}=2")
+
+
 NO_ID_PARAMETER = ["0", *NO_NUMBER, *TOO_GREAT]
 NO_FLAG_PARAMETER = ["", "1", "yes", "True", "null", CANARY, "%00"]
 
