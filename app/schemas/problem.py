@@ -44,5 +44,5 @@ class Problem(BaseModel):
         default=None, max_length=MAX_SHOWN_ERRORS, description="Only with status 422."
     )
     more_errors: int | None = Field(
-        default=None, ge=1, description="How many there are besides `errors`, if they are too many."
+        default=None, ge=1, description="How many more there are; absent if `errors` has them all."
     )
