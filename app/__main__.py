@@ -1,6 +1,7 @@
 """The command line: `python -m app serve | demo | migrate | backup | copy`."""
 
 import asyncio
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Annotated
 
 import typer
 
-from app.core.config import check_database_url, load_settings
-from app.core.errors import StartupError, UpkeepError
+from app import __version__
+from app.core.config import check_database_url, log_format, refusal
+from app.core.errors import DomainError, StartupError, UpkeepError
+from app.core.logging import Log, for_terminal
+from app.core.startup import begin
 from app.db.database import Database
 from app.db.migrate import head_revision
 from app.server import listening, run_until_signal
@@ -25,6 +29,22 @@ cli = typer.Typer(
 )
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")]
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"lead-distribution {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """The lead distribution service."""
 
 
 @cli.command()
@@ -46,12 +66,23 @@ async def _serve_alone(host: str, port: int) -> None:
     from app.main import app  # noqa: PLC0415  # reads the settings, which --help does not need
 
     async with listening(app, host, port) as url:
-        _announce(url)
+        _announce(url, app.state.database)
         await asyncio.Event().wait()
 
 
-def _announce(url: str) -> None:
-    typer.echo(f"Serving on {url}, Swagger UI on {url}/docs. Ctrl-C ends it.")
+def _announce(url: str, database: Database) -> None:
+    new = " (new)" if database.is_new else ""
+    _say(
+        f"Serving on {url}, Swagger UI on {url}/docs. Database: {database.location}{new}. "
+        "Ctrl-C ends it.",
+        url=url,
+        database=database.location,
+        new=database.is_new,
+    )
+
+
+def _say(sentence: str, **fields: object) -> None:
+    typer.echo(for_terminal(log_format(), logging.INFO, sentence, **fields))
 
 
 @cli.command()
@@ -69,11 +100,13 @@ def demo(
 @cli.command()
 def migrate() -> None:
     """Bring the database's schema up to date, as every start of the service does."""
-    database = Database(load_settings().database_url)
+    settings = begin()
+    database = Database(settings.database_url)
 
     async def story() -> None:
-        async with database.serving():
-            typer.echo(f"{database.name} is at revision {head_revision()}.")
+        log = Log(settings.log_format, settings.log_level)
+        async with log.installed(), database.serving():
+            _say(f"{database.name} is at revision {head_revision()}.")
 
     run_until_signal(story())
 
@@ -82,8 +115,8 @@ def migrate() -> None:
 def backup(file: Annotated[Path, typer.Argument(help="A file that does not exist yet.")]) -> None:
     """Copy the SQLite database into a file, also while it is served."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    back_up(load_settings().database_url, file)
-    typer.echo(f"{file} is whole and has passed the integrity check.")
+    back_up(begin().database_url, file)
+    _say(f"{file} is whole and has passed the integrity check.")
 
 
 def _database_url(value: str) -> str:
@@ -102,7 +135,7 @@ def copy(
     rows = run_until_signal(copy_database(source, target))
     if rows is None:
         raise UpkeepError("ended before the copy was whole.")
-    typer.echo(f"{rows:,} rows copied, read back and found equal.")
+    _say(f"{rows:,} rows copied, read back and found equal.")
 
 
 def main() -> None:
@@ -110,9 +143,12 @@ def main() -> None:
     try:
         cli(prog_name="python -m app")
     except StartupError as error:
-        sys.exit(f"Cannot start: {error}")
+        sys.exit(refusal(str(error)))
+    except DomainError as error:
+        # The database was there a moment ago, when it was migrated.
+        sys.exit(refusal(error.message()))
     except UpkeepError as error:
-        sys.exit(f"Nothing was written: {error}")
+        sys.exit(for_terminal(log_format(), logging.ERROR, f"Nothing was written: {error}"))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from app import __version__
 from app.api.docs import DESCRIPTION, TAGS, install_docs
 from app.api.errors import install_error_handlers
 from app.api.middleware import (
@@ -17,10 +18,12 @@ from app.api.routers import health, interactions, leads, metrics, operators, sou
 from app.api.telemetry import telemetry
 from app.api.watching import WatchMiddleware
 from app.core.collector import calm_collector
-from app.core.config import Settings, load_settings
+from app.core.config import Settings
 from app.core.logging import Log
 from app.core.metrics import LINE, count_batch
 from app.core.sampling import sampling
+from app.core.service_manager import notify_ready
+from app.core.startup import begin
 from app.db.database import Database
 from app.db.group_commit import GroupCommit
 from app.services.intake import record
@@ -32,7 +35,7 @@ DRAIN_TIMEOUT = 10
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service under these settings, or under those of the environment."""
-    settings = settings or load_settings()
+    settings = settings or begin()
     log = Log(settings.log_format, settings.log_level)
 
     @asynccontextmanager
@@ -46,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.database, app.state.intake = database, intake
             async with sampling(intake.length, LINE.set):
                 with calm_collector():
+                    notify_ready()
                     yield
                     await intake.drain(DRAIN_TIMEOUT)
 
@@ -54,7 +58,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Takes inquiries from bots and assigns the operator who answers.",
         description=DESCRIPTION,
         servers=[{"url": "/"}],
-        version="0.1.0",
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

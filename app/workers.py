@@ -14,20 +14,23 @@ import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
-from app.core.config import load_settings
 from app.core.errors import StartupError
+from app.core.logging import Log
+from app.core.startup import WORKER, begin
 from app.db.database import Database
 from app.server import UVICORN_OPTIONS, base_url, listen
 
 
-def run_workers(host: str, port: int, workers: int, announce: Callable[[str], None]) -> None:
+def run_workers(
+    host: str, port: int, workers: int, announce: Callable[[str, Database], None]
+) -> None:
     """Run so many processes until Ctrl-C or SIGTERM; one that dies is replaced.
 
     Args:
         host: the address to listen on.
         port: the port; 0 is any free one.
         workers: how many processes.
-        announce: hears the base URL.
+        announce: hears the base URL and the database.
 
     Raises:
         StartupError: the database serves only one process, it cannot be opened or migrated, or the
@@ -35,14 +38,15 @@ def run_workers(host: str, port: int, workers: int, announce: Callable[[str], No
 
     """
     with listen(host, port) as listener, TemporaryDirectory() as metrics:
-        database = Database(load_settings().database_url)
+        settings = begin()
+        database = Database(settings.database_url)
         if not database.serves_many:
             raise StartupError("SQLite serves one process; --workers needs PostgreSQL.")
         # Here, where what is wrong can be said once.
-        asyncio.run(_prepare(database))
+        asyncio.run(_prepare(database, Log(settings.log_format, settings.log_level)))
         # Where each process keeps its metrics, so that any of them can answer for all.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
-        announce(base_url(listener))
+        announce(base_url(listener), database)
         config = uvicorn.Config("app.main:app", lifespan="on", workers=workers, **UVICORN_OPTIONS)
         _Workers(config, sockets=[listener]).run()
 
@@ -90,10 +94,11 @@ class _Workers(Multiprocess):
 
     def _start(self) -> Process:
         process = _Worker(self.config, self.sockets)
+        process.process.name = WORKER
         process.start()
         return process
 
 
-async def _prepare(database: Database) -> None:
-    async with database.serving():
+async def _prepare(database: Database, log: Log) -> None:
+    async with log.installed(), database.serving():
         pass

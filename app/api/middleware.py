@@ -15,6 +15,8 @@ from app.api.errors import (
     domain_error_response,
 )
 from app.core.errors import DomainError, StartupError
+from app.core.startup import is_worker
+from app.db.database import Database
 
 _log = logging.getLogger(__name__)
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
@@ -137,7 +139,10 @@ async def _refuse(error: type[DomainError], scope: Scope, receive: Receive, send
 
 
 class StartupMessageMiddleware:
-    """Lets the server say in one line why the service does not start, instead of a traceback."""
+    """Says in one line which database is served; or why none is, instead of a traceback.
+
+    For servers that start the application themselves, as `uvicorn app.main:app` does.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -149,6 +154,10 @@ class StartupMessageMiddleware:
 
         async def send_briefly(message: Message) -> None:
             error = sys.exc_info()[1]
+            if message["type"] == "lifespan.startup.complete" and not is_worker():
+                database: Database = scope["app"].state.database
+                new = " (new)" if database.is_new else ""
+                _log.info("Database: %s%s.", database.location, new)
             if message["type"] == "lifespan.startup.failed" and isinstance(error, StartupError):
                 message = {**message, "message": str(error)}
             await send(message)

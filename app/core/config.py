@@ -1,5 +1,6 @@
 """Settings, read once from the environment or a `.env` file."""
 
+import logging
 from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
@@ -7,7 +8,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from app.core.logging import LogFormat, LogLevel
+from app.core.logging import LogFormat, LogLevel, for_terminal
+
+ENV_FILE = ".env"
+
+# Lines that it cannot read are told with all that is doubtful, by `app.core.startup`.
+logging.getLogger("dotenv").setLevel(logging.ERROR)
 
 
 def check_database_url(value: str) -> str:
@@ -36,7 +42,12 @@ class Settings(BaseSettings):
     """Every setting of the service; the field's name in capitals is the variable's name."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_file=ENV_FILE,
+        # Windows' editors begin it with a byte order mark, which is no part of the first name.
+        env_file_encoding="utf-8-sig",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     database_url: Annotated[
@@ -92,6 +103,23 @@ def load_settings() -> Settings:
             f"{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
             for fault in error.errors(include_input=False, include_url=False)
         )
-        raise SystemExit(f"Cannot start: {faults}") from None
+        raise SystemExit(refusal(faults)) from None
     except (OSError, UnicodeDecodeError):
-        raise SystemExit("Cannot start: the file .env is no readable UTF-8 text") from None
+        raise SystemExit(refusal("the file .env is no readable UTF-8 text")) from None
+
+
+def refusal(reason: str) -> str:
+    """The line that says why the service does not start."""
+    return for_terminal(log_format(), logging.ERROR, f"Cannot start: {reason}")
+
+
+def log_format(env_file: str | None = ENV_FILE) -> LogFormat:
+    """How lines look, as far as that can be known: other settings may be unusable."""
+    try:
+        return Settings(_env_file=env_file).log_format
+    except ValidationError as error:
+        names = [str(fault["loc"][0]) for fault in error.errors()]
+        defaults = {name: Settings.model_fields[name].default for name in names}
+        return Settings(_env_file=env_file, **defaults).log_format
+    except (OSError, UnicodeDecodeError):
+        return log_format(env_file=None)

@@ -20,6 +20,10 @@ LogLevel = Literal["info", "warning", "error"]
 _log = logging.getLogger(__name__)
 _ACCESS = "uvicorn.access"
 _FIELDS = ("method", "route", "status", "request_id")
+_HEAD: list[Processor] = [
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper("iso"),
+]
 
 
 class Log:
@@ -32,28 +36,14 @@ class Log:
     def __init__(self, format: LogFormat, level: LogLevel) -> None:
         self._level = logging.getLevelNamesMapping()[level.upper()]
         self._writer = LogWriter()
-        head: list[Processor] = [
-            structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper("iso"),
-        ]
-        render = _as_json if format == "json" else _for_people
         self.requests: FilteringBoundLogger = structlog.wrap_logger(
             structlog.WriteLogger(self._writer),  # type: ignore[arg-type]  # it writes and flushes
-            processors=[*head, render],
+            processors=[*_HEAD, _renderer(format)],
             wrapper_class=structlog.make_filtering_bound_logger(self._level),
         ).bind()
         """Where requests are logged: the standard library's way took 15 µs more a line."""
         self._handler = logging.StreamHandler(self._writer)
-        self._handler.setFormatter(
-            structlog.stdlib.ProcessorFormatter(
-                foreign_pre_chain=[structlog.stdlib.ExtraAdder(_FIELDS), *head],
-                processors=[
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    _discreet,
-                    render,
-                ],
-            )
-        )
+        self._handler.setFormatter(_formatter(format))
 
     @asynccontextmanager
     async def installed(self) -> AsyncIterator[None]:
@@ -75,6 +65,46 @@ class Log:
             root.removeHandler(self._handler)
             level, uvicorn.handlers, uvicorn.propagate, access.disabled = before
             ours.setLevel(level)
+
+
+def format_outside_log(format: LogFormat) -> None:
+    """Let what is logged while no `Log` is installed look alike where programs read it.
+
+    That is what uvicorn says when it starts and ends, and what any library warns of.
+    """
+    handlers = [*logging.getLogger("uvicorn").handlers, logging.lastResort]
+    for handler in handlers if format == "json" else ():
+        if handler is not None:
+            handler.setFormatter(_formatter(format))
+
+
+def log_line(format: LogFormat, level: int, event: str, **fields: object) -> str:
+    """A line as the log has it, for when there is none yet."""
+    line: EventDict = {"event": event, **fields}
+    method = logging.getLevelName(level).lower()
+    for process in (*_HEAD, _renderer(format)):
+        line = process(None, method, line)  # type: ignore[assignment]  # the last one makes it a text
+    return str(line)
+
+
+def for_terminal(format: LogFormat, level: int, sentence: str, **fields: object) -> str:
+    """The sentence by itself for people; for programs a line as the log has it, with the fields."""
+    return log_line(format, level, sentence, **fields) if format == "json" else sentence
+
+
+def _renderer(format: LogFormat) -> Processor:
+    return _as_json if format == "json" else _for_people
+
+
+def _formatter(format: LogFormat) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(_FIELDS), *_HEAD],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _discreet,
+            _renderer(format),
+        ],
+    )
 
 
 def _log_failure_in_loop(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -19,6 +19,8 @@ class Backend(ABC):
 
     name: str
     """What people know the database by: neither its folder nor its password."""
+    location: str
+    """Which of several of that name it is, by its folder or host; without user and password."""
     serves_many: bool
     """Whether several processes may serve it at once."""
     readers: AsyncEngine

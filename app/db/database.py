@@ -52,11 +52,18 @@ class Database:
 
     def __init__(self, url: str, readers: int = 4) -> None:
         self._backend = open_backend(url, readers)
+        self.is_new = False
+        """Whether `serving` has made the database or its schema just now."""
 
     @property
     def name(self) -> str:
         """What people know it by."""
         return self._backend.name
+
+    @property
+    def location(self) -> str:
+        """Which of several of that name it is, by its folder or host."""
+        return self._backend.location
 
     @property
     def serves_many(self) -> bool:
@@ -73,7 +80,7 @@ class Database:
 
         """
         async with self._backend.serving():
-            await upgrade(self._backend)
+            self.is_new = await upgrade(self._backend)
             yield
 
     @asynccontextmanager

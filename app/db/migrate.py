@@ -1,5 +1,6 @@
 """Brings a database's schema up to date, all of it or nothing."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -17,23 +18,39 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.core.errors import StartupError
 from app.db.backend import Backend, original
 
+_log = logging.getLogger(__name__)
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-async def upgrade(backend: Backend, revision: str = "head") -> None:
+async def upgrade(backend: Backend, revision: str = "head") -> bool:
     """Run the migrations that are missing, in one transaction: a failed one leaves the old schema.
+
+    Returns:
+        Whether the schema is new: there was none before.
 
     Raises:
         StartupError: as `upgraded`.
 
     """
-    async with upgraded(backend, revision):
+    async with upgraded(backend, revision) as (_, before):
         pass
+    after = head_revision() if revision == "head" else revision
+    if before not in (None, after):
+        _log.info(
+            "The schema of %s was migrated from revision %s to %s.", backend.name, before, after
+        )
+    return before is None
 
 
 @asynccontextmanager
-async def upgraded(backend: Backend, revision: str = "head") -> AsyncIterator[AsyncConnection]:
+async def upgraded(
+    backend: Backend, revision: str = "head"
+) -> AsyncIterator[tuple[AsyncConnection, str | None]]:
     """A transaction in which the schema is up to date; committed with it when the block ends.
+
+    Yields:
+        Its connection, and the revision that the database was at before; None if it had no schema.
 
     Raises:
         StartupError: the database cannot be opened, or its schema is of a later version than this
@@ -42,8 +59,11 @@ async def upgraded(backend: Backend, revision: str = "head") -> AsyncIterator[As
     """
     try:
         async with backend.migrating() as connection:
+            before = await connection.run_sync(current_revision)
+            if is_newer(before):
+                raise StartupError(made_by_newer(backend, before))
             await connection.run_sync(_upgrade, revision)
-            yield connection
+            yield connection, before
     except CommandError as error:
         raise StartupError(
             f"The schema of {backend.name} is not of this version: {error}"
@@ -63,6 +83,19 @@ def head_revision() -> str | None:
 def current_revision(connection: Connection) -> str | None:
     """The revision that a database is at; None if it has no schema of the service."""
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_newer(revision: str | None) -> bool:
+    """Whether only a later version of the service knows this revision: they are numbered."""
+    return (revision or "").isdecimal() and int(revision or 0) > int(head_revision() or 0)
+
+
+def made_by_newer(backend: Backend, revision: str | None) -> str:
+    """The sentence that says so, and what to do."""
+    return (
+        f"{backend.name} was made by a newer version of the service (revision {revision}; this one "
+        f"knows up to {head_revision()}): use that version, or restore a backup."
+    )
 
 
 def _upgrade(connection: Connection, revision: str) -> None:

@@ -77,6 +77,7 @@ class PostgreSQL(Backend):
 
     def __init__(self, url: URL, readers: int) -> None:
         self.name = url.database or ""
+        self.location = _location(url)
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self.readers = self._pool(readers, _LIMITS | _READ_ONLY, isolation_level="AUTOCOMMIT")
         self.writers = self._pool(WRITERS, _LIMITS)
@@ -163,6 +164,12 @@ class PostgreSQL(Backend):
         return create_async_engine(
             "postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options
         )
+
+
+def _location(url: URL) -> str:
+    hosts = url.host or ",".join(url.normalized_query.get("host", ()))
+    port = f":{url.port}" if url.port else ""
+    return f"postgresql://{hosts}{port}/{url.database}"
 
 
 async def _warn_of_broken_promises(connection: AsyncConnection) -> None:

@@ -36,6 +36,7 @@ class SQLite(Backend):
     def __init__(self, path: Path, readers: int) -> None:
         self.name = path.name
         self._path = path.resolve()
+        self.location = str(self._path)
         self.writers = _writer_engine(self._path)
         self.readers = _reader_engine(self._path, readers)
 

@@ -11,7 +11,13 @@ from app.core.errors import StartupError, UpkeepError
 from app.db.backend import Backend, original
 from app.db.bulk_statement import bulk_insert
 from app.db.database import open_backend
-from app.db.migrate import current_revision, head_revision, upgraded
+from app.db.migrate import (
+    current_revision,
+    head_revision,
+    is_newer,
+    made_by_newer,
+    upgraded,
+)
 from app.upkeep.progress import progress
 from app.upkeep.stored import TABLES, Content, StoredTable
 
@@ -46,7 +52,10 @@ async def copy_database(from_url: str, to_url: str) -> int:
 async def _reading(source: Backend) -> AsyncIterator[AsyncConnection]:
     try:
         async with source.snapshot() as reader:
-            if await reader.run_sync(current_revision) != head_revision():
+            revision = await reader.run_sync(current_revision)
+            if is_newer(revision):
+                raise UpkeepError(made_by_newer(source, revision))
+            if revision != head_revision():
                 raise UpkeepError(f"{source.name} has no schema of this version; migrate it first.")
             yield reader
     except (DBAPIError, OSError) as error:
@@ -55,7 +64,7 @@ async def _reading(source: Backend) -> AsyncIterator[AsyncConnection]:
 
 @asynccontextmanager
 async def _writing(target: Backend) -> AsyncIterator[AsyncConnection]:
-    async with target.serving(), upgraded(target) as writer:
+    async with target.serving(), upgraded(target) as (writer, _):
         for table in TABLES:
             if await table.count(writer):
                 raise UpkeepError(f"{target.name} is not empty: it has {table.name}.")
