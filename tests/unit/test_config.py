@@ -1,5 +1,6 @@
 """The settings: from the environment, from `.env`, and what is said of unusable ones."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.core.config import Settings, load_settings
+from app.core.startup import begin
 
 SETTINGS = [
     ("database_url", "sqlite:///other.db", "sqlite:///other.db"),
@@ -189,5 +191,120 @@ def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 def test_env_file_that_is_no_text_is_named() -> None:
     """A `.env` saved in another encoding is no reason for a traceback."""
     Path(".env").write_bytes("DATABASE_URL=sqlite:///leads.db".encode("utf-16"))
+
+    assert "Cannot start: the file .env is no readable UTF-8 text" == refusal()
+
+
+def test_env_file_may_begin_with_a_byte_order_mark() -> None:
+    """Windows' editors write one; the first name is read all the same."""
+    Path(".env").write_text("DATABASE_READERS=2\n", encoding="utf-8-sig")
+
+    assert 2 == load_settings().database_readers
+
+
+@pytest.mark.parametrize(
+    ("line", "warning"),
+    [
+        (
+            "DATABSE_URL=hush-hush",
+            "`.env` names DATABSE_URL, which is no setting. Did you mean DATABASE_URL?",
+        ),
+        (
+            "export 'database-url' = 'hush-hush' # hush",
+            "`.env` names database-url, which is no setting. Did you mean DATABASE_URL?",
+        ),
+        (
+            'Log_Levels="hush-hush"',
+            "`.env` names Log_Levels, which is no setting. Did you mean LOG_LEVEL?",
+        ),
+        ("POSTGRES_PASSWORD=hush-hush", "`.env` names POSTGRES_PASSWORD, which is no setting."),
+        (
+            "DATABSE_URL=",
+            "`.env` names DATABSE_URL, which is no setting. Did you mean DATABASE_URL?",
+        ),
+        ("DATABASE_URL: hush", "Line 2 of `.env` is not of the form NAME=value and is ignored."),
+        ("DATABASE_URL", "Line 2 of `.env` is not of the form NAME=value and is ignored."),
+    ],
+)
+def test_unknown_name_in_the_env_file_is_a_warning(
+    line: str, warning: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It comes with the nearest setting and without its value, which may be a password."""
+    Path(".env").write_text(f"LOG_LEVEL=warning\n{line}\n", encoding="utf-8")
+
+    begin()
+
+    [said] = capsys.readouterr().err.splitlines()
+    assert said.endswith(f"Z warning {warning}")
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "# DATABSE_URL=sqlite:///leads.db",
+        "DATABASE_READERS=2",
+        "export database_readers = '2'  # as a shell has it",
+        'Database_Readers="2"',
+        "INTAKE_CAPACITY=",
+    ],
+)
+def test_known_name_in_the_env_file_is_no_warning(
+    line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Case, quotes, comments and `export` make no name unknown."""
+    Path(".env").write_text(f"{line}\n", encoding="utf-8")
+
+    begin()
+
+    assert "" == capsys.readouterr().err
+
+
+def test_misspelt_variable_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the environment only what is nearly a setting: the rest is for other programs."""
+    monkeypatch.setenv("DATABSE_URL", "hush-hush")
+    monkeypatch.setenv("TEST_DATABASE_URL", "hush-hush")
+
+    begin()
+
+    [said] = capsys.readouterr().err.splitlines()
+    assert said.endswith(
+        "The environment has DATABSE_URL, which is no setting. Did you mean DATABASE_URL?"
+    )
+
+
+def test_log_level_may_leave_warnings_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """An operator that asks for errors only gets no warning."""
+    Path(".env").write_text("LOG_LEVEL=error\nFOO=1\n", encoding="utf-8")
+
+    begin()
+
+    assert "" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"LOG_FORMAT=json\nDATABASE_READERS=none\nLOG_LEVEL=none\n", b"LOG_FORMAT=json\n\xff\n"],
+)
+def test_refusal_has_the_format_that_can_be_known(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program reads why, though other settings or the whole file are unusable."""
+    Path(".env").write_bytes(content)
+    if b"\xff" in content:
+        monkeypatch.setenv("LOG_FORMAT", "json")
+
+    line = json.loads(refusal())
+
+    assert "error" == line["level"]
+    assert line["event"].startswith("Cannot start: ")
+
+
+def test_unreadable_env_file_is_one_line() -> None:
+    """A file that is no text is named."""
+    Path(".env").write_bytes("LOG_LEVEL=info".encode("utf-16"))
 
     assert "Cannot start: the file .env is no readable UTF-8 text" == refusal()

@@ -30,7 +30,6 @@ import sys
 from importlinter.cli import lint_imports
 sys.exit(lint_imports(".ci/importlinter.ini", no_cache=True, no_logo=True))
 """
-PINNED_WITH_REASON = re.compile(r"[\w-]+(\[\w+\])?==[\d.]+ +# .+")
 
 sources = sorted(APP.rglob("*.py"))
 packages = sorted(file.parent for file in APP.rglob("__init__.py"))
@@ -65,16 +64,6 @@ def test_setting_is_documented(name: str) -> None:
     default = Settings.model_fields[name].default
 
     assert f"| `{name.upper()}` | `{default}` |" in README.read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("file", ["requirements.txt", "tests/requirements.txt"])
-def test_requirements_are_pinned(file: str) -> None:
-    """Every requirement is one exact version, with the reason for it."""
-    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-    requirements = [line for line in lines if not line.startswith(("#", "-r "))]
-
-    assert requirements
-    assert [] == [line for line in requirements if not PINNED_WITH_REASON.fullmatch(line)]
 
 
 def test_files_are_short() -> None:

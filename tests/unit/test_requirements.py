@@ -1,0 +1,127 @@
+"""The requirements: all that is installed is one exact version, with the reason for it."""
+
+import os
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution, distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+FILES = ("requirements.txt", "tests/requirements.txt")
+INDIRECT = "# What those bring with them"
+"""Begins the heading of what the packages above it require in their turn."""
+DIRECT_LINE = re.compile(r"[\w-]+(\[\w+\])?==[\d.]+ +# .+")
+INDIRECT_LINE = re.compile(r'[\w-]+==[\w.]+( ; sys_platform [!=]= "\w+")? +# for [\w, -]+')
+OF_THE_ENVIRONMENT = {"pip", "setuptools", "wheel"}
+
+
+def lines_of(file: str) -> tuple[list[str], list[str]]:
+    """The lines of a file: those for our own reasons, and those of what comes with them."""
+    direct, indirect = (ROOT / file).read_text(encoding="utf-8").split(INDIRECT)
+    return requirements_in(direct), requirements_in(f"# {indirect}")
+
+
+def requirements_in(text: str) -> list[str]:
+    """The lines that name a package."""
+    return [line for line in text.splitlines() if line and not line.startswith(("#", "-r "))]
+
+
+def requirement_of(line: str) -> Requirement:
+    """The requirement without its reason."""
+    return Requirement(line.partition("#")[0])
+
+
+DIRECT = [requirement_of(line) for file in FILES for line in lines_of(file)[0]]
+PINNED = {
+    canonicalize_name(requirement.name): str(requirement.specifier).removeprefix("==")
+    for file in FILES
+    for part in lines_of(file)
+    for requirement in map(requirement_of, part)
+}
+
+
+def required_by(wanted: Requirement) -> Iterator[Requirement]:
+    """What an installed package requires here, with the extras that are asked for."""
+    try:
+        texts = distribution(wanted.name).requires or []
+    except PackageNotFoundError:  # Of the tests' own, in an environment for the service alone.
+        return
+    for requirement in map(Requirement, texts):
+        extras = wanted.extras or {""}
+        if requirement.marker is None or any(
+            requirement.marker.evaluate({"extra": extra}) for extra in extras
+        ):
+            yield requirement
+
+
+@pytest.fixture(scope="module")
+def brought() -> dict[str, set[str]]:
+    """All that the requirements bring into this environment, each with what requires it."""
+    by: defaultdict[str, set[str]] = defaultdict(set)
+    seen, waiting = set(), list(DIRECT)
+    while waiting:
+        wanted = waiting.pop()
+        if str(wanted) in seen:
+            continue
+        seen.add(str(wanted))
+        for requirement in required_by(wanted):
+            by[canonicalize_name(requirement.name)].add(canonicalize_name(wanted.name))
+            waiting.append(requirement)
+    return dict(by)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_lines_are_exact_and_say_why(file: str) -> None:
+    """Ours give a reason; the others name what they are here for."""
+    direct, indirect = lines_of(file)
+
+    assert direct
+    assert [] == [line for line in direct if not DIRECT_LINE.fullmatch(line)]
+    assert [] == [line for line in indirect if not INDIRECT_LINE.fullmatch(line)]
+
+
+def test_what_is_brought_in_is_pinned(brought: dict[str, set[str]]) -> None:
+    """Nothing comes in by the way in whatever version is the newest that day."""
+    assert set() == set(brought) - set(PINNED)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_nothing_is_pinned_without_need(file: str, brought: dict[str, set[str]]) -> None:
+    """What each indirect one is here for does require it, on the systems that its line names."""
+    for line in lines_of(file)[1]:
+        requirement = requirement_of(line)
+        reasons = {canonicalize_name(name) for name in line.partition("# for ")[2].split(", ")}
+        is_here = requirement.marker is None or requirement.marker.evaluate()
+        if is_here and all(is_installed(reason) for reason in reasons):
+            assert reasons <= brought.get(canonicalize_name(requirement.name), set()), line
+
+
+def is_installed(name: str) -> bool:
+    """Whether there is such a package in this environment."""
+    try:
+        return bool(distribution(name))
+    except PackageNotFoundError:
+        return False
+
+
+def test_what_is_installed_is_what_is_pinned() -> None:
+    """To the version; in an environment made of the requirements alone there is nothing else."""
+    installed = {
+        canonicalize_name(found.metadata["Name"]): found.version
+        for found in distributions(path=[path for path in sys.path if Path(path) != ROOT])
+    }
+    strangers = set(installed) - set(PINNED) - OF_THE_ENVIRONMENT
+
+    assert {} == {
+        name: version
+        for name, version in installed.items()
+        if name in PINNED and version != PINNED[name]
+    }
+    # A developer's own tools are no fault; the checks run where there are none.
+    assert not os.environ.get("ONLY_REQUIREMENTS") or strangers == set()
