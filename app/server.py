@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 
@@ -80,7 +80,33 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
                 await serving
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
+    """uvicorn's server, which cuts off no client that has connected before the end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        # Nothing runs between these two: the kernel resets what is connected and not taken up.
+        waiting = [client for listener in sockets or [] for client in _accept_all(listener)]
+        for server in self.servers:
+            server.close()
+        for client in waiting:
+            await loop.connect_accepted_socket(self._new_protocol, client)
+        await super().shutdown(sockets)
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn has it
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol
+
+
+def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:
+    with suppress(OSError):  # There are no more, as a rule.
+        while True:
+            yield listener.accept()[0]
+
+
+class _Server(Server):
     """Leaves signals to whoever runs the event loop."""
 
     @contextmanager

@@ -18,7 +18,7 @@ from app.core.errors import StartupError
 from app.core.logging import Log
 from app.core.startup import WORKER, begin
 from app.db.database import Database
-from app.server import UVICORN_OPTIONS, base_url, listen
+from app.server import UVICORN_OPTIONS, Server, base_url, listen
 
 
 def run_workers(
@@ -53,6 +53,14 @@ def run_workers(
 
 class _Worker(Process):
     """One of the processes."""
+
+    _server: Server | None
+
+    @property
+    def server(self) -> Server:
+        if self._server is None:
+            self._server = Server(self.config)
+        return self._server
 
     def target(self, sockets: list[socket] | None = None) -> None:
         if parent := parent_process():

@@ -16,7 +16,8 @@ import app
 from app.core.config import Settings, check_database_url
 from app.main import DRAIN_TIMEOUT
 from app.server import GRACE
-from tests.support.command import read_until, running_command
+from tests.support.command import read_until, run_command, running_command
+from tests.support.postgres import PostgresDatabases
 
 DEPLOY = Path(app.__file__).parent / "deploy"
 UNIT = DEPLOY / "lead-distribution@.service"
@@ -67,6 +68,79 @@ def test_unit_starts_the_service(unit: ConfigParser, tmp_path: Path) -> None:
     assert sys.platform == "win32" or process.returncode == 0
 
 
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="systemd is Linux's")
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["alone", "workers"])
+def test_unit_is_ready_when_the_service_is(
+    unit: ConfigParser, workers: tuple[str, ...], postgres: PostgresDatabases, tmp_path: Path
+) -> None:
+    """Systemd hears of it once requests are answered, however many processes there are."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as free,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+        postgres.empty() as url,
+    ):
+        port = str(free.getsockname()[1])
+        free.close()
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(60)
+        command = shlex.split(unit["Service"]["ExecStart"].replace("%i", port))
+        with running_command(
+            *(*command[1:], *workers),
+            folder=tmp_path,
+            DATABASE_URL=url,
+            NOTIFY_SOCKET=str(tmp_path / "notify"),
+        ) as process:
+            said = manager.recv(100)
+            ready = httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False, timeout=60)
+            process.terminate()
+            process.communicate(timeout=60)
+
+    assert b"READY=1" == said
+    assert 200 == ready.status_code
+    assert "notify" == unit["Service"]["Type"]
+    assert "all" == unit["Service"]["NotifyAccess"]
+
+
+def test_start_that_fails_is_never_ready(unit: ConfigParser, tmp_path: Path) -> None:
+    """Systemd hears nothing from a service that cannot open its database."""
+    if not hasattr(socket, "AF_UNIX"):
+        pytest.skip("systemd is Linux's")
+    command = shlex.split(unit["Service"]["ExecStart"].replace("%i", "0"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        ended = run_command(
+            *command[1:],
+            folder=tmp_path,
+            DATABASE_URL="sqlite:///typo/leads.db",
+            NOTIFY_SOCKET=str(tmp_path / "notify"),
+        )
+
+        with pytest.raises(BlockingIOError):
+            manager.recv(100)
+    assert 1 == ended.returncode
+
+
+def test_unit_is_hardened(tmp_path: Path) -> None:
+    """Systemd counts at most 3.0 of 10 points of exposure, where it can count."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd is not here to judge")
+    instance = tmp_path / "lead-distribution@8000.service"
+    shutil.copy(UNIT, instance)
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", str(instance)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "unrecognized option" in judged.stderr:
+        pytest.skip("this systemd judges only what runs")
+
+    exposure = re.search(r"Overall exposure level.*: ([\d.]+)", judged.stdout)
+    assert exposure, judged.stderr
+    assert float(exposure[1]) <= 3.0
+
+
 def test_unit_keeps_what_it_takes_in(unit: ConfigParser) -> None:
     """The database lies where the service may write, and nobody is cut off at the end."""
     name, url = unit["Service"]["Environment"].split("=", 1)
@@ -115,3 +189,4 @@ def test_site_leads_to_the_service(unit: ConfigParser) -> None:
     assert int(most) * 1024 > Settings.model_fields["max_body_bytes"].default
     assert int(patience) > GRACE + DRAIN_TIMEOUT
     assert {f"http://{upstream}"} == set(re.findall(r"proxy_pass (.+);", site))
+    assert 65536 == int(unit["Service"]["LimitNOFILE"])

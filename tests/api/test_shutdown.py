@@ -1,0 +1,42 @@
+"""The end of a server, as a client meets it that has connected at the last moment."""
+
+import asyncio
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.core.config import Settings
+from app.main import create_app
+from app.server import UVICORN_OPTIONS, Server, listen
+from tests.support.kinds import only_sqlite
+
+REQUEST = b"GET /healthz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+
+
+class LastMoment(Server):
+    """A server to which a client connects after it has looked for new ones for the last time."""
+
+    def __init__(self, app: FastAPI, port: int) -> None:
+        super().__init__(uvicorn.Config(app, lifespan="off", **UVICORN_OPTIONS))
+        self._port = port
+
+    async def main_loop(self) -> None:
+        self.client = socket.create_connection(("127.0.0.1", self._port))
+        self.client.sendall(REQUEST)
+
+
+@only_sqlite
+async def test_client_that_has_connected_is_answered(settings: Settings) -> None:
+    """Its connection is taken up before the port is closed."""
+    app = create_app(settings)
+    with listen("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        async with app.router.lifespan_context(app):
+            server = LastMoment(app, port)
+            await server._serve([listener])  # noqa: SLF001  # run() takes the signals
+        with server.client as client:
+            client.settimeout(30)
+            answer = await asyncio.to_thread(client.makefile("rb").read)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
