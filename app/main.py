@@ -17,6 +17,7 @@ from app.api.middleware import (
 from app.api.routers import health, interactions, leads, metrics, operators, sources, stats
 from app.api.telemetry import telemetry
 from app.api.watching import WatchMiddleware
+from app.background.stalled_queues import giving_out_stalled_queues
 from app.core.collector import calm_collector
 from app.core.config import Settings
 from app.core.logging import Log
@@ -27,7 +28,6 @@ from app.core.startup import begin
 from app.db.database import Database
 from app.db.group_commit import GroupCommit
 from app.services.intake import record
-from app.services.queue import drain_all
 
 DRAIN_TIMEOUT = 10
 """Seconds that inquiries which wait at shutdown are given."""
@@ -42,12 +42,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(settings.database_url, readers=settings.database_readers)
         async with log.installed(), database.serving():
-            await drain_all(database)
             intake = GroupCommit(
                 database, record, capacity=settings.intake_capacity, observe=count_batch
             )
             app.state.database, app.state.intake = database, intake
-            async with sampling(intake.length, LINE.set):
+            async with giving_out_stalled_queues(database), sampling(intake.length, LINE.set):
                 with calm_collector():
                     notify_ready()
                     yield

@@ -6,6 +6,7 @@ from app.crud.idempotency_key import IdempotencyKeyCRUD
 from app.crud.interaction import InteractionCRUD
 from app.crud.lead import LeadCRUD
 from app.crud.operator import OperatorCRUD
+from app.crud.queue import QueueCRUD
 from app.crud.source import SourceCRUD
 from app.crud.source_operator_setting import Candidate, Rotation, SourceOperatorSettingCRUD
 
@@ -17,6 +18,7 @@ __all__ = [
     "InteractionCRUD",
     "LeadCRUD",
     "OperatorCRUD",
+    "QueueCRUD",
     "Rotation",
     "SourceCRUD",
     "SourceOperatorSettingCRUD",

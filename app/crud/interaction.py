@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, false, func, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.limits import MAX_ID
 from app.db.any_of import any_of
 from app.db.bulk_statement import bulk_update
 from app.db.execute import execute
@@ -91,6 +92,7 @@ _WAITING = (
     .where(
         IS_WAITING,
         any_of(_table.c.source_id, "source_ids"),
+        _table.c.id < bindparam("before", type_=_table.c.id.type),
     )
     .order_by(_table.c.id)
     .limit(bindparam("limit"))
@@ -137,10 +139,18 @@ class InteractionCRUD:
         rows = await execute(self._session, _LATEST, {"lead_uuids": list(lead_uuids)})
         return {lead_uuid: Latest(*latest) for lead_uuid, *latest in rows}
 
-    async def list_waiting(self, source_ids: Iterable[int], *, limit: int) -> list[WaitingRow]:
-        """Interactions of these sources that wait, oldest first."""
+    async def list_waiting(
+        self, source_ids: Iterable[int], *, limit: int, before: int | None = None
+    ) -> list[WaitingRow]:
+        """Interactions of these sources that wait, oldest first, with ids below this one."""
         rows = await execute(
-            self._session, _WAITING, {"source_ids": list(source_ids), "limit": limit}
+            self._session,
+            _WAITING,
+            {
+                "source_ids": list(source_ids),
+                "limit": limit,
+                "before": MAX_ID if before is None else before,
+            },
         )
         return [WaitingRow._make(row) for row in rows]
 

@@ -1,6 +1,6 @@
 """Sources in the database."""
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
 
 from app.crud.base import ResourceCRUD
 from app.crud.interaction import IS_WAITING
@@ -20,11 +20,6 @@ class SourceCRUD(ResourceCRUD[Source]):
     """Creates, reads and changes sources."""
 
     model = Source
-
-    async def ids_with_queue(self) -> set[int]:
-        """The sources of which interactions wait."""
-        has_queue = exists().where(Interaction.source_id == Source.id, IS_WAITING)
-        return set(await self._session.scalars(select(Source.id).where(has_queue)))
 
     async def list_queue_lengths(self, *, limit: int) -> dict[int, int]:
         """How many interactions of the first sources wait, in id order."""

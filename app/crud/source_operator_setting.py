@@ -1,9 +1,21 @@
 """Weights of operators in sources, and the rules by which a source's operators are chosen."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import case, delete, exists, func, insert, select
+from sqlalchemy import (
+    ARRAY,
+    CompoundSelect,
+    Select,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.distribution import Strategy
@@ -49,25 +61,25 @@ _locked_sources = (
 )
 # An array of them is read, and so locked, to the last row.
 _all_locked_sources = func.array(select(_locked_sources.c.id).scalar_subquery())
-_locked_operators = (
-    select(_operators.c.id)
-    .where(
-        _operators.c.id.in_(
-            select(_settings.c.operator_id).where(
-                _settings.c.source_id == func.any(_all_locked_sources)
-            )
-        )
+_of_locked_sources = select(_settings.c.operator_id).where(
+    _settings.c.source_id == func.any(_all_locked_sources)
+)
+
+
+def _lock(operator_ids: Select[int] | CompoundSelect[int]) -> Select[Any]:
+    locked_operators = (
+        select(_operators.c.id)
+        .where(_operators.c.id.in_(operator_ids))
+        .order_by(_operators.c.id)
+        .with_for_update(key_share=True)
+        .cte("locked_operators")
     )
-    .order_by(_operators.c.id)
-    .with_for_update(key_share=True)
-    .cte("locked_operators")
-)
-_LOCK = select(_all_locked_sources, func.array(select(_locked_operators.c.id).scalar_subquery()))
-_SOURCES_OF = (
-    select(_settings.c.source_id)
-    .where(any_of(_settings.c.operator_id, "operator_ids"), _settings.c.weight > 0)
-    .distinct()
-)
+    return select(_all_locked_sources, func.array(select(locked_operators.c.id).scalar_subquery()))
+
+
+_LOCK = _lock(_of_locked_sources)
+_named_operators = bindparam("operator_ids", type_=ARRAY(_operators.c.id.type, dimensions=1))
+_LOCK_WITH_OPERATORS = _lock(union_all(_of_locked_sources, select(func.unnest(_named_operators))))
 _SET_CREDITS = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["credit"])
 
 
@@ -130,17 +142,24 @@ class SourceOperatorSettingCRUD:
                 rotation.candidates.append(Candidate._make(candidate))
         return rotations
 
-    async def lock(self, source_ids: Iterable[int]) -> None:
-        """Let nobody else choose for these sources until the transaction ends.
+    async def lock(self, source_ids: Iterable[int], operator_ids: Iterable[int] = ()) -> bool:
+        """Let nobody else choose for these sources and operators until the transaction ends.
 
         Whoever changes a source, its weights or its interactions holds its lock and those of its
         operators, who share their loads among sources; sources first, in id order, so that no two
         wait for each other. On SQLite, where one transaction writes at a time, there is no need.
 
-        The operators are those from before the wait; who chooses asks for `lock_rotations`.
+        A source's operators are those from before the wait; who chooses asks for `lock_rotations`.
+
+        Returns:
+            Whether others may have changed meanwhile what was read before.
+
         """
-        if self._session.get_bind().dialect.name != "sqlite":
-            await self._lock(source_ids)
+        if self._session.get_bind().dialect.name == "sqlite":
+            return False
+        parameters = {"source_ids": list(source_ids), "operator_ids": list(operator_ids)}
+        await execute(self._session, _LOCK_WITH_OPERATORS, parameters)
+        return True
 
     async def lock_rotations(self, source_ids: Collection[int]) -> dict[int, Rotation]:
         """The rules and operators of several sources, locked as `lock` does."""
@@ -161,19 +180,6 @@ class SourceOperatorSettingCRUD:
         [locked] = await execute(self._session, _LOCK, {"source_ids": list(source_ids)})
         sources, operators = map(set, locked)
         return sources, operators
-
-    async def get_operators_of(self, source_id: int) -> set[int]:
-        """All operators of a source."""
-        return set(
-            await self._session.scalars(
-                select(_settings.c.operator_id).where(_settings.c.source_id == source_id)
-            )
-        )
-
-    async def get_sources_of(self, operator_ids: Iterable[int]) -> set[int]:
-        """The sources in whose rotation any of these operators is."""
-        sources = await execute(self._session, _SOURCES_OF, {"operator_ids": list(operator_ids)})
-        return set(sources.scalars())
 
     async def set_credits(self, credits: Mapping[tuple[int, int], int]) -> None:
         """Write credits by source and operator, in one statement."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from random import random
 from typing import Any, TypeVar
@@ -29,6 +30,19 @@ _PAUSES = (0.02, 0.1)
 
 # Connecting fails with the system's own errors, whatever the driver.
 _FAILURES = (DBAPIError, PoolTimeout, OSError)
+
+
+_is_quiet = ContextVar("is_quiet", default=False)
+
+
+@contextmanager
+def quiet(*, when: bool) -> Iterator[None]:
+    """Keep out of the log what goes wrong in this block: its task has said so before."""
+    token = _is_quiet.set(when)
+    try:
+        yield
+    finally:
+        _is_quiet.reset(token)
 
 
 class ReadSession(AsyncSession):
@@ -177,5 +191,6 @@ class Database:
         known = self._backend.domain_error(error, committing=committing)
         if known is not None:
             # The client hears what it can do about it; what it was, the log says.
-            _log.warning("%s", self._backend.cause(error))
+            if not _is_quiet.get():
+                _log.warning("%s", self._backend.cause(error))
             raise known from error

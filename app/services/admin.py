@@ -13,7 +13,8 @@ from app.core.errors import OperatorNotFound, SourceNotFound
 from app.crud import OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
 from app.db.database import Database
 from app.models import Operator, Source
-from app.services.queue import drain, drain_for_operator, drain_rest
+from app.services.locking import lock_operator
+from app.services.queue import drain, drain_rest, drain_source
 from app.utils.distribution import expected_shares
 
 
@@ -54,12 +55,11 @@ async def update_operator(
     """
 
     async def change(session: AsyncSession) -> tuple[Operator, set[int]]:
-        settings = SourceOperatorSettingCRUD(session)
-        await settings.lock(await settings.get_sources_of([operator_id]))
+        queues = await lock_operator(session, operator_id)
         operator = await OperatorCRUD(session).update(operator_id, changes)
         if operator is None:
             raise OperatorNotFound
-        return operator, await drain_for_operator(session, operator_id)
+        return operator, await drain(session, queues)
 
     operator, rest = await database.write(change)
     await drain_rest(database, rest)
@@ -81,7 +81,7 @@ async def update_source(
         source = await SourceCRUD(session).update(source_id, changes)
         if source is None:
             raise SourceNotFound
-        return source, await drain(session, [source_id])
+        return source, await drain_source(session, source_id)
 
     source, rest = await database.write(change)
     await drain_rest(database, rest)
@@ -116,13 +116,13 @@ async def replace_weights(
 
     async def change(session: AsyncSession) -> tuple[list[WeightShare], set[int]]:
         settings = SourceOperatorSettingCRUD(session)
-        await settings.lock([source_id])
+        await settings.lock([source_id], weights)
         if await SourceCRUD(session).get_by_id(source_id) is None:
             raise SourceNotFound
         if weights.keys() - await OperatorCRUD(session).existing_ids(weights):
             raise OperatorNotFound
         await settings.replace_source_weights(source_id, weights)
-        rest = await drain(session, [source_id])
+        rest = await drain_source(session, source_id)
         return await read_weights(session, source_id), rest
 
     shares, rest = await database.write(change)

@@ -1,13 +1,12 @@
 """Moves interactions: closes them, assigns them by hand, and gives out those that wait."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import (
     InteractionClosed,
-    InteractionNotFound,
     NobodyElse,
     OperatorAtLimit,
     OperatorInactive,
@@ -17,13 +16,13 @@ from app.crud import (
     AssignmentCRUD,
     InteractionCRUD,
     OperatorCRUD,
-    SourceCRUD,
-    SourceOperatorSettingCRUD,
+    QueueCRUD,
 )
 from app.crud.assignment import NewAssignment
 from app.crud.interaction import Latest, WaitingRow
 from app.db.database import Database
 from app.models import Interaction
+from app.services.locking import Queues, lock_interaction, oldest_queues
 from app.services.tally import Tally
 from app.utils.distribution import Choice, Distributor, open_distributor, write_credits
 
@@ -38,7 +37,9 @@ async def close(database: Database, interaction_id: int) -> Interaction:
         InteractionNotFound: there is no such interaction.
 
     """
-    return await database.write(partial(_close, interaction_id=interaction_id))
+    interaction, rest = await database.write(partial(_close, interaction_id=interaction_id))
+    await drain_rest(database, rest)
+    return interaction
 
 
 async def assign(database: Database, interaction_id: int, operator_id: int | None) -> Interaction:
@@ -55,28 +56,30 @@ async def assign(database: Database, interaction_id: int, operator_id: int | Non
         NobodyElse: nobody but the present operator is available.
 
     """
-    return await database.write(
+    interaction, rest = await database.write(
         partial(_assign, interaction_id=interaction_id, operator_id=operator_id)
     )
-
-
-async def _close(session: AsyncSession, interaction_id: int) -> Interaction:
-    interaction = await _lock_interaction(session, interaction_id)
-    if interaction.is_active:
-        await InteractionCRUD(session).set_inactive(interaction_id)
-        await drain_for_operator(session, interaction.operator_id)
+    await drain_rest(database, rest)
     return interaction
+
+
+async def _close(session: AsyncSession, interaction_id: int) -> tuple[Interaction, set[int]]:
+    interaction, queues = await lock_interaction(session, interaction_id)
+    if not interaction.is_active:
+        return interaction, set()
+    await InteractionCRUD(session).set_inactive(interaction_id)
+    return interaction, await drain(session, queues)
 
 
 async def _assign(
     session: AsyncSession, interaction_id: int, operator_id: int | None
-) -> Interaction:
-    interaction = await _lock_interaction(session, interaction_id)
+) -> tuple[Interaction, set[int]]:
+    interaction, queues = await lock_interaction(session, interaction_id, operator_id)
     if not interaction.is_active:
         raise InteractionClosed
     before = interaction.operator_id
     if operator_id is not None and operator_id == before:
-        return interaction
+        return interaction, set()
     distributor = await open_distributor(session, [interaction.source_id])
     if operator_id is None:
         choice = distributor.choose(interaction.source_id, without=before)
@@ -93,27 +96,7 @@ async def _assign(
         interaction.source_id, interaction.created_at, before, choice.operator_id, choice.reason
     )
     await tally.write(session)
-    await drain_for_operator(session, before)
-    return interaction
-
-
-async def _lock_interaction(session: AsyncSession, interaction_id: int) -> Interaction:
-    """An interaction as it is, with all that its operator's places are for kept from changing.
-
-    It may go to another operator of its source before the lock is had. So the sources of all of
-    them are locked: to lock more of them later would be out of order, and could end in a deadlock.
-    It still can where staff give it by hand to somebody else; then one of the two begins anew.
-    """
-    interaction = await InteractionCRUD(session).get_by_id(interaction_id)
-    if interaction is None:
-        raise InteractionNotFound
-    settings = SourceOperatorSettingCRUD(session)
-    operators = await settings.get_operators_of(interaction.source_id)
-    if interaction.operator_id is not None:
-        operators.add(interaction.operator_id)
-    await settings.lock({interaction.source_id} | await settings.get_sources_of(operators))
-    await session.refresh(interaction)
-    return interaction
+    return interaction, await drain(session, queues)
 
 
 async def _choose_by_hand(
@@ -131,55 +114,75 @@ async def _choose_by_hand(
     return Choice(operator_id, "manual", None, distributor.consider(interaction.source_id))
 
 
-async def drain_for_operator(session: AsyncSession, operator_id: int | None) -> set[int]:
-    """Drain the sources in whose rotation this operator is; nobody is in none."""
-    if operator_id is None:
-        return set()
-    return await drain(
-        session, await SourceOperatorSettingCRUD(session).get_sources_of([operator_id])
-    )
-
-
-async def drain(session: AsyncSession, source_ids: Collection[int]) -> set[int]:
-    """Give out what waits in these sources, oldest first, at most `CHUNK` of it.
+async def drain(session: AsyncSession, queues: Queues) -> set[int]:
+    """Give out what waits in these queues, oldest first, at most `CHUNK` of it.
 
     To be called in the transaction of whatever may have freed capacity.
 
     Returns:
-        The sources for which somebody is available yet; the rest is for `drain_rest`.
+        The sources for which somebody may be available yet; the rest is for `drain_rest`.
 
     """
-    distributor = await open_distributor(session, source_ids)
-    queues = {id for id, rotation in distributor.rotations.items() if rotation.has_queue}
+    if not queues.source_ids:
+        return set()
+    distributor = await open_distributor(session, queues.source_ids)
+    sources = {id for id, rotation in distributor.rotations.items() if rotation.has_queue}
     tally = Tally(distributor.rotations)
     left = CHUNK
-    while (room := distributor.room(queues)) and left:
+    rest = queues.others
+    while (room := distributor.room(sources)) and left:
         most = int(min(left, sum(room.values())))
-        waiting = await InteractionCRUD(session).list_waiting(room, limit=most)
+        waiting = await InteractionCRUD(session).list_waiting(
+            room, limit=most, before=queues.before
+        )
         if waiting:
             left -= await _give_out(session, distributor, tally, waiting)
-        # Fewer than asked for: the queues are empty.
-        queues = set() if len(waiting) < most else set(room)
+        if len(waiting) < most:
+            # There are no more, or the others' are next.
+            rest = rest | set(room) if rest else rest
+            break
+        sources = set(room)
+    else:
+        rest = rest | set(room)
     await write_credits(session, distributor)
     await tally.write(session)
-    return set(room)
+    return rest
+
+
+async def drain_source(session: AsyncSession, source_id: int) -> set[int]:
+    """Drain the queue of a source whose rules or weights have changed."""
+    return await drain(session, oldest_queues({source_id: 0}))
 
 
 async def drain_rest(database: Database, source_ids: Collection[int]) -> None:
     """Go on where `drain` stopped, with a turn for intake after each transaction.
 
-    Nothing overtakes what waits meanwhile: see `intake`. What this leaves behind when it is cut
-    short goes out with the next events of its source, or when the service starts.
+    Nothing overtakes what waits meanwhile: see `intake`. Where this is cut short, `background`
+    goes on.
     """
     while source_ids:
-        source_ids = await database.write(partial(drain, source_ids=source_ids))
+        async with database.reading() as session:
+            queues = oldest_queues(await QueueCRUD(session).get_available(source_ids))
+        if not queues.source_ids:
+            return
+        source_ids = await database.write(partial(drain, queues=queues))
 
 
-async def drain_all(database: Database) -> None:
-    """Give out all that waits and need not, as after a stop in the middle of a drain."""
+async def find_available(database: Database) -> dict[int, int]:
+    """What waits longest in each source that has a queue and an operator available; reads only."""
     async with database.reading() as session:
-        queues = await SourceCRUD(session).ids_with_queue()
-    await drain_rest(database, queues)
+        queues = QueueCRUD(session)
+        return await queues.get_available(await queues.list_all())
+
+
+async def find_stalled(database: Database, oldest: Mapping[int, int]) -> set[int]:
+    """The sources where the same interaction waits longest, and an operator is available yet.
+
+    A queue that moved meanwhile is given out by the process that freed capacity, or by another.
+    """
+    async with database.reading() as session:
+        now = await QueueCRUD(session).get_available(oldest)
+    return {source_id for source_id, id in now.items() if id == oldest[source_id]}
 
 
 async def _give_out(

@@ -11,11 +11,11 @@ from uuid import uuid4
 
 import pytest
 
-from app.crud import InteractionCRUD, LeadCRUD, OperatorCRUD
+from app.crud import InteractionCRUD, LeadCRUD, OperatorCRUD, QueueCRUD
 from app.db.database import Database, ReadSession, WriteSession
 from app.schemas import CreateInteraction
 from app.services.intake import Inquiry, record
-from app.services.queue import drain
+from app.services.queue import drain_source
 from app.services.reports import report_source
 from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows
@@ -123,8 +123,34 @@ async def test_intake_and_queue_walk_no_table(database: Database, rows: Rows) ->
     async with database.writing() as session:
         plans = await plans_of(session, record(session, inquiries))
         await OperatorCRUD(session).update(1, {"load_limit": 3})
-        plans += await plans_of(session, drain(session, [1]))
+        plans += await plans_of(session, drain_source(session, 1))
 
     assert any("SEARCH leads USING INDEX" in plan for plan in plans)
     for plan in plans:
         assert {"json_each", "anon_3"} >= set(re.findall(r"SCAN (\w+)", plan)), plan
+
+
+async def test_queues_are_found_from_what_waits(database: Database, rows: Rows) -> None:
+    """Neither sources nor settings without a queue are walked, however many an operator has."""
+    rows.executescript(
+        "INSERT INTO operators (id, name, active) VALUES (1, 'Maria', true);"
+        "WITH RECURSIVE numbers (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM numbers"
+        " WHERE id < 101) INSERT INTO sources (id, description) SELECT id, 'bot' FROM numbers;"
+        "INSERT INTO source_operator_settings (source_id, operator_id, weight)"
+        " SELECT id, 1, 1 FROM sources;"
+        "INSERT INTO leads (uuid, email, created_at) VALUES (x'00', 'a', '2026-01-01');"
+        "INSERT INTO interactions (lead_uuid, source_id, is_active, created_at)"
+        " VALUES (x'00', 7, true, '2026-01-01')"
+    )
+    async with database.reading() as session:
+        queues = QueueCRUD(session)
+        [every] = await plans_of(session, queues.list_all())
+        [few, _, of_operator] = await plans_of(session, queues.list_of_operator(1))
+        [available] = await plans_of(session, queues.get_available([1]))
+
+    assert "USING INDEX ix_interactions_waiting_source_id_id (source_id>?)" in every, every
+    assert {"CONSTANT", "queues"} == set(re.findall(r"SCAN (\w+)", every)), every
+    assert "SEARCH source_operator_settings" in few, few
+    assert "(source_id=? AND operator_id=?)" in of_operator, of_operator
+    assert "SEARCH sources USING INTEGER PRIMARY KEY (rowid=?)" in available, available
+    assert "SCAN sources" not in available, available

@@ -12,8 +12,9 @@ from app.core.errors import DatabaseUnavailable, RolledBack, StartupError, Stora
 from app.crud import LeadCRUD, OperatorCRUD
 from app.db.database import Database, WriteSession
 from app.schemas import CreateInteraction
+from app.services import admin, queue
 from app.services.intake import Inquiry, record
-from app.services.queue import drain
+from tests.support.events import until
 from tests.support.kinds import only_postgres
 from tests.support.rows import Rows
 from tests.support.statements import noted
@@ -127,7 +128,7 @@ async def test_plans_for_small_tables_are_good_for_large_ones(
     async with database.writing() as session:
         with noted(session) as statements:
             await record(session, inquiries)
-            await drain(session, [1])
+            await queue.drain_source(session, 1)
         connection = await session.connection()
         for sql, parameters in statements:
             once = parameters if isinstance(parameters, tuple) else parameters[0]
@@ -136,6 +137,97 @@ async def test_plans_for_small_tables_are_good_for_large_ones(
 
             # The highest limit of all is looked for among the few operators.
             assert not [line for line in walks if "on operators operators_1" not in line], sql
+
+
+THREE_SOURCES = """
+INSERT INTO sources (id, description, enforce_load_limit)
+SELECT id, 'bot', true FROM generate_series(1, 3) id;
+INSERT INTO operators (id, name, active, load_limit) VALUES (1, 'Maria', true, 1),
+(2, 'Ivan', true, 9);
+INSERT INTO source_operator_settings (source_id, operator_id, weight)
+SELECT id, 1, 1 FROM sources;
+INSERT INTO leads (uuid, email, created_at)
+VALUES ('22222222222222222222222222222222', 'lead@example.com', now());
+"""
+"""Operator 1 answers for three sources and takes one at a time."""
+
+
+def add_interaction(rows: Rows, source_id: int, operator_id: int | None) -> int:
+    """An interaction that is open; its id."""
+    [(id,)] = rows.execute(
+        "INSERT INTO interactions (lead_uuid, source_id, operator_id, is_active, created_at)"
+        " VALUES ('22222222222222222222222222222222',"
+        f" {source_id}, {operator_id or 'NULL'}, true, now()) RETURNING id"
+    )
+    return int(id)
+
+
+def one_waits(rows: Rows) -> bool:
+    """Whether a session waits for a lock."""
+    # Not in pg_stat_activity, which a transaction sees as it was at its first look.
+    [(waiting,)] = rows.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return bool(waiting)
+
+
+async def test_sources_without_a_queue_are_not_locked(database: Database, rows: Rows) -> None:
+    """While another transaction holds one, its operator's interactions and settings can change."""
+    rows.executescript(THREE_SOURCES)
+    closed, moved = [add_interaction(rows, 1, 1) for _ in range(2)]
+    waits = add_interaction(rows, 2, None)
+    rows.execute("BEGIN")
+    rows.execute("SELECT 1 FROM sources WHERE id = 3 FOR UPDATE")
+
+    await queue.close(database, closed)
+    await queue.assign(database, moved, 2)
+    await admin.update_operator(database, 1, {"load_limit": 5})
+    rows.execute("ROLLBACK")
+
+    assert [(closed, 1, False), (moved, 2, True), (waits, 1, True)] == rows.execute(
+        "SELECT id, operator_id, is_active FROM interactions ORDER BY id"
+    )
+
+
+async def test_queue_that_begins_while_a_close_waits(database: Database, rows: Rows) -> None:
+    """The close takes it in: what waits is assigned in the transaction that frees the operator."""
+    rows.executescript(THREE_SOURCES)
+    held = add_interaction(rows, 1, 1)
+    # As intake does for source 2: it finds the operator at its limit.
+    rows.execute("BEGIN")
+    rows.execute("SELECT 1 FROM sources WHERE id = 2 FOR NO KEY UPDATE")
+    rows.execute("SELECT 1 FROM operators WHERE id = 1 FOR NO KEY UPDATE")
+    add_interaction(rows, 2, None)
+    closing = asyncio.create_task(queue.close(database, held))
+    await until(lambda: one_waits(rows))
+    rows.execute("COMMIT")
+    await closing
+
+    [(closed_by, _), (assigned_by, operator_id)] = rows.execute(
+        "SELECT xmin::text, operator_id FROM interactions ORDER BY id"
+    )
+    assert 1 == operator_id
+    assert closed_by == assigned_by
+
+
+async def test_interaction_moved_while_its_close_waits(database: Database, rows: Rows) -> None:
+    """The operator that has it in the end is the one who takes what waits."""
+    rows.executescript(THREE_SOURCES)
+    rows.execute(
+        "INSERT INTO source_operator_settings (source_id, operator_id, weight) VALUES (3, 2, 1)"
+    )
+    rows.execute("UPDATE operators SET load_limit = 1")
+    held = add_interaction(rows, 1, 1)
+    waits = add_interaction(rows, 3, None)
+    # As an assignment by hand to operator 2, beside another interaction that fills operator 1.
+    rows.execute("BEGIN")
+    rows.execute("SELECT 1 FROM sources WHERE id = 1 FOR NO KEY UPDATE")
+    rows.execute(f"UPDATE interactions SET operator_id = 2 WHERE id = {held}")
+    add_interaction(rows, 1, 1)
+    closing = asyncio.create_task(queue.close(database, held))
+    await until(lambda: one_waits(rows))
+    rows.execute("COMMIT")
+    await closing
+
+    assert [(2,)] == rows.execute(f"SELECT operator_id FROM interactions WHERE id = {waits}")
 
 
 async def test_full_disk_is_storage_full(database: Database, rows: Rows) -> None:

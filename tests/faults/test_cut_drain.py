@@ -6,11 +6,13 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from app.background.stalled_queues import INTERVAL
 from app.core.config import Settings
 from app.main import create_app
 from app.services.queue import CHUNK
 from tests.faults.process import Service
 from tests.support.api import Api
+from tests.support.events import until
 from tests.support.integrity import faults
 from tests.support.kinds import only_sqlite
 from tests.support.load import new_client
@@ -24,9 +26,9 @@ PAGES_FOR_THE_FIRST = 60
 
 
 @only_sqlite
-@pytest.mark.parametrize("then", ["start", "retry"])
+@pytest.mark.parametrize("then", ["start", "retry", "wait"])
 async def test_no_room_in_mid_drain(settings: Settings, rows: Rows, then: str) -> None:
-    """The admin hears of it; what came since waits behind the rest, until a retry or a start."""
+    """The admin hears of it; what came since waits behind the rest, which goes out by itself."""
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
@@ -44,21 +46,99 @@ async def test_no_room_in_mid_drain(settings: Settings, rows: Rows, then: str) -
         async with app.state.database.writing() as session:
             await session.execute(text("PRAGMA max_page_count = 1000000"))
         queue.append((await api.post(source))["id"])
-        waited = still_waiting(rows)
         if then == "retry":
             await api.update_operator(operator, active=True)
+        if then == "wait":
+            await nothing_waits(rows)
     if then == "start":
         async with app.router.lifespan_context(app):
-            pass
+            await nothing_waits(rows)
 
     read_problem(refused, 503, "storage_full")
     # Whole transactions, and neither none nor all.
     assert len(given) in range(CHUNK, MANY, CHUNK)
     assert queue[: len(given)] == given
-    assert queue[len(given) :] == waited
     assert queue == given_out(rows)
     assert [] == still_waiting(rows)
     assert [] == faults(rows)
+
+
+async def test_locked_in_mid_drain(
+    settings: Settings, rows: Rows, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It goes on by itself once the lock is gone, in order, and complains of it once."""
+    app = create_app(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        operator, source, queue = await queue_without_operator(client, rows)
+        activation = asyncio.create_task(
+            client.patch(f"/operators/{operator}", json={"active": True})
+        )
+        await until(lambda: bool(given_out(rows)))
+        rows.lock()
+        refused = await activation
+        # As long as two attempts of its own take.
+        await until(lambda: sum("database" in record.name for record in caplog.records) > 1)
+        complaints = len(caplog.records)
+        await asyncio.sleep(2 * INTERVAL)
+        still = len(caplog.records)
+        rows.rollback()
+        queue.append((await Api(client).post(source))["id"])
+        await nothing_waits(rows)
+
+    read_problem(refused, 503, "database_unavailable")
+    assert complaints == still
+    assert queue == given_out(rows)
+    assert [] == faults(rows)
+
+
+async def test_cancelled_in_mid_drain(settings: Settings, rows: Rows) -> None:
+    """A client that goes away leaves the rest to the service."""
+    app = create_app(settings)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+    ):
+        operator, _, queue = await queue_without_operator(client, rows)
+        activation = asyncio.create_task(
+            client.patch(f"/operators/{operator}", json={"active": True})
+        )
+        await until(lambda: bool(given_out(rows)))
+        activation.cancel()
+        await asyncio.wait({activation})
+        await nothing_waits(rows)
+
+    assert queue == given_out(rows)
+    assert [] == faults(rows)
+
+
+async def test_nothing_is_given_out_that_may_not_be(api: Api, rows: Rows) -> None:
+    """Of two queues that stand still the one whose operator is at its limit stays as it is."""
+    full, free = [await api.create_operator(load_limit=limit) for limit in (0, 2)]
+    sources = [
+        await api.create_source({operator: 1}, enforce_load_limit=True) for operator in (full, free)
+    ]
+    stays, goes = [queue_up(rows, 3, source) for source in sources]
+    await until(lambda: len(given_out(rows)) > 1)
+
+    assert goes[:2] == given_out(rows)
+    assert [*stays, goes[2]] == still_waiting(rows)
+
+
+async def queue_without_operator(
+    client: httpx.AsyncClient, rows: Rows
+) -> tuple[int, int, list[int]]:
+    """An operator that is not active, its source, and what waits there for it."""
+    operator = await Api(client).create_operator(active=False)
+    source = await Api(client).create_source({operator: 1})
+    return operator, source, queue_up(rows, MANY, source)
+
+
+async def nothing_waits(rows: Rows) -> None:
+    """Wait until the queues are empty."""
+    await until(lambda: not still_waiting(rows))
 
 
 @pytest.mark.heavy
@@ -79,6 +159,7 @@ async def test_killed_in_mid_drain(service: Service, rows: Rows) -> None:
             await activation
     given = given_out(rows)
     await service.start()
+    await nothing_waits(rows)
 
     assert len(given) in range(CHUNK, 40 * CHUNK, CHUNK)
     assert queue[: len(given)] == given

@@ -1,7 +1,11 @@
-"""Waiting for what happens in another thread."""
+"""Waiting for what happens in another thread, process or database."""
 
 import asyncio
+from collections.abc import Callable
 from threading import Event
+
+_DEADLINE = 60
+"""Seconds, where a few are enough."""
 
 
 async def passing(event: Event) -> None:
@@ -12,3 +16,15 @@ async def passing(event: Event) -> None:
         event.wait()
     while not event.is_set():  # noqa: ASYNC110  # asyncio's own events are for one thread alone
         await asyncio.sleep(0.001)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait until this is true, by looking again and again.
+
+    Raises:
+        TimeoutError: it took a minute.
+
+    """
+    async with asyncio.timeout(_DEADLINE):
+        while not happened():  # noqa: ASYNC110  # a database sets no event
+            await asyncio.sleep(0.01)
