@@ -54,9 +54,25 @@ class Backend(ABC):
 
         """
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the last look found that the next start would not find what is committed now."""
+        return False
+
     def is_in_its_place(self) -> bool:
-        """Whether open connections still lead to what the next start would open."""
+        """Whether open connections still lead to what the next start would open; a short look."""
         return True
+
+    def look(self) -> bool:
+        """Look whether what is committed now can be read by the next start, and log a change."""
+        return True
+
+    async def let_log_shrink(self) -> None:  # noqa: B027  # others have nothing to wait for
+        """Wait a moment before reading, where readers are in the way of a checkpoint."""
+
+    def log_bytes(self) -> int | None:
+        """The size of the write-ahead log, where it is the service that keeps it short."""
+        return None
 
     @abstractmethod
     def snapshot(self) -> AbstractAsyncContextManager[AsyncConnection]:

@@ -105,6 +105,8 @@ class Database:
             DatabaseUnavailable: no connection in time, or no answer.
 
         """
+        await self._backend.let_log_shrink()
+        self._require_place()
         session = ReadSession(self._backend.readers)
         try:
             async with asyncio.timeout(self._backend.patience):
@@ -122,11 +124,12 @@ class Database:
 
         Raises:
             DatabaseUnavailable: the turn or a lock did not come in time, or the connection was lost
-                during COMMIT: then nobody knows whether it was done.
+                during COMMIT: then nobody knows whether it was done. Or the file was taken away.
             RolledBack: the transaction came to nothing, and may be tried again.
             StorageFull: there was no room; nothing was written.
 
         """
+        self._require_place()
         committing = False
         try:
             async with (
@@ -136,6 +139,10 @@ class Database:
                 yield session
                 committing = True
                 await session.commit()
+            if not self._backend.is_in_its_place():
+                # It is committed to a file that the next start will not find.
+                self._backend.look()
+                raise DatabaseUnavailable
         except _FAILURES as error:
             self._explain(error, committing=committing)
             raise
@@ -172,7 +179,7 @@ class Database:
             SchemaOutdated: another version's schema, or none.
 
         """
-        if not self._backend.is_in_its_place():
+        if not self._backend.look():
             raise DatabaseUnavailable
         async with self.reading() as session:
             try:
@@ -184,6 +191,14 @@ class Database:
         if revision != head_revision():
             raise SchemaOutdated
 
+    def log_bytes(self) -> int | None:
+        """The size of SQLite's write-ahead log; None on PostgreSQL, which keeps its own."""
+        return self._backend.log_bytes()
+
+    def _require_place(self) -> None:
+        if self._backend.is_lost and not self._backend.look():
+            raise DatabaseUnavailable
+
     def _explain(self, error: Exception, *, committing: bool = False) -> None:
         """Raise in its place what an error means to a client, if it means anything."""
         if isinstance(error, PoolTimeout):
@@ -193,4 +208,5 @@ class Database:
             # The client hears what it can do about it; what it was, the log says.
             if not _is_quiet.get():
                 _log.warning("%s", self._backend.cause(error))
+            self._backend.look()
             raise known from error

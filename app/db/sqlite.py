@@ -1,14 +1,13 @@
-"""All that only SQLite needs: engines and pragmas, the one-process lock, what its errors mean."""
+"""All that only SQLite needs: engines and pragmas, and what its errors mean."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
-from filelock import FileLock, Timeout
 from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
@@ -16,15 +15,16 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
 from app.db.backend import Backend, Result, Session, original
 from app.db.sqlite_cursor import OneHopConnection
+from app.db.sqlite_file import SQLiteFile
+from app.db.sqlite_watch import LOG_KEPT, Watch
 
-BUSY_TIMEOUT = 1.5
-"""Seconds that SQLite itself waits for another process's lock."""
 TURN_TIMEOUT = 2.0
-"""Seconds that a request waits for a connection; both together stay well within five."""
+"""Seconds that a request waits for a connection; with SQLite's own timeout it stays within five."""
 
 DRIVER: type[aiosqlite.Connection] = OneHopConnection
 """The driver; the suite runs on the stock one, too."""
 
+_WARY = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
 _DURABLE = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
 
@@ -35,16 +35,18 @@ class SQLite(Backend):
 
     def __init__(self, path: Path, readers: int) -> None:
         self.name = path.name
-        self._path = path.resolve()
-        self.location = str(self._path)
-        self.writers = _writer_engine(self._path)
-        self.readers = _reader_engine(self._path, readers)
+        self._file = SQLiteFile(path)
+        self.location = str(self._file.path)
+        self.writers = _writer_engine(self._file)
+        self.readers = _reader_engine(self._file, readers)
+        self._watch = Watch(self._file, self.writers, self.readers)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        with _lock_for_this_process(self._path):
+        with self._file.served():
             try:
-                yield
+                async with self._watch.going_on():
+                    yield
             finally:
                 # The writer goes last: whoever closes last checkpoints, and only the writer may.
                 await self.readers.dispose()
@@ -61,8 +63,12 @@ class SQLite(Backend):
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        if not self._file.is_served:
+            self._file.create()
         # With keys on, rebuilding a table would empty its children.
-        engine = _engine(self._path, [*_DURABLE, "PRAGMA foreign_keys = OFF"], poolclass=NullPool)
+        engine = _engine(
+            self._file, "rw", [*_DURABLE, "PRAGMA foreign_keys = OFF"], poolclass=NullPool
+        )
         _begin_immediate(engine)
         try:
             async with engine.begin() as connection:
@@ -75,16 +81,31 @@ class SQLite(Backend):
         finally:
             await engine.dispose()
 
+    @property
+    def is_lost(self) -> bool:
+        return self._file.is_lost
+
     def is_in_its_place(self) -> bool:
-        return self._path.exists()
+        return self._file.is_in_its_place()
+
+    def look(self) -> bool:
+        return self._file.look()
+
+    async def let_log_shrink(self) -> None:
+        await self._watch.resumed.wait()
+
+    def log_bytes(self) -> int | None:
+        return self._file.log_bytes()
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        if not self._path.is_file():
+        if not self._file.path.is_file():
             raise StartupError(f"There is no database {self.name}.")
         # A server beside it would take in what this state does not have, and be believed.
-        with _lock_for_this_process(self._path):
-            engine = _engine(self._path, ["PRAGMA query_only = ON"], poolclass=NullPool)
+        with self._file.held():
+            with closing(self._file.connect("ro")) as plain:
+                self._file.require_ours(plain)
+            engine = _engine(self._file, "rw", ["PRAGMA query_only = ON"], poolclass=NullPool)
             try:
                 async with engine.connect() as connection:
                     await connection.exec_driver_sql("BEGIN")
@@ -121,14 +142,15 @@ async def _committed(
     return result
 
 
-def _writer_engine(path: Path) -> AsyncEngine:
+def _writer_engine(file: SQLiteFile) -> AsyncEngine:
     """One connection, handed on first come first served; every BEGIN takes the write lock.
 
     A deferred BEGIN would take the lock at the first write, where SQLite can no longer wait for it.
     """
     engine = _engine(
-        path,
-        [*_DURABLE, "PRAGMA foreign_keys = ON"],
+        file,
+        "rw",
+        [*_DURABLE, f"PRAGMA journal_size_limit = {LOG_KEPT}", "PRAGMA foreign_keys = ON"],
         poolclass=AsyncAdaptedQueuePool,
         pool_size=1,
         max_overflow=0,
@@ -138,9 +160,10 @@ def _writer_engine(path: Path) -> AsyncEngine:
     return engine
 
 
-def _reader_engine(path: Path, size: int) -> AsyncEngine:
+def _reader_engine(file: SQLiteFile, size: int) -> AsyncEngine:
     return _engine(
-        path,
+        file,
+        "ro",
         ["PRAGMA query_only = ON"],
         poolclass=AsyncAdaptedQueuePool,
         pool_size=size,
@@ -149,33 +172,10 @@ def _reader_engine(path: Path, size: int) -> AsyncEngine:
     )
 
 
-@contextmanager
-def _lock_for_this_process(path: Path) -> Iterator[None]:
-    """Keep every other server process off the file.
-
-    Two processes that both checkpoint can corrupt the database (the WAL-reset fault of SQLite
-    before 3.51.3), and the first-come-first-served order of the one writer would be lost.
-    """
-    if not path.parent.is_dir():
-        # The lock would create it, and a mistyped path begin an empty database in silence.
-        raise StartupError(f"The folder {path.parent} of the database does not exist.")
-    lock = FileLock(f"{path}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise StartupError(f"Another process already serves the database {path.name}.") from None
-    except OSError as error:
-        raise StartupError(f"The folder of the database {path.name}: {error.strerror}.") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _engine(path: Path, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:
+def _engine(file: SQLiteFile, mode: str, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:
     engine = create_async_engine(
         "sqlite+aiosqlite:///",
-        async_creator=partial(_connect, path),
+        async_creator=partial(_connect, file, mode),
         hide_parameters=True,
         pool_reset_on_return=None,
         **pool,
@@ -184,7 +184,7 @@ def _engine(path: Path, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:
     @event.listens_for(engine.sync_engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        for pragma in pragmas:
+        for pragma in (*_WARY, *pragmas):
             cursor.execute(pragma)
         cursor.close()
 
@@ -197,12 +197,8 @@ def _engine(path: Path, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:
     return engine
 
 
-async def _connect(path: Path) -> aiosqlite.Connection:
-    def connect() -> sqlite3.Connection:
-        # The driver begins no transaction of its own: BEGIN is ours to choose.
-        return sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None)
-
-    connection = DRIVER(connect, iter_chunk_size=64)
+async def _connect(file: SQLiteFile, mode: str) -> aiosqlite.Connection:
+    connection = DRIVER(partial(file.connect, mode), iter_chunk_size=64)
     connection._thread.daemon = True  # noqa: SLF001  # as SQLAlchemy does, or exit would hang
     return await connection
 

@@ -26,7 +26,8 @@ async def expose_metrics(request: Request) -> Response:
     except (DatabaseUnavailable, DBAPIError):
         # The rest is wanted all the more.
         pass
-    body = await asyncio.to_thread(exposition, list(_metrics(stock)))
+    metrics = [*_metrics(stock), *_log_metrics(database_of(request).log_bytes())]
+    body = await asyncio.to_thread(exposition, metrics)
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
@@ -52,3 +53,10 @@ def _metrics(stock: Stock | None) -> Iterator[Metric]:
         if operator.load_limit is not None:
             limit.add_metric([str(operator.id)], operator.load_limit)
     yield from (waiting, load, limit)
+
+
+def _log_metrics(log_bytes: int | None) -> Iterator[Metric]:
+    if log_bytes is not None:
+        yield GaugeMetricFamily(
+            "sqlite_wal_bytes", "Size of SQLite's write-ahead log.", value=log_bytes
+        )

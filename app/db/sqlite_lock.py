@@ -1,0 +1,105 @@
+"""Keeps every other server process off a SQLite file, whatever the path it is opened by."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from app.core.errors import StartupError
+
+if sys.platform == "linux":
+    import fcntl
+
+Identity = tuple[int, int]
+"""A file's device and number, which stay its own under any name."""
+
+_held: set[Identity] = set()
+"""The files that this process has locked: it may not even open them a second time."""
+
+
+@contextmanager
+def name_locked(path: Path) -> Iterator[None]:
+    """Hold the name of a file, which need not exist, until the block ends.
+
+    Two processes that both checkpoint can corrupt the database (the WAL-reset fault of SQLite
+    before 3.51.3), and the first-come-first-served order of the one writer would be lost.
+
+    Raises:
+        StartupError: another process holds it, or its folder cannot be used.
+
+    """
+    if not path.parent.is_dir():
+        # The lock would create it, and a mistyped path begin an empty database in silence.
+        raise StartupError(f"The folder {path.parent} of the database does not exist.")
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise _already_served(path) from None
+    except OSError as error:
+        raise StartupError(f"The folder of the database {path.name}: {error.strerror}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def identity_locked(path: Path) -> Iterator[None]:
+    """Hold a file under all of its names, until the block ends; for use within `name_locked`.
+
+    To open and close a file drops all the locks that SQLite has on it in the same process (its "How
+    to corrupt an SQLite database file", 2.2). So the block begins before SQLite's first connection
+    and ends after its last one. On Linux this lock is independent of SQLite's own; other systems
+    mix the two up, and have the lock of the name alone.
+
+    Raises:
+        StartupError: another process holds it, or it cannot be opened.
+
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    identity = identity_of(path)
+    if identity in _held:
+        raise _already_served(path)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise StartupError(f"The database {path.name}: {error.strerror}.") from None
+    try:
+        _lock(descriptor, path)
+        held = os.fstat(descriptor)
+        identity = held.st_dev, held.st_ino
+        _held.add(identity)
+        yield
+    finally:
+        _held.discard(identity)
+        os.close(descriptor)
+
+
+def identity_of(path: Path) -> Identity | None:
+    """The identity of the file at a path; None if there is none, or none that can be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _already_served(path) from None
+    except OSError as error:
+        raise StartupError(
+            f"The database {path.name} cannot be locked: {error.strerror}."
+        ) from None
+
+
+def _already_served(path: Path) -> StartupError:
+    return StartupError(f"Another process already serves the database {path.name}.")

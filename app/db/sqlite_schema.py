@@ -1,0 +1,51 @@
+"""Whether a SQLite file holds what the service made, and nothing else."""
+
+import sqlite3
+
+TABLES = frozenset(
+    {
+        "alembic_version",
+        "assignments",
+        "daily_counts",
+        "idempotency_keys",
+        "interactions",
+        "leads",
+        "operators",
+        "source_operator_settings",
+        "sources",
+    }
+)
+"""The tables of this version and of those before it."""
+_NAMED = 5
+"""Foreign objects that a message names."""
+
+
+def foreign_objects(connection: sqlite3.Connection) -> str | None:
+    """The triggers, views, tables and indexes that are not the service's; None if there are none.
+
+    What others have put there would run within the service's own statements.
+    """
+    found = [
+        f"{type} {name!r}"
+        for type, name, table in connection.execute(
+            "SELECT type, name, tbl_name FROM sqlite_schema ORDER BY rowid"
+        )
+        if not _is_ours(type, name, table)
+    ]
+    if not found:
+        return None
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return f"{', '.join(found[:_NAMED])}{more}"
+
+
+def _is_ours(type: str, name: str, table: str) -> bool:
+    if name.startswith("sqlite_"):
+        # No statement but SQLite's own makes these.
+        return True
+    match type:
+        case "table":
+            return name in TABLES
+        case "index":
+            return table in TABLES and name.startswith(f"ix_{table}_")
+        case _:
+            return False

@@ -1,0 +1,338 @@
+"""The database file replaced, deleted, moved or made unwritable while it is served."""
+
+import asyncio
+import logging
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import pytest
+
+from app.core.errors import DatabaseUnavailable, StartupError
+from app.db.database import Database
+from tests.faults.process import ROOT
+from tests.support.api import Api
+from tests.support.command import PYTHON_APP, read_until, run_command
+from tests.support.kinds import only_sqlite
+from tests.support.load import new_client
+from tests.support.problems import read_problem
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows keeps an open file where it is"
+)
+LOGGER = "app.db.sqlite_file"
+
+
+def replace(path: Path) -> None:
+    """Put a copy in the file's place."""
+    copy = path.with_name("copy.db")
+    with closing(sqlite3.connect(path)) as rows, closing(sqlite3.connect(copy)) as copied:
+        rows.backup(copied)
+    copy.rename(path)
+
+
+def delete(path: Path) -> None:
+    """Delete the file."""
+    path.unlink()
+
+
+def move_away(path: Path) -> None:
+    """Give the file another name."""
+    path.rename(path.with_name("elsewhere.db"))
+
+
+def link_elsewhere(path: Path) -> None:
+    """Let the name lead to another file."""
+    path.rename(path.with_name("first.db"))
+    shutil.copy(path.with_name("first.db"), path.with_name("second.db"))
+    path.symlink_to("second.db")
+
+
+@only_sqlite
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        (replace, "was replaced while it was served"),
+        (delete, "was deleted or moved away while it was served"),
+        (move_away, "was deleted or moved away while it was served"),
+        (link_elsewhere, "was replaced while it was served"),
+    ],
+)
+async def test_file_that_is_not_the_one_any_more(
+    deed: Callable[[Path], None],
+    said: str,
+    client: httpx.AsyncClient,
+    database_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nothing more is acknowledged or read, and the log says once what happened and what to do."""
+    caplog.set_level(logging.WARNING, LOGGER)
+    source = await Api(client).create_source()
+    await Api(client).post(source)
+    deed(database_path)
+    inquiry = {"email": "lead@example.com", "source_id": source}
+    answers = [await client.post("/interaction", json=inquiry) for _ in range(3)]
+    answers += [await client.get(path) for path in ("/readyz", "/interactions", "/operators")]
+    answers.append(await client.post("/operators", json={"name": "Maria"}))
+
+    for answer in answers:
+        read_problem(answer, 503, "database_unavailable")
+    [line] = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    assert said in line
+    assert "top the service, put the right file in place and start again" in line
+    assert deed not in (delete, move_away) or not database_path.exists()
+
+
+@only_sqlite
+async def test_file_that_comes_back(
+    api: Api, client: httpx.AsyncClient, database_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The service goes on by itself where the very file is in its place again."""
+    caplog.set_level(logging.WARNING, LOGGER)
+    source = await api.create_source()
+    elsewhere = database_path.rename(database_path.with_name("elsewhere.db"))
+    inquiry = {"email": "lead@example.com", "source_id": source}
+    refused = await client.post("/interaction", json=inquiry)
+    elsewhere.rename(database_path)
+    taken = await client.post("/interaction", json=inquiry)
+    ready = await client.get("/readyz")
+
+    read_problem(refused, 503, "database_unavailable")
+    assert 201 == taken.status_code
+    assert 200 == ready.status_code
+    assert ["ERROR", "WARNING"] == [
+        record.levelname for record in caplog.records if record.name == LOGGER
+    ]
+
+
+@only_sqlite
+@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+async def test_log_that_was_deleted(
+    ending: str, api: Api, client: httpx.AsyncClient, database_path: Path
+) -> None:
+    """The service stops taking in, and what it had taken in is in the file, without the log."""
+    source = await api.create_source()
+    taken = await api.post(source)
+    Path(f"{database_path}{ending}").unlink()
+    read_problem(await client.get("/readyz"), 503, "database_unavailable")
+    refused = await client.post("/interaction", json={"email": "a@example.com", "source_id": 1})
+    copy = database_path.with_name("copy.db")
+    async with asyncio.timeout(30):
+        while ids_in(shutil.copy(database_path, copy)) != [taken["id"]]:  # noqa: ASYNC110  # a file
+            await asyncio.sleep(0.1)
+
+    read_problem(refused, 503, "database_unavailable")
+
+
+def ids_in(path: Path) -> list[int]:
+    """The interactions of a database that lies there alone."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as rows:
+        return [id for (id,) in rows.execute("SELECT id FROM interactions ORDER BY id")]
+
+
+@only_sqlite
+async def test_reader_opens_no_other_file(database: Database, database_path: Path) -> None:
+    """A connection that is made only now is refused, and makes no file."""
+    database_path.rename(database_path.with_name("elsewhere.db"))
+    with pytest.raises(DatabaseUnavailable):
+        async with database.reading() as session:
+            await session.connection()
+
+    assert not database_path.exists()
+
+
+@only_sqlite
+@pytest.mark.parametrize("name", ["hard", "symbolic"])
+async def test_second_server_under_another_name(
+    name: str, database: Database, database_path: Path
+) -> None:
+    """Neither without the lock's file nor by another path does a second one start."""
+    database_path.with_name("test.db.lock").unlink()
+    other = database_path.with_name("other.db")
+    if name == "hard":
+        other.hardlink_to(database_path)
+    else:
+        other.symlink_to(database_path)
+    for path in (database_path, other):
+        with pytest.raises(StartupError, match="Another process already serves the database"):
+            async with Database(f"sqlite:///{path}").serving():
+                pass
+        ended = run_command(
+            *PYTHON_APP, "migrate", folder=path.parent, DATABASE_URL=f"sqlite:///{path}"
+        )
+        assert 1 == ended.returncode
+        assert "Another process already serves the database" in ended.stderr
+
+    async with database.writing():
+        pass
+
+
+async def test_more_than_one_name_is_refused(database_path: Path) -> None:
+    """SQLite takes each hard link for a database of its own."""
+    database_path.with_name("other.db").hardlink_to(database_path)
+
+    with pytest.raises(StartupError, match="has more than one name"):
+        async with Database(f"sqlite:///{database_path}").serving():
+            pass
+
+
+async def test_log_without_its_database_is_kept(database_path: Path) -> None:
+    """SQLite would delete it, and the last interactions with it."""
+    database_path.unlink()
+    log = Path(f"{database_path}-wal")
+    log.write_bytes(b"log")
+
+    with pytest.raises(StartupError, match=r"test\.db is missing, and its log test\.db-wal is"):
+        async with Database(f"sqlite:///{database_path}").serving():
+            pass
+
+    assert b"log" == log.read_bytes()
+    assert not database_path.exists()
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+async def test_files_are_private(umask: int, tmp_path: Path) -> None:
+    """Whatever the umask, they are their owner's alone."""
+    before = os.umask(umask)
+    try:
+        async with Database(f"sqlite:///{tmp_path}/new.db").serving():
+            names = ("new.db", "new.db-wal", "new.db-shm")
+            modes = {(tmp_path / name).stat().st_mode & 0o777 for name in names}
+    finally:
+        os.umask(before)
+
+    assert {0o600} == modes
+
+
+async def test_wide_modes_are_named(database_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """One line says how to mend them; they are left as they are."""
+    caplog.set_level(logging.WARNING, LOGGER)
+    database_path.chmod(0o644)
+    async with Database(f"sqlite:///{database_path}").serving():
+        pass
+
+    [line] = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    assert line.endswith("chmod 600 test.db test.db-wal test.db-shm")
+    assert 0o644 == database_path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("CREATE TRIGGER t AFTER INSERT ON leads BEGIN DELETE FROM sources; END", "trigger 't'"),
+        ("CREATE VIEW v AS SELECT 1", "view 'v'"),
+        ("CREATE TABLE notes (text)", "table 'notes'"),
+        ("CREATE INDEX i ON leads (created_at)", "index 'i'"),
+    ],
+)
+async def test_objects_of_others_are_refused(
+    statement: str, named: str, database_path: Path
+) -> None:
+    """They are named, and the file stays as it is."""
+    with closing(sqlite3.connect(database_path)) as rows:
+        rows.execute(statement)
+        rows.commit()
+    before = database_path.read_bytes()
+
+    with pytest.raises(StartupError, match=f"has what is not the service's: {named}"):
+        async with Database(f"sqlite:///{database_path}").serving():
+            pass
+
+    assert before == database_path.read_bytes()
+
+
+@contextmanager
+def as_nobody(*arguments: str, folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Python, run by a user whom permissions bind, until the block ends at the latest."""
+    with subprocess.Popen(
+        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **variables},
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def can_be_nobody() -> bool:
+    """Whether tests may run the service as another user, who can read the code."""
+    if sys.platform == "win32" or os.geteuid() != 0 or shutil.which("setpriv") is None:
+        return False
+    with as_nobody("-c", "import app.main", folder=Path("/")) as process:
+        process.communicate(timeout=60)
+        return process.returncode == 0
+
+
+@pytest.fixture
+def open_folder(template: Path) -> Iterator[Path]:
+    """A folder of a user whom permissions bind, with a database."""
+    if not can_be_nobody():
+        pytest.skip("only root can run the service as another user, whom permissions bind")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(template, folder / "leads.db")
+        for path in (folder, folder / "leads.db"):
+            os.chown(path, 65534, 65534)
+        yield folder
+
+
+@pytest.mark.parametrize("unwritable", ["leads.db", "leads.db-wal", "."])
+def test_unwritable_is_refused(unwritable: str, open_folder: Path) -> None:
+    """A start that could write nothing ends with one line."""
+    path = open_folder / unwritable
+    if path.suffix:
+        path.touch()
+    os.chown(path, 0, 0)
+    path.chmod(0o755 if path.is_dir() else 0o644)
+    with as_nobody(
+        *(*PYTHON_APP, "serve", "--port", "0"),
+        folder=open_folder,
+        DATABASE_URL="sqlite:///leads.db",
+    ) as process:
+        # It ends by itself, or says where it serves.
+        said = read_until(process, "Serving on")
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+
+    assert "" == said
+    [line] = [line for line in errors.splitlines() if " warning " not in line]
+    assert 1 == process.returncode
+    assert line.startswith("Cannot start: The ")
+    assert "cannot be written by the user" in line or "Permission denied" in line
+
+
+async def test_unwritable_while_it_is_served(open_folder: Path) -> None:
+    """The service is not ready and takes nothing in, until it may write again."""
+    database = open_folder / "leads.db"
+    with as_nobody(
+        *(*PYTHON_APP, "serve", "--port", "0"),
+        folder=open_folder,
+        DATABASE_URL="sqlite:///leads.db",
+    ) as process:
+        url = read_until(process, "Serving on").split()[2].rstrip(",")
+        async with new_client(url) as client:
+            created = await client.post("/sources", json={"description": "bot"})
+            database.chmod(0o400)
+            unready = await client.get("/readyz")
+            refused = await client.post("/sources", json={"description": "bot"})
+            database.chmod(0o600)
+            ready = await client.get("/readyz")
+            taken = await client.post("/sources", json={"description": "bot"})
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+
+    assert [201, 200, 201] == [answer.status_code for answer in (created, ready, taken)]
+    for answer in (unready, refused):
+        read_problem(answer, 503, "database_unavailable")
+    assert 1 == errors.count("cannot be written any more")
