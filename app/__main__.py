@@ -1,4 +1,4 @@
-"""The command line: `python -m app serve | demo | migrate | backup | copy`."""
+"""The command line: `python -m app serve | demo | migrate | backup | restore | copy`."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ import typer
 
 from app import __version__
 from app.core.config import check_database_url, log_format, refusal
-from app.core.errors import DomainError, StartupError, UpkeepError
+from app.core.errors import CutShort, DomainError, StartupError, UpkeepError
 from app.core.logging import Log, for_terminal
 from app.core.startup import begin
 from app.db.database import Database
@@ -19,6 +19,7 @@ from app.db.migrate import head_revision
 from app.server import listening, run_until_signal
 from app.upkeep.backup import back_up
 from app.upkeep.copy import copy_database
+from app.upkeep.restore import restore as restore_backup
 from app.workers import run_workers
 
 cli = typer.Typer(
@@ -119,6 +120,17 @@ def backup(file: Annotated[Path, typer.Argument(help="A file that does not exist
     _say(f"{file} is whole and has passed the integrity check.")
 
 
+@cli.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup, or a database that was put aside.")],
+) -> None:
+    """Put a backup in the place of the SQLite database, which is kept; stop the service first."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    aside = restore_backup(begin().database_url, file)
+    kept = f"what was there is {aside.name} now" if aside else "there was none before"
+    _say(f"The database is a copy of {file}, which has passed the check; {kept}.")
+
+
 def _database_url(value: str) -> str:
     try:
         return check_database_url(value)
@@ -149,6 +161,8 @@ def main() -> None:
         sys.exit(refusal(error.message()))
     except UpkeepError as error:
         sys.exit(for_terminal(log_format(), logging.ERROR, f"Nothing was written: {error}"))
+    except CutShort as error:
+        sys.exit(for_terminal(log_format(), logging.ERROR, str(error)))
 
 
 if __name__ == "__main__":

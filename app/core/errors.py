@@ -10,7 +10,11 @@ class StartupError(Exception):
 
 
 class UpkeepError(Exception):
-    """A database cannot be copied or backed up; the message says why in one line."""
+    """A database cannot be copied, backed up or restored; the message says why in one line."""
+
+
+class CutShort(Exception):
+    """What was begun on a database's files must be done again; the message says so in one line."""
 
 
 class DomainError(Exception):

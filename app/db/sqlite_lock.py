@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -42,6 +42,7 @@ def name_locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StartupError(f"The folder of the database {path.name}: {error.strerror}.") from None
     try:
+        _leave_to_owner(Path(lock.lock_file), path)
         yield
     finally:
         lock.release()
@@ -88,6 +89,14 @@ def identity_of(path: Path) -> Identity | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _leave_to_owner(lock: Path, path: Path) -> None:
+    """What root has made, the service must be able to lock."""
+    if os.name == "posix" and os.geteuid() == 0 and path.exists():
+        owner = path.stat()
+        with suppress(OSError):
+            os.chown(lock, owner.st_uid, owner.st_gid)
 
 
 def _lock(descriptor: int, path: Path) -> None:

@@ -125,7 +125,7 @@ async def test_log_that_was_deleted(
     refused = await client.post("/interaction", json={"email": "a@example.com", "source_id": 1})
     copy = database_path.with_name("copy.db")
     async with asyncio.timeout(30):
-        while ids_in(shutil.copy(database_path, copy)) != [taken["id"]]:  # noqa: ASYNC110  # a file
+        while ids_in(Path(shutil.copy(database_path, copy))) != [taken["id"]]:  # noqa: ASYNC110  # a file
             await asyncio.sleep(0.1)
 
     read_problem(refused, 503, "database_unavailable")

@@ -1,0 +1,234 @@
+"""`python -m app restore`: a backup in the place of the database, of which nothing is lost."""
+
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing, suppress
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from app.core.errors import StartupError, UpkeepError
+from app.db.database import Database
+from app.db.migrate import upgrade
+from app.db.sqlite import SQLite
+from app.upkeep.backup import back_up
+from app.upkeep.restore import restore
+from tests.support.command import PYTHON_APP, run_command
+
+NAMES = "SELECT name FROM operators ORDER BY id"
+
+
+def url_of(path: Path) -> str:
+    """The URL of a file."""
+    return f"sqlite:///{path}"
+
+
+def add_operator(path: Path, name: str) -> None:
+    """Write something that can be told."""
+    with closing(sqlite3.connect(path)) as rows:
+        rows.execute("INSERT INTO operators (name, active) VALUES (?, 1)", [name])
+        rows.commit()
+
+
+def operators(path: Path) -> list[str]:
+    """What `add_operator` wrote, if it is a whole database."""
+    with closing(sqlite3.connect(path)) as rows:
+        assert [("ok",)] == rows.execute("PRAGMA integrity_check").fetchall()
+        return [name for (name,) in rows.execute(NAMES)]
+
+
+@pytest.fixture
+def backup(database_path: Path, tmp_path: Path) -> Path:
+    """A backup with Maria; in the database there are Boris, too, and Olga, who is in its log."""
+    backup = tmp_path / "copy.db"
+    add_operator(database_path, "Maria")
+    back_up(url_of(database_path), backup)
+    add_operator(database_path, "Boris")
+    leave_in_log(database_path, "Olga")
+    return backup
+
+
+def leave_in_log(path: Path, name: str) -> None:
+    """Add an operator as a killed service leaves it: in the write-ahead log."""
+    log, kept = path.with_name(f"{path.name}-wal"), path.with_name("kept")
+    with closing(sqlite3.connect(path)) as rows:
+        rows.execute("PRAGMA wal_autocheckpoint = 0")
+        rows.execute("INSERT INTO operators (name, active) VALUES (?, 1)", [name])
+        rows.commit()
+        before = path.read_bytes()
+        shutil.copy(log, kept)
+    path.write_bytes(before)
+    kept.rename(log)
+
+
+def test_backup_comes_back_and_what_was_there_is_kept(backup: Path, database_path: Path) -> None:
+    """Each has exactly its rows, the log's included, and can be restored in turn."""
+    aside = restore(url_of(database_path), backup)
+    assert aside is not None
+    after = operators(database_path)
+    back = restore(url_of(database_path), aside)
+
+    assert ["Maria"] == after
+    assert ["Maria", "Boris", "Olga"] == operators(aside)
+    assert aside.name.startswith("test.db.20")
+    assert ["Maria", "Boris", "Olga"] == operators(database_path)
+    assert back is not None
+    assert ["Maria"] == operators(back)
+
+
+async def test_served_database_is_left_alone(backup: Path, database_path: Path) -> None:
+    """What the service takes in would go to a file that nobody opens again."""
+    async with Database(url_of(database_path)).serving():
+        with pytest.raises(UpkeepError, match="Another process already serves the database"):
+            restore(url_of(database_path), backup)
+
+    assert ["Maria", "Boris", "Olga"] == operators(database_path)
+
+
+def damage(path: Path) -> None:
+    """Overwrite a page."""
+    with path.open("r+b") as file:
+        file.seek(4096 * 3)
+        file.write(b"\xff" * 4096)
+
+
+def run(*statements: str) -> Callable[[Path], None]:
+    """A deed that runs statements."""
+
+    def deed(path: Path) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as rows:
+            for statement in statements:
+                rows.execute(statement)
+
+    return deed
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason"),
+    [
+        (Path.unlink, r"there is no file copy\.db"),
+        (lambda path: path.write_bytes(b"Dear Maria, " * 500), "file is not a database"),
+        (lambda path: path.write_bytes(b""), "no schema of the service"),
+        (damage, "damaged|malformed"),
+        (run("DROP TABLE alembic_version"), "no schema of the service"),
+        (run("UPDATE alembic_version SET version_num = '9999'"), "made by a newer version"),
+        (run("CREATE VIEW v AS SELECT 1"), "not the service's: view 'v'"),
+        (
+            run("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1, 0)"),
+            "2 rows without their parent",
+        ),
+    ],
+)
+def test_what_is_no_backup_is_refused(
+    deed: Callable[[Path], None], reason: str, backup: Path, database_path: Path
+) -> None:
+    """The line says why, and the database is as it was."""
+    deed(backup)
+    with pytest.raises(UpkeepError, match=reason):
+        restore(url_of(database_path), backup)
+
+    assert ["Maria", "Boris", "Olga"] == operators(database_path)
+    assert [] == list(database_path.parent.glob("test.db.2*"))
+
+
+def test_database_itself_is_no_backup(backup: Path, database_path: Path) -> None:
+    """Nor is it under another name."""
+    link = database_path.with_name("link.db")
+    link.symlink_to(database_path)
+    for path in (database_path, link):
+        with pytest.raises(UpkeepError, match="is the database itself"):
+            restore(url_of(database_path), path)
+
+    assert backup.exists()
+
+
+async def test_backup_of_an_older_version(database_path: Path, tmp_path: Path) -> None:
+    """It is restored as it is; the next start migrates it."""
+    old = tmp_path / "old.db"
+    await upgrade(SQLite(old, readers=1), "0002")
+    add_operator(old, "Maria")
+    restore(url_of(database_path), old)
+    async with Database(url_of(database_path)).serving():
+        pass
+
+    assert ["Maria"] == operators(database_path)
+
+
+def test_log_beside_the_backup_is_part_of_it(backup: Path, database_path: Path) -> None:
+    """As where all files of a database were copied together."""
+    leave_in_log(backup, "Vera")
+    restore(url_of(database_path), backup)
+
+    assert ["Maria", "Vera"] == operators(database_path)
+
+
+def test_no_database_before(backup: Path, tmp_path: Path) -> None:
+    """It is made, for its owner alone."""
+    new = tmp_path / "new.db"
+
+    assert restore(url_of(new), backup) is None
+    assert ["Maria"] == operators(new)
+    assert sys.platform == "win32" or new.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_mode_is_kept(backup: Path, database_path: Path) -> None:
+    """A group that could read it still can; the backup is its owner's alone."""
+    database_path.chmod(0o640)
+    restore(url_of(database_path), backup)
+
+    assert 0o640 == database_path.stat().st_mode & 0o777
+    assert 0o600 == backup.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("renames", range(5))
+async def test_restore_that_is_cut_short(
+    renames: int, backup: Path, database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the two is in place, or the service does not start; done again, nothing is lost."""
+    calls = count()
+    rename = Path.rename
+
+    def die(self: Path, target: Path) -> Path:
+        if next(calls) == renames:
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(Path, "rename", die)
+        restore(url_of(database_path), backup)
+    database = Database(url_of(database_path))
+    if renames in (1, 2, 3):
+        with pytest.raises(StartupError, match=r"A restore of test\.db was cut short"):
+            async with database.serving():
+                pass
+        assert renames == 1 or not database_path.exists()
+        again = restore(url_of(database_path), backup)
+        assert again is not None
+        assert ["Maria", "Boris", "Olga"] == operators(again)
+    async with database.serving():
+        pass
+
+    assert renames == 0 or operators(database_path) == ["Maria"]
+
+
+def test_command_says_what_was_put_where(backup: Path, database_path: Path) -> None:
+    """One line, on PostgreSQL too, where it names that one's own tool."""
+    command = (*PYTHON_APP, "restore", "copy.db")
+    folder = backup.parent
+    ended = run_command(*command, folder=folder, DATABASE_URL="sqlite:///test.db")
+    refused = run_command(*command, folder=folder, DATABASE_URL="postgresql://x:secret@localhost/y")
+
+    [aside] = [path.name for path in folder.glob("test.db.2*") if path.name.endswith("Z")]
+    assert 0 == ended.returncode, ended.stderr
+    assert ended.stdout.replace("\n", " ").endswith(
+        f"The database is a copy of copy.db, which has passed the check; what was there is {aside}"
+        " now. "
+    )
+    assert (
+        "Nothing was written: this is for SQLite; restore PostgreSQL with pg_restore.\n"
+        == refused.stderr
+    )
