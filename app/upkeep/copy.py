@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DBAPIError
@@ -57,9 +58,20 @@ async def _reading(source: Backend) -> AsyncIterator[AsyncConnection]:
                 raise UpkeepError(made_by_newer(source, revision))
             if revision != head_revision():
                 raise UpkeepError(f"{source.name} has no schema of this version; migrate it first.")
+            await _require_parents(reader)
             yield reader
     except (DBAPIError, OSError) as error:
         raise UpkeepError(f"{source.name} cannot be read: {_cause(error)}.") from error
+
+
+async def _require_parents(reader: AsyncConnection) -> None:
+    """Check what only SQLite lets be: rows whose parent is missing."""
+    if reader.dialect.name == "sqlite":
+        orphan: Any = (await reader.exec_driver_sql("PRAGMA foreign_key_check")).first()
+        if orphan is not None:
+            # A table whose rows have no number of their own has the key only.
+            row = "a row" if orphan[1] is None else orphan[1]
+            raise UpkeepError(f"{orphan[0]}: {row} has no parent in {orphan[2]}.")
 
 
 @asynccontextmanager

@@ -1,15 +1,33 @@
-"""Tables as they are stored, read in batches and compared."""
+"""Tables as they are stored, read in batches, checked and compared."""
 
-from collections.abc import AsyncIterator, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Row, Table, Text, column, func, select, table, tuple_
+from pydantic import TypeAdapter
+from sqlalchemy import (
+    Column,
+    ColumnClause,
+    Row,
+    Select,
+    Table,
+    Text,
+    column,
+    func,
+    select,
+    table,
+    tuple_,
+)
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from app.models import Base
+from app.core.errors import UpkeepError
+from app.db.types import JSONOf
+from app.models import Base, Interaction
 
 BATCH = 1000
 """Rows; of the longest payloads they are 64 MB."""
@@ -24,20 +42,57 @@ class StoredTable:
         self.clause = table(model.name, *(column(c.name, _stored(c.type)) for c in model.columns))
         self._key = [self.clause.c[each.name] for each in model.primary_key]
         self._key_of_row = [self.columns.index(each.name) for each in model.primary_key]
+        self._checks = [_check_of(each) for each in model.columns]
 
     async def count(self, connection: AsyncConnection) -> int:
         """How many rows there are."""
         return await connection.scalar(select(func.count()).select_from(self.clause)) or 0
 
     async def batches(self, connection: AsyncConnection) -> AsyncIterator[Sequence[Row[Any]]]:
-        """All rows, in the key's order."""
+        """All rows, in the key's order.
+
+        Raises:
+            UpkeepError: the service could not read a row, which is named by its key.
+
+        """
         first = select(self.clause).order_by(*self._key).limit(BATCH)
-        batch = (await connection.execute(first)).all()
+        batch = await self._read(connection, first)
         while batch:
             yield batch
-            last = [batch[-1][position] for position in self._key_of_row]
+            last = self._key_in(batch[-1])
             following = first.where(tuple_(*self._key) > tuple_(*last))
-            batch = (await connection.execute(following)).all()
+            batch = await self._read(connection, following)
+
+    async def _read(
+        self, connection: AsyncConnection, query: Select[tuple[Any, ...]]
+    ) -> Sequence[Row[Any]]:
+        try:
+            batch: Sequence[Row[Any]] = (await connection.execute(query)).all()
+        except (ValueError, TypeError, AttributeError, DBAPIError):
+            await self._name_unreadable(connection, query)
+            raise
+        for row in batch:
+            if not all(check(value) for check, value in zip(self._checks, row, strict=True)):
+                raise self._unreadable(self._key_in(row))
+        return batch
+
+    def _key_in(self, row: Row[Any]) -> list[Any]:
+        return [row[position] for position in self._key_of_row]
+
+    async def _name_unreadable(
+        self, connection: AsyncConnection, query: Select[tuple[Any, ...]]
+    ) -> None:
+        """Read row by row what cannot be read together, with keys as they are stored."""
+        raw: list[ColumnClause[Any]] = [column(each.name) for each in self._key]
+        for key in (await connection.execute(query.with_only_columns(*raw))).all():
+            try:
+                await connection.execute(select(self.clause).where(tuple_(*raw) == tuple_(*key)))
+            except (ValueError, TypeError, AttributeError, DBAPIError) as error:
+                raise self._unreadable(key) from error
+
+    def _unreadable(self, key: Sequence[Any]) -> UpkeepError:
+        names = " ".join(map(str, key))
+        return UpkeepError(f"{self.name} {names} has a value that the service cannot read.")
 
 
 @dataclass
@@ -56,6 +111,32 @@ class Content:
         hashes = (sha256(repr(tuple(row)).encode()).digest() for row in rows)
         self.digest += sum(int.from_bytes(each) for each in hashes)
         self.digest %= 2**256
+
+
+def _check_of(model_column: Column[Any]) -> Callable[[Any], bool]:
+    """What tells whether the service can read a value."""
+    type_ = model_column.type
+    if isinstance(type_, JSONOf):
+        return partial(_is_parsed, TypeAdapter(type_.type_).validate_json)
+    if model_column is Interaction.__table__.c.payload:
+        return lambda text: text is None or _is_parsed(_parse_json, text)
+    types = (type_.python_type, *([type(None)] if model_column.nullable else []))
+    return lambda value: isinstance(value, types)
+
+
+def _is_parsed(parse: Callable[[str], Any], text: Any) -> bool:
+    try:
+        parse(text)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _not_json(constant: str) -> None:
+    raise ValueError(constant)
+
+
+_parse_json = partial(json.loads, parse_constant=_not_json)
 
 
 def _stored(type_: TypeEngine[Any]) -> TypeEngine[Any]:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from app.db.database import Database
 from app.main import create_app
 from app.upkeep.copy import copy_database
 from tests.support.api import Api
-from tests.support.command import PYTHON_APP, run_command
+from tests.support.command import PYTHON_APP, read_until, run_command, running_command
 from tests.support.load import keep_on
 from tests.support.postgres import PostgresDatabases
 from tests.support.rows import TABLES, Rows, open_rows
@@ -231,23 +232,109 @@ async def test_source_of_another_version(
     [
         ("UPDATE interactions SET payload = '1' WHERE id = new.id", "27 rows of 27, or other"),
         ("DELETE FROM interactions WHERE id = new.id", "26 rows of 27, or other"),
-        ("SELECT RAISE(ABORT, 'canary')", "copying interactions failed: SQLITE_CONSTRAINT_TRIGGER"),
+        ("RAISE 'canary'", "copying interactions failed: RaiseError"),
     ],
 )
 async def test_copy_that_is_not_equal(
-    deed: str, reason: str, sqlite_url: str, template: Path, tmp_path: Path
+    deed: str, reason: str, sqlite_url: str, postgres: PostgresDatabases
 ) -> None:
     """It is found out before the commit, and nothing remains of it."""
+    with postgres.fresh() as url:
+        with open_rows(url) as rows:
+            rows.execute(
+                "CREATE FUNCTION mischief() RETURNS TRIGGER LANGUAGE plpgsql"
+                f" AS $$BEGIN {deed}; RETURN NULL; END$$"
+            )
+            rows.execute(
+                "CREATE TRIGGER mischief AFTER INSERT ON interactions"
+                " FOR EACH ROW WHEN (new.id = 1) EXECUTE FUNCTION mischief()"
+            )
+        with pytest.raises(UpkeepError, match=reason):
+            await copy_database(sqlite_url, url)
+
+        assert not any(content(url))
+
+
+@pytest.mark.parametrize("role", ["source", "target"])
+async def test_objects_of_others_are_refused(
+    role: str, sqlite_url: str, database_path: Path, template: Path, tmp_path: Path
+) -> None:
+    """What would run within a copy's statements, or would not be copied, is named."""
     target = Path(shutil.copy(template, tmp_path / "target.db"))
-    with closing(sqlite3.connect(target, isolation_level=None)) as rows:
-        rows.execute(
-            "CREATE TRIGGER mischief AFTER INSERT ON interactions"
-            f" WHEN new.id = 1 BEGIN {deed}; END"
-        )
-    with pytest.raises(UpkeepError, match=reason):
+    changed = {"source": database_path, "target": target}[role]
+    with closing(sqlite3.connect(changed, isolation_level=None)) as rows:
+        rows.execute("CREATE VIEW v AS SELECT 1")
+    with pytest.raises(UpkeepError, match="not the service's: view 'v'"):
         await copy_database(sqlite_url, f"sqlite:///{target}")
 
     assert [] == in_file(target)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("interactions SET payload = '[NaN' WHERE id = 3", "interactions 3 has a value"),
+        ("interactions SET payload = '[NaN]' WHERE id = 3", "interactions 3 has a value"),
+        ("interactions SET payload = x'ff' WHERE id = 3", "interactions 3 has a value"),
+        (
+            "interactions SET payload = CAST(x'22ff22' AS TEXT) WHERE id = 3",
+            "interactions 3 has a value",
+        ),
+        ("interactions SET created_at = 'canary' WHERE id = 3", "interactions 3 has a value"),
+        ("assignments SET candidates = '[{}]' WHERE id = 2", "assignments 2 has a value"),
+        ("operators SET load_limit = 'canary' WHERE id = 1", "operators 1 has a value"),
+        ("leads SET uuid = 'canary' WHERE email = 'bulk7@example.com'", "leads canary has"),
+        ("interactions SET lead_uuid = hex(randomblob(16)) WHERE id = 3", "no parent in leads"),
+        ("daily_counts SET operator_id = 99", "daily_counts: a row has no parent in operators"),
+    ],
+)
+async def test_rows_that_nobody_can_read_are_refused(
+    change: str, named: str, sqlite_url: str, database_path: Path, tmp_path: Path
+) -> None:
+    """The first one is named by its table and key, without its values."""
+    with closing(sqlite3.connect(database_path, isolation_level=None)) as rows:
+        rows.execute(f"UPDATE {change}")
+    with pytest.raises(UpkeepError, match=named) as refused:
+        await copy_database(sqlite_url, f"sqlite:///{tmp_path}/target.db")
+
+    assert "canary" not in str(refused.value) or "leads canary" in str(refused.value)
+    assert [] == in_file_or_nothing(tmp_path / "target.db")
+
+
+def in_file_or_nothing(path: Path) -> list[str]:
+    """All rows that lie in a file, which may have no table at all."""
+    with closing(sqlite3.connect(path)) as rows:
+        [(tables,)] = rows.execute("SELECT count(*) FROM sqlite_schema")
+    return in_file(path) if tables else []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks to end")
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_copy_that_is_ended_leaves_nothing(
+    kind: str, database_path: Path, tmp_path: Path, postgres_url: str
+) -> None:
+    """SIGTERM in its midst ends it, and nothing of it is in the target."""
+    with closing(sqlite3.connect(database_path)) as rows:
+        rows.executemany(
+            "INSERT INTO leads VALUES (?, ?, '2026-01-02 03:04:05.000006')",
+            ((uuid4().hex, f"bulk{number}@example.com") for number in range(300_000)),
+        )
+        rows.commit()
+    target = tmp_path / "target.db"
+    url = postgres_url if kind == "postgres" else f"sqlite:///{target}"
+    command = (*PYTHON_APP, "copy", "--from", f"sqlite:///{database_path}", "--to", url)
+    with running_command(*command, folder=tmp_path, FORCE_COLOR="1") as process:
+        assert "test.db" in read_until(process, "test.db")
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+
+    assert 1 == process.returncode
+    assert errors.endswith("Nothing was written: ended before the copy was whole.\n")
+    if kind == "sqlite":
+        assert [] == in_file_or_nothing(target)
+    else:
+        with open_rows(url) as rows_left:
+            assert is_empty(rows_left)
 
 
 def test_command_says_what_it_did(sqlite_url: str, postgres_url: str, tmp_path: Path) -> None:
