@@ -84,9 +84,11 @@ class StoredTable:
     ) -> None:
         """Read row by row what cannot be read together, with keys as they are stored."""
         raw: list[ColumnClause[Any]] = [column(each.name) for each in self._key]
-        for key in (await connection.execute(query.with_only_columns(*raw))).all():
+        keys = query.with_only_columns(*raw, maintain_column_froms=True)
+        for key in (await connection.execute(keys)).all():
+            row = select(self.clause).where(tuple_(*raw) == tuple_(*key))
             try:
-                await connection.execute(select(self.clause).where(tuple_(*raw) == tuple_(*key)))
+                (await connection.execute(row)).all()
             except (ValueError, TypeError, AttributeError, DBAPIError) as error:
                 raise self._unreadable(key) from error
 
