@@ -80,13 +80,6 @@ def head_revision() -> str | None:
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
-@cache
-def known_revisions() -> frozenset[str]:
-    """The revisions from which this version of the service can go on."""
-    scripts = ScriptDirectory(str(MIGRATIONS)).walk_revisions()
-    return frozenset(script.revision for script in scripts)
-
-
 def current_revision(connection: Connection) -> str | None:
     """The revision that a database is at; None if it has no schema of the service."""
     return MigrationContext.configure(connection).get_current_revision()

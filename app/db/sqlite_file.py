@@ -8,8 +8,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from app.core.errors import DatabaseUnavailable, StartupError
+from app.db.migrate import is_newer
 from app.db.sqlite_lock import Identity, identity_locked, identity_of, name_locked
-from app.db.sqlite_schema import foreign_objects
+from app.db.sqlite_schema import foreign_objects, stored_revision
 
 _log = logging.getLogger(__name__)
 
@@ -116,6 +117,9 @@ class SQLiteFile:
             StartupError: it names what others made.
 
         """
+        if is_newer(stored_revision(connection)):
+            # Its tables are not known here; that it is newer is said where it is migrated.
+            return
         if foreign := foreign_objects(connection):
             raise StartupError(
                 f"The database {self.name} has what is not the service's: {foreign}."

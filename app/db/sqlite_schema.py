@@ -38,6 +38,15 @@ def foreign_objects(connection: sqlite3.Connection) -> str | None:
     return f"{', '.join(found[:_NAMED])}{more}"
 
 
+def stored_revision(connection: sqlite3.Connection) -> str | None:
+    """The revision of the database's schema; None if it has none of the service."""
+    try:
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:
+        return None
+    return found and str(found[0])
+
+
 def _is_ours(type: str, name: str, table: str) -> bool:
     if name.startswith("sqlite_"):
         # No statement but SQLite's own makes these.

@@ -10,10 +10,10 @@ from pathlib import Path
 from stat import S_IMODE
 
 from app.core.errors import CutShort, StartupError, UpkeepError
-from app.db.migrate import known_revisions
+from app.db.migrate import is_newer
 from app.db.sqlite_file import SQLiteFile, beside
 from app.db.sqlite_lock import identity_locked, name_locked
-from app.db.sqlite_schema import foreign_objects
+from app.db.sqlite_schema import foreign_objects, stored_revision
 from app.upkeep.sqlite_files import check, copy_into, draft_beside, file_of, reason_of, sync
 
 
@@ -75,16 +75,13 @@ def _require_sound_rows(rows: sqlite3.Connection) -> None:
 
 
 def _require_our_schema(rows: sqlite3.Connection) -> None:
+    revision = stored_revision(rows)
+    if revision is None:
+        raise UpkeepError("the backup has no schema of the service.")
+    if is_newer(revision):
+        raise UpkeepError("the backup was made by a newer version of the service.")
     if foreign := foreign_objects(rows):
         raise UpkeepError(f"the backup has what is not the service's: {foreign}.")
-    try:
-        revisions = rows.execute("SELECT version_num FROM alembic_version").fetchall()
-    except sqlite3.OperationalError:
-        revisions = []
-    if not revisions:
-        raise UpkeepError("the backup has no schema of the service.")
-    if not {revision for (revision,) in revisions} <= known_revisions():
-        raise UpkeepError("the backup was made by a newer version of the service.")
 
 
 def _present(file: SQLiteFile) -> Path | None:
