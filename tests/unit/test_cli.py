@@ -95,6 +95,7 @@ def test_tables_of_somebody_else_are_one_line(start: tuple[str, ...], tmp_path: 
     """A database that another program made is left as it is."""
     with closing(sqlite3.connect(tmp_path / "leads.db")) as rows:
         rows.execute("CREATE TABLE leads (name TEXT)")
+    (tmp_path / "leads.db").chmod(0o600)
 
     line = refusal(start, tmp_path, "sqlite:///leads.db")
 
