@@ -21,6 +21,7 @@ class Considered(NamedTuple):
     operator_id: int
     weight: int
     credit: int
+    """What `smooth` owed it, less what it owed; see `core.credits`."""
     load: int | None
     """Active interactions over all sources, as far as limits reach; None where none is enforced."""
     load_limit: int | None

@@ -1,7 +1,7 @@
 """Interactions in the database."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -154,9 +154,17 @@ class InteractionCRUD:
         )
         return [WaitingRow._make(row) for row in rows]
 
-    async def count_waiting(self, source_id: int) -> int:
-        """How many interactions of this source wait."""
+    async def count_waiting(
+        self, source_id: int, since: date | None = None, until: date | None = None
+    ) -> int:
+        """How many interactions of this source wait, of those from one day to another, in UTC."""
         waiting = select(func.count()).where(IS_WAITING, _table.c.source_id == source_id)
+        if since is not None:
+            first = datetime.combine(since, time.min, UTC)
+            waiting = waiting.where(_table.c.created_at >= first)
+        if until is not None:
+            last = datetime.combine(until, time.max, UTC)
+            waiting = waiting.where(_table.c.created_at <= last)
         return (await self._session.execute(waiting)).scalar_one()
 
     async def set_operators(self, operators: Mapping[int, int]) -> None:

@@ -18,11 +18,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.credits import carry_over
 from app.core.distribution import Strategy
 from app.crud.interaction import IS_WAITING
 from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.db.any_of import any_of
-from app.db.bulk_statement import bulk_update
+from app.db.bulk_statement import bulk_insert, bulk_update
 from app.db.execute import execute
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
 
@@ -81,6 +82,11 @@ _LOCK = _lock(_of_locked_sources)
 _named_operators = bindparam("operator_ids", type_=ARRAY(_operators.c.id.type, dimensions=1))
 _LOCK_WITH_OPERATORS = _lock(union_all(_of_locked_sources, select(func.unnest(_named_operators))))
 _SET_CREDITS = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["credit"])
+_UPDATE = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["weight", "credit"])
+_INSERT = bulk_insert(insert(_settings), columns=["source_id", "operator_id", "weight", "credit"])
+_DELETE = delete(_settings).where(
+    _settings.c.source_id == bindparam("of_source"), any_of(_settings.c.operator_id, "operator_ids")
+)
 
 
 class Candidate(NamedTuple):
@@ -117,6 +123,8 @@ class SourceOperatorSettingCRUD:
             select(SourceOperatorSetting)
             .where(SourceOperatorSetting.source_id == source_id)
             .order_by(SourceOperatorSetting.operator_id)
+            # What statements without the ORM have written since is read, too.
+            .execution_options(populate_existing=True)
         )
         return settings.all()
 
@@ -189,17 +197,35 @@ class SourceOperatorSettingCRUD:
 
     async def replace_source_weights(
         self, source_id: int, weights: Mapping[int, int] | Iterable[tuple[int, int]]
-    ) -> None:
+    ) -> bool:
         """Make these the weights of a source, by operator id, in place of all it had.
 
-        New weights begin with new credits: what was owed under the old ones means nothing now.
+        Credits go on as `carry_over` says. Only rows that change are written.
+
+        Returns:
+            Whether there are any: not where these weights stand already.
+
         """
-        await self._session.execute(
-            delete(SourceOperatorSetting).where(SourceOperatorSetting.source_id == source_id)
+        rows = await self._session.execute(
+            select(_settings.c.operator_id, _settings.c.weight, _settings.c.credit).where(
+                _settings.c.source_id == source_id
+            )
         )
-        rows = [
-            {"source_id": source_id, "operator_id": operator_id, "weight": weight}
-            for operator_id, weight in sorted(dict(weights).items())
+        old = {operator_id: (weight, credit) for operator_id, weight, credit in rows}
+        weights = dict(weights)
+        credits = carry_over({id: credit for id, (_, credit) in old.items()}, weights)
+        new = {id: (weights[id], credits[id]) for id in sorted(weights)}
+        removed = sorted(old.keys() - new.keys())
+        added = [(source_id, id, *values) for id, values in new.items() if id not in old]
+        changed = [
+            (source_id, id, *values)
+            for id, values in new.items()
+            if id in old and values != old[id]
         ]
-        if rows:
-            await self._session.execute(insert(SourceOperatorSetting), rows)
+        if removed:
+            await execute(self._session, _DELETE, {"of_source": source_id, "operator_ids": removed})
+        if added:
+            await _INSERT(self._session, added)
+        if changed:
+            await _UPDATE(self._session, changed)
+        return bool(removed or added or changed)

@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator
 
@@ -40,24 +39,6 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-class JSONOf(TypeDecorator[Any]):
-    """A value of a Python type that pydantic knows, as JSON."""
-
-    impl = Text
-    cache_ok = True
-
-    def __init__(self, type_: Any) -> None:
-        super().__init__()
-        self.type_ = type_
-        self._adapter = TypeAdapter(type_)
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else self._adapter.dump_json(value).decode()
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else self._adapter.validate_json(value)
 
 
 class JSONText(TypeDecorator[Any]):

@@ -1,12 +1,14 @@
 """An assignment: one move of an interaction, and why it went there."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.distribution import Considered, Reason, Strategy
-from app.db.types import BigId, JSONOf, UTCDateTime, utc_now
+from app.db.candidates import Candidates
+from app.db.types import BigId, UTCDateTime, utc_now
 from app.models.base import Base
 
 
@@ -21,6 +23,6 @@ class Assignment(Base):
     operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
     reason: Mapped[Reason] = mapped_column(String(16))
     strategy: Mapped[Strategy | None] = mapped_column(String(16))
-    candidates: Mapped[list[Considered]] = mapped_column(JSONOf(list[Considered]))
+    candidates: Mapped[Sequence[Considered]] = mapped_column(Candidates)
     """The source's operators as they stood."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

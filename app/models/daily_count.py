@@ -23,8 +23,8 @@ class DailyCount(Base):
     interactions: Mapped[int] = mapped_column(BigInteger)
     """Those that are the operator's at present, closed ones included."""
     target: Mapped[int] = mapped_column(BigInteger)
-    """Millionths of an interaction that its weight was worth, whenever one was given out."""
+    """Billionths of an interaction that its weight was worth, whenever one was given out."""
     lost_to_limit: Mapped[int] = mapped_column(BigInteger)
-    """That part of the target, in millionths, which it could not take as it was at its limit."""
+    """That part of the target, in billionths, which it could not take as it was at its limit."""
     lost_to_inactivity: Mapped[int] = mapped_column(BigInteger)
     """That part which it could not take as it was inactive."""

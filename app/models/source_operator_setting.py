@@ -23,4 +23,7 @@ class SourceOperatorSetting(Base):
     operator_id: Mapped[int] = mapped_column(ForeignKey("operators.id"))
     weight: Mapped[int]
     credit: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
-    """What the strategy `smooth` owes the operator, in units of weight."""
+    """What the strategy `smooth` owes the operator, less what it owes.
+
+    `core.credits.INQUIRY` is one inquiry; a source's credits sum to 0.
+    """

@@ -1,9 +1,11 @@
 """Assignments as staff make and read them."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
+from app.core.credits import inquiries
 from app.core.distribution import PassedOver, Reason, Strategy
 from app.schemas.base import Id, ReadId, RequestSchema, ResponseSchema
 
@@ -23,7 +25,10 @@ class ReadCandidate(ResponseSchema):
 
     operator_id: ReadId
     weight: int
-    credit: int = Field(description="What the strategy `smooth` owed it, in units of weight.")
+    credit: Annotated[float, BeforeValidator(inquiries)] = Field(
+        description="What the strategy `smooth` owed it, in inquiries, to six decimals; negative "
+        "where it was ahead."
+    )
     load: int | None = Field(
         description="Active interactions over all sources, counted as far as limits reach; null "
         "where none is enforced."
@@ -49,7 +54,7 @@ class ReadAssignment(ResponseSchema):
                         {
                             "operator_id": 1,
                             "weight": 30,
-                            "credit": 0,
+                            "credit": 0.25,
                             "load": 3,
                             "load_limit": 20,
                             "passed_over": None,
@@ -57,7 +62,7 @@ class ReadAssignment(ResponseSchema):
                         {
                             "operator_id": 2,
                             "weight": 10,
-                            "credit": -10,
+                            "credit": -0.25,
                             "load": 5,
                             "load_limit": 5,
                             "passed_over": "at_limit",

@@ -43,6 +43,11 @@ class ReadOperatorShare(ResponseSchema):
     operator_id: ReadId
     weight: int = Field(description="At present; 0 for one that no longer answers for the source.")
     interactions: int = Field(description="Those it has now, closed ones included.")
+    target: float = Field(
+        description="Inquiries that its weight was worth: of those given out at that moment, of "
+        "those that wait at present. All targets sum to `interactions` + `waiting`, except where "
+        "something waits and no operator has a weight."
+    )
     share: float | None = Field(description="Its part of all that anybody has.")
     target_share: float | None = Field(
         description="The part that its weight was worth, whenever one was given out."
@@ -70,6 +75,7 @@ class ReadSourceReport(ResponseSchema):
                             "operator_id": 1,
                             "weight": 30,
                             "interactions": 26,
+                            "target": 31.5,
                             "share": 0.65,
                             "target_share": 0.75,
                             "deviation": -0.1,
@@ -83,7 +89,7 @@ class ReadSourceReport(ResponseSchema):
     )
 
     interactions: int = Field(description="Those that somebody has, closed ones included.")
-    waiting: int = Field(description="Those that wait at present, whenever they came in.")
+    waiting: int = Field(description="Those of the period that wait at present.")
     operators: list[ReadOperatorShare]
 
 

@@ -108,6 +108,8 @@ async def replace_weights(
 ) -> list[WeightShare]:
     """Make these the weights of a source, by operator id, in place of all it had.
 
+    The list that stands already is left as it is, its queue too.
+
     Raises:
         SourceNotFound: there is no such source.
         OperatorNotFound: a weight is for an operator that does not exist.
@@ -121,8 +123,8 @@ async def replace_weights(
             raise SourceNotFound
         if weights.keys() - await OperatorCRUD(session).existing_ids(weights):
             raise OperatorNotFound
-        await settings.replace_source_weights(source_id, weights)
-        rest = await drain_source(session, source_id)
+        changed = await settings.replace_source_weights(source_id, weights)
+        rest = await drain_source(session, source_id) if changed else set()
         return await read_weights(session, source_id), rest
 
     shares, rest = await database.write(change)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.credits import carry_over
 from app.core.distribution import Strategy
 from app.core.errors import OperatorNotFound, SourceNotFound
 from app.crud import Candidate, OperatorCRUD, Rotation, SourceOperatorSettingCRUD
@@ -73,13 +74,16 @@ async def preview(
 async def _candidates(
     session: AsyncSession, rotation: Rotation, weights: Mapping[int, int]
 ) -> list[Candidate]:
-    """What the weights would make of their operators: new ones begin with new credits."""
+    """What the weights would make of their operators and credits."""
     operators = await OperatorCRUD(session).get_by_ids(weights)
     if len(operators) < len(weights):
         raise OperatorNotFound
     loads = await OperatorCRUD(session).get_loads(weights) if rotation.enforce_load_limit else {}
+    credits = carry_over({one.operator_id: one.credit for one in rotation.candidates}, weights)
     return [
-        Candidate(one.id, weights[one.id], one.active, one.load_limit, load=loads.get(one.id))
+        Candidate(
+            one.id, weights[one.id], one.active, one.load_limit, credits[one.id], loads.get(one.id)
+        )
         for one in operators
     ]
 

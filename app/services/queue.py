@@ -92,9 +92,12 @@ async def _assign(
     await AssignmentCRUD(session).create_many([NewAssignment(interaction_id, *choice)])
     await write_credits(session, distributor)
     tally = Tally(distributor.rotations)
-    tally.move(
-        interaction.source_id, interaction.created_at, before, choice.operator_id, choice.reason
-    )
+    if before is None:
+        tally.give_out(interaction.source_id, interaction.created_at, choice)
+    else:
+        tally.move(
+            interaction.source_id, interaction.created_at, before, choice.operator_id, choice.reason
+        )
     await tally.write(session)
     return interaction, await drain(session, queues)
 

@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.credits import apportion
 from app.core.errors import SourceNotFound
 from app.crud import DailyCountCRUD, InteractionCRUD, SourceCRUD, SourceOperatorSettingCRUD
 from app.crud.daily_count import Counts
-from app.services.tally import MILLION
+from app.services.tally import BILLION
 
 
 class OperatorShare(NamedTuple):
@@ -17,6 +18,7 @@ class OperatorShare(NamedTuple):
     operator_id: int
     weight: int
     interactions: int
+    target: float
     share: float | None
     target_share: float | None
     deviation: float | None
@@ -35,7 +37,10 @@ class SourceReport(NamedTuple):
 async def report_source(
     session: AsyncSession, source_id: int, since: date | None = None, until: date | None = None
 ) -> SourceReport:
-    """Shares from the one day to the other, both included, in UTC; None is without end.
+    """Shares of what came in from the one day to the other, both included, in UTC.
+
+    A day that is None is without end. The targets sum to what was given out and what waits, unless
+    something waits and no operator has a weight.
 
     Raises:
         SourceNotFound: there is no such source.
@@ -45,32 +50,39 @@ async def report_source(
         raise SourceNotFound
     settings = await SourceOperatorSettingCRUD(session).list_by_source(source_id)
     counts = await DailyCountCRUD(session).sum_by_operator(source_id, since, until)
+    waiting = await InteractionCRUD(session).count_waiting(source_id, since, until)
     weights = {setting.operator_id: setting.weight for setting in settings}
-    total = sum(one.interactions for one in counts.values())
-    target = sum(one.target for one in counts.values())
+    worth = apportion(BILLION * waiting, weights) if any(weights.values()) else {}
+    sums = Counts(*map(sum, zip(*counts.values(), strict=True)))
     return SourceReport(
-        interactions=total,
-        waiting=await InteractionCRUD(session).count_waiting(source_id),
+        interactions=sums.interactions,
+        waiting=waiting,
         operators=[
-            _share(operator_id, weights.get(operator_id, 0), counts.get(operator_id), total, target)
+            _share(
+                operator_id,
+                weights.get(operator_id, 0),
+                counts.get(operator_id, Counts()),
+                worth.get(operator_id, 0),
+                sums,
+            )
             for operator_id in sorted(weights.keys() | counts.keys())
         ],
     )
 
 
 def _share(
-    operator_id: int, weight: int, counts: Counts | None, total: int, target: int
+    operator_id: int, weight: int, counts: Counts, waiting_target: int, sums: Counts
 ) -> OperatorShare:
-    counts = counts or Counts()
-    share = counts.interactions / total if total else None
-    target_share = counts.target / target if target else None
+    share = counts.interactions / sums.interactions if sums.interactions else None
+    target_share = counts.target / sums.target if sums.target else None
     return OperatorShare(
         operator_id=operator_id,
         weight=weight,
         interactions=counts.interactions,
+        target=(counts.target + waiting_target) / BILLION,
         share=share,
         target_share=target_share,
         deviation=None if share is None or target_share is None else share - target_share,
-        lost_to_limit=counts.lost_to_limit / MILLION,
-        lost_to_inactivity=counts.lost_to_inactivity / MILLION,
+        lost_to_limit=counts.lost_to_limit / BILLION,
+        lost_to_inactivity=counts.lost_to_inactivity / BILLION,
     )

@@ -7,10 +7,10 @@ from functools import partial
 from hashlib import sha256
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import (
     Column,
     ColumnClause,
+    LargeBinary,
     Row,
     Select,
     Table,
@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from app.core.errors import UpkeepError
-from app.db.types import JSONOf
+from app.db.candidates import Candidates, decode
 from app.models import Base, Interaction
 
 BATCH = 1000
@@ -34,7 +34,7 @@ BATCH = 1000
 
 
 class StoredTable:
-    """A table whose JSON is the text that is stored: nobody reads it and writes it anew."""
+    """A table whose JSON and candidates are as they are stored: they are not read and rewritten."""
 
     def __init__(self, model: Table) -> None:
         self.name = model.name
@@ -118,18 +118,18 @@ class Content:
 def _check_of(model_column: Column[Any]) -> Callable[[Any], bool]:
     """What tells whether the service can read a value."""
     type_ = model_column.type
-    if isinstance(type_, JSONOf):
-        return partial(_is_parsed, TypeAdapter(type_.type_).validate_json)
+    if isinstance(type_, Candidates):
+        return partial(_is_parsed, decode)
     if model_column is Interaction.__table__.c.payload:
         return lambda text: text is None or _is_parsed(_parse_json, text)
     types = (type_.python_type, *([type(None)] if model_column.nullable else []))
     return lambda value: isinstance(value, types)
 
 
-def _is_parsed(parse: Callable[[str], Any], text: Any) -> bool:
+def _is_parsed(parse: Callable[[Any], Any], stored: Any) -> bool:
     try:
-        parse(text)
-    except (ValueError, TypeError):
+        parse(stored)
+    except (ValueError, TypeError, LookupError, ArithmeticError):
         return False
     return True
 
@@ -142,7 +142,7 @@ _parse_json = partial(json.loads, parse_constant=_not_json)
 
 
 def _stored(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    if isinstance(type_, TypeDecorator) and isinstance(type_.impl, Text):
+    if isinstance(type_, TypeDecorator) and isinstance(type_.impl, Text | LargeBinary):
         return type_.impl
     return type_
 

@@ -1,11 +1,13 @@
 """Picks the operator who shall answer: the one place where the choice is made."""
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from random import Random
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.credits import INQUIRY, apportion
 from app.core.distribution import Considered, PassedOver, Reason, Strategy
 from app.crud import Candidate, Rotation, SourceOperatorSettingCRUD
 
@@ -34,35 +36,49 @@ def pick_random(weights: Mapping[int, int], random: Random) -> int:
 def pick_smooth(weights: Mapping[int, int], credits: dict[int, int]) -> int:
     """Pick the operator whose turn it is, and move the credits of all accordingly.
 
-    Tijdeman's chairman assignment: while the set of n operators stands, each is after every single
-    pick within 1 - 1/(2n-2) picks of its exact share, the best bound there is. An operator that is
-    owed at least the slack W/(2n-2) may be picked; of these the one whose deadline comes first.
+    Tijdeman's chairman assignment, with credits in inquiries: while the set of n operators stands,
+    each is after every single pick within 1 - 1/(2n-2) inquiries of its exact share, the best bound
+    there is. What is owed stays owed while the set changes, and no credit runs away: the largest is
+    served first once it is a whole inquiry. Otherwise an operator that is owed at least the slack
+    of 1/(2n-2) may be picked, and of these the one whose deadline comes first; if there are none,
+    the one that is owed most. Among equals the lower id is first.
 
     Source: R. Tijdeman, The chairman assignment problem, Discrete Mathematics 32 (1980), 323-330.
 
     Args:
         weights: the positive weights of the n eligible operators, by id.
-        credits: what each is owed, in units of weight: share times picks so far, less its own
-            picks. Changed in place; operators that are not eligible keep theirs.
+        credits: what each is owed, less what it owes, with `INQUIRY` for an inquiry. Changed in
+            place by as much up as down; operators that are not eligible keep theirs.
 
     """
-    total = sum(weights.values())
-    parts = max(1, 2 * len(weights) - 2)
-    for operator_id, weight in weights.items():
-        credits[operator_id] = credits.get(operator_id, 0) + weight
-    winner, winner_slack = 0, 0
-    for operator_id in sorted(weights):
-        if credits[operator_id] * parts < total:
-            continue
-        # (W - W/parts - credit) / weight, compared without fractions by crosswise products.
-        slack = (parts - 1) * total - parts * credits[operator_id]
-        if not winner or slack * weights[winner] < winner_slack * weights[operator_id]:
-            winner, winner_slack = operator_id, slack
-    if not winner:
-        # The set has just changed, and nobody is owed enough.
-        winner = max(sorted(weights), key=credits.__getitem__)
-    credits[winner] -= total
+    if len(weights) == 1:
+        [winner] = weights
+        return winner
+    slack_parts = 2 * len(weights) - 2
+    slack = -(-INQUIRY // slack_parts)
+    due, first, largest = [], 0, 0
+    for operator_id, part in _parts_of_inquiry(tuple(weights), tuple(weights.values())):
+        credits[operator_id] = credit = credits.get(operator_id, 0) + part
+        if credit >= slack:
+            due.append(operator_id)
+        if not first or credit > largest:
+            first, largest = operator_id, credit
+    winner = first
+    if largest < INQUIRY and len(due) > 1:
+        winner, winner_room = 0, 0
+        for operator_id in due:
+            # (S - S/parts - credit) / weight, compared without fractions by crosswise products.
+            room = (slack_parts - 1) * INQUIRY - slack_parts * credits[operator_id]
+            if not winner or room * weights[winner] < winner_room * weights[operator_id]:
+                winner, winner_room = operator_id, room
+    credits[winner] -= INQUIRY
     return winner
+
+
+@lru_cache(maxsize=64)
+def _parts_of_inquiry(ids: tuple[int, ...], weights: tuple[int, ...]) -> list[tuple[int, int]]:
+    """What each weight is worth of an inquiry, by id; most picks are among the same operators."""
+    return sorted(apportion(INQUIRY, dict(zip(ids, weights, strict=True))).items())
 
 
 class Choice(NamedTuple):

@@ -68,7 +68,10 @@ async def test_whose_turn_it_was(api: Api) -> None:
     } == one
     assert before[:19] <= one["created_at"] <= other["created_at"]
     assert one["id"] < other["id"]
-    assert [considered(maria, 3, credit=-1), considered(boris, 1, credit=1)] == other["candidates"]
+    assert [
+        considered(maria, 3, credit=-0.25),
+        considered(boris, 1, credit=0.25),
+    ] == other["candidates"]
 
 
 async def test_who_was_drawn_by_lot(api: Api) -> None:
@@ -138,7 +141,10 @@ async def test_returning_lead(api: Api) -> None:
     assert (
         "Maria (operator 1) was the lead's latest operator, and available." == move["explanation"]
     )
-    assert [considered(maria, 1, credit=-1), considered(boris, 1, credit=1)] == move["candidates"]
+    assert [
+        considered(maria, 1, credit=-0.5),
+        considered(boris, 1, credit=0.5),
+    ] == move["candidates"]
 
 
 async def test_returning_lead_whose_operator_is_away(api: Api) -> None:

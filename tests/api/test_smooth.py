@@ -2,12 +2,14 @@
 
 from collections import Counter
 from fractions import Fraction
+from random import Random
 
 import pytest
 
 from tests.support.api import Api
 from tests.support.evenness import WEIGHTS, post_at_once, worst_deviation
-from tests.support.load import new_client
+from tests.support.load import at_once, new_client
+from tests.support.rows import Rows
 from tests.support.server import LiveServer
 
 
@@ -49,20 +51,105 @@ async def test_no_flood_after_an_absence(api: Api, picks_before: int) -> None:
     assert Fraction(2, 3) >= worst_deviation(picks, dict.fromkeys(operators, 1))
 
 
-async def test_new_weights_begin_anew(api: Api) -> None:
-    """What was owed under the old weights is forgotten: the picks go as if it had never been."""
-    operators = [await api.create_operator() for _ in range(3)]
-    weights = dict(zip(operators, WEIGHTS[3], strict=True))
-    used, unused = [await api.create_source({operators[0]: 1, operators[1]: 5}) for _ in range(2)]
-    for turn in range(4):
-        await api.post(used, f"before{turn}@example.com")
-    for source in (used, unused):
+async def picks_of(api: Api, source: int, count: int, name: str = "lead") -> list[int]:
+    """Who gets the next inquiries."""
+    emails = [f"{name}{turn}@example.com" for turn in range(count)]
+    return [(await api.post(source, email))["operator_id"] for email in emails]
+
+
+async def credits_of(api: Api, source: int) -> dict[int, float]:
+    """What each operator of a source is owed, as the move of its next inquiry shows it."""
+    posted = await api.post(source, "looks@example.com")
+    [move] = await api.call("GET", f"/interactions/{posted['id']}/assignments")
+    return {one["operator_id"]: one["credit"] for one in move["candidates"]}
+
+
+async def test_two_of_three_equals_stay_even_while_the_third_comes_and_goes(api: Api) -> None:
+    """With the third active for every other inquiry, the others get as many, give or take two."""
+    one, other, third = [await api.create_operator() for _ in range(3)]
+    source = await api.create_source(dict.fromkeys([one, other, third], 1))
+    picks: Counter[int] = Counter()
+    for turn in range(120):
+        await api.update_operator(third, active=turn % 2 == 1)
+        picks.update(await picks_of(api, source, 1))
+        assert abs(picks[one] - picks[other]) <= 2
+
+    assert {one: 50, other: 50, third: 20} == picks
+
+
+async def test_even_while_limits_and_weights_change(api: Api) -> None:
+    """Whatever weights are put and whoever is full, each is within 2 of what its were worth."""
+    operators = [await api.create_operator(load_limit=1) for _ in range(4)]
+    source = await api.create_source(dict.fromkeys(operators, 1), enforce_load_limit=True)
+    random = Random(9)
+    owed = dict.fromkeys(operators, Fraction(0))
+    held: dict[int, int] = {}
+    for turn in range(60):
+        weights = {one: random.randint(1, 9) for one in operators}
         await api.set_weights(source, weights)
+        eligible = {one: weight for one, weight in weights.items() if one not in held}
+        posted = await api.post(source, f"lead{turn}@example.com")
+        for one, weight in eligible.items():
+            owed[one] += Fraction(weight, sum(eligible.values()))
+        owed[posted["operator_id"]] -= 1
+        held[posted["operator_id"]] = posted["id"]
+        assert max(map(abs, owed.values())) <= 2
+        for one in [one for one in held if len(held) > 2 or random.random() < 0.4]:
+            await api.close(held.pop(one))
 
-    sequences = [
-        [(await api.post(source, f"lead{turn}@example.com"))["operator_id"] for turn in range(100)]
-        for source in (used, unused)
-    ]
 
-    assert sequences[0] == sequences[1]
-    assert weights == Counter(sequences[0])
+async def test_new_weights_keep_what_is_owed(api: Api) -> None:
+    """Who stays is owed as before; what the one who goes was owed is shared by the new weights."""
+    leaves, stays, light, comes = [await api.create_operator() for _ in range(4)]
+    source = await api.create_source({leaves: 1, stays: 1, light: 2})
+    assert light == (await api.post(source))["operator_id"]  # 0.25, 0.25, -0.5
+    await api.set_weights(source, {stays: 3, light: 1, comes: 1})
+
+    assert {stays: 0.4375, light: -0.4375, comes: 0} == await credits_of(api, source)
+
+
+async def test_credits_are_zero_where_no_operator_stays(api: Api) -> None:
+    """Nothing is owed to new operators alone, and an operator that comes back begins at zero."""
+    one, other, new = [await api.create_operator() for _ in range(3)]
+    source = await api.create_source({one: 1, other: 1})
+    await api.post(source)
+    await api.set_weights(source, {new: 1})
+    await api.set_weights(source, {one: 1, other: 1})
+
+    assert {one: 0, other: 0} == await credits_of(api, source)
+
+
+async def test_weights_that_stand_already_change_no_turn(api: Api, rows: Rows) -> None:
+    """Put before each of 30 inquiries, they write nothing, and the turns are as without."""
+    operators = [await api.create_operator() for _ in range(3)]
+    weights = dict(zip(operators, [1, 2, 4], strict=True))
+    put, left = [await api.create_source(weights) for _ in range(2)]
+    picks = []
+    for turn in range(30):
+        before = rows.dump()
+        await api.set_weights(put, dict(reversed(weights.items())))
+        assert before == rows.dump()
+        picks += await picks_of(api, put, 1, f"lead{turn}.")
+
+    assert await picks_of(api, left, 30) == picks
+
+
+async def test_weights_put_at_once_leave_credits_that_sum_to_zero(api: Api, rows: Rows) -> None:
+    """Each PUT finds what the other has left, and so do the inquiries between them."""
+    operators = [await api.create_operator() for _ in range(6)]
+    source = await api.create_source(dict.fromkeys(operators, 1))
+    random = Random(3)
+
+    async def put() -> None:
+        chosen = random.sample(operators, 4)
+        await api.set_weights(source, {one: random.randint(1, 5) for one in chosen})
+
+    for round in range(5):
+        await at_once(
+            [
+                *(put() for _ in range(6)),
+                *(api.post(source, f"lead{round}.{n}@example.com") for n in range(6)),
+            ]
+        )
+        assert [(0,)] == rows.execute("SELECT sum(credit) FROM source_operator_settings")
+    assert 4 == len(await api.call("GET", f"/sources/{source}/operators"))

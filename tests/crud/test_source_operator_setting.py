@@ -38,6 +38,23 @@ async def test_replacing_leaves_nothing_of_the_old_list(database: Database) -> N
     assert [] == list(emptied)
 
 
+async def test_only_what_changes_is_written(database: Database, rows: Rows) -> None:
+    """Rows of those who stay are the same ones, and a list that stands draws no ids."""
+    async with database.writing() as session:
+        source_id = await create_source_with(session, {"Maria": 10, "Boris": 20, "Vera": 1})
+        settings = SourceOperatorSettingCRUD(session)
+        for _ in range(3):
+            assert not await settings.replace_source_weights(source_id, {3: 1, 1: 10, 2: 20})
+        await OperatorCRUD(session).create(name="Ivan")
+        assert await settings.replace_source_weights(source_id, {2: 5, 3: 1, 4: 2})
+        listed = [(one.operator_id, one.weight) for one in await settings.list_by_source(source_id)]
+
+    assert [(2, 5), (3, 1), (4, 2)] == listed
+    assert [(2, 2, 5), (3, 3, 1), (4, 4, 2)] == rows.execute(
+        "SELECT id, operator_id, weight FROM source_operator_settings ORDER BY id"
+    )
+
+
 async def test_candidates_are_active(database: Database) -> None:
     """An inactive operator keeps the setting but is no candidate."""
     async with database.writing() as session:

@@ -2,12 +2,16 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
 
+from app.core.credits import INQUIRY
+from app.core.distribution import Considered
 from app.core.errors import StartupError
+from app.crud import AssignmentCRUD
 from app.db import migrate
 from app.db.database import Database, open_backend
 from app.db.migrate import upgrade
@@ -171,10 +175,10 @@ async def test_interactions_of_before_are_counted(tmp_path: Path) -> None:
 
     assert before == rows.execute("SELECT * FROM interactions").fetchall()
     assert [
-        (1, "2026-01-01", 1, 2, 2_000_000, 0, 0),
-        (1, "2026-01-01", 2, 1, 1_000_000, 0, 0),
-        (1, "2026-01-02", 1, 1, 1_000_000, 0, 0),
-        (2, "2026-01-02", 1, 1, 1_000_000, 0, 0),
+        (1, "2026-01-01", 1, 2, 2_000_000_000, 0, 0),
+        (1, "2026-01-01", 2, 1, 1_000_000_000, 0, 0),
+        (1, "2026-01-02", 1, 1, 1_000_000_000, 0, 0),
+        (2, "2026-01-02", 1, 1, 1_000_000_000, 0, 0),
     ] == rows.execute("SELECT * FROM daily_counts ORDER BY 1, 2, 3").fetchall()
     assert [("smooth", 0, 0)] * 2 == rows.execute(
         "SELECT strategy, enforce_load_limit, sticky FROM sources"
@@ -182,3 +186,76 @@ async def test_interactions_of_before_are_counted(tmp_path: Path) -> None:
     assert [(3, 0), (1, 0)] == rows.execute(
         "SELECT weight, credit FROM source_operator_settings ORDER BY id"
     ).fetchall()
+
+
+BEFORE_0004 = """
+INSERT INTO operators (id, name, active)
+VALUES (1, 'Maria', TRUE), (2, 'Boris', TRUE), (3, 'Olga', FALSE);
+INSERT INTO sources (id, description) VALUES (1, 'bot'), (2, 'chat'), (3, 'mail'), (4, 'shop');
+INSERT INTO source_operator_settings (id, source_id, operator_id, weight, credit) VALUES
+    (1, 1, 1, 3, 2), (2, 1, 2, 1, -1), (3, 1, 3, 4, -1),
+    (4, 2, 1, 0, -1), (5, 2, 3, 2, 1),
+    (6, 3, 1, 36, 1), (7, 3, 2, 1, -1),
+    (8, 4, 1, 1, 9223372036854775807), (9, 4, 2, 1, 0);
+INSERT INTO leads (uuid, email, created_at)
+VALUES ('11111111111111111111111111111111', 'lead@example.com', '2026-01-01 00:00:00.000000');
+INSERT INTO interactions (id, lead_uuid, source_id, operator_id, is_active, created_at)
+VALUES (1, '11111111111111111111111111111111', 1, 1, TRUE, '2026-01-01 00:00:00.000000');
+INSERT INTO assignments
+    (id, interaction_id, operator_id, reason, strategy, candidates, created_at)
+VALUES (1, 1, 1, 'selected', 'smooth',
+    '[[1,3,2,null,null,null],[2,1,-1,3,3,"at_limit"]]', '2026-01-01 00:00:00.000000');
+INSERT INTO daily_counts VALUES
+    (1, '2026-01-01', 1, 2, 666666, 0, 0),
+    (1, '2026-01-01', 2, 0, 666666, 333333, 0),
+    (1, '2026-01-01', 3, 0, 666666, 0, 666666),
+    (1, '2026-01-02', 2, 1, 0, 0, 0)
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without tables, of either kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'old.db'}"
+    else:
+        with request.getfixturevalue("postgres").empty() as url:
+            yield url
+
+
+async def test_credits_and_targets_get_other_units(old_url: str) -> None:
+    """Credits are in inquiries and sum to zero; targets sum to what was given out."""
+    await upgrade(open_backend(old_url, readers=1), "0003")
+    with open_rows(old_url) as rows:
+        rows.executescript(BEFORE_0004)
+        await upgrade(open_backend(old_url, readers=1))
+
+        credits = rows.execute("SELECT credit FROM source_operator_settings ORDER BY id")
+        thirty_seventh = INQUIRY // 37
+        assert [
+            *(INQUIRY // 2, -INQUIRY // 4, -INQUIRY // 4),
+            *(-INQUIRY // 2, INQUIRY // 2),
+            *(thirty_seventh, -thirty_seventh),
+            *(50 * INQUIRY, -50 * INQUIRY),
+        ] == [credit for (credit,) in credits]
+        assert [
+            (1, "2026-01-01", 1, 2, 666_666_667, 0, 0),
+            (1, "2026-01-01", 2, 0, 666_666_667, 333_333_000, 0),
+            (1, "2026-01-01", 3, 0, 666_666_666, 0, 666_666_000),
+            (1, "2026-01-02", 2, 1, 1_000_000_000, 0, 0),
+        ] == rows.execute("SELECT * FROM daily_counts ORDER BY 1, 2, 3")
+
+
+async def test_old_explanations_stay_readable(old_url: str) -> None:
+    """What was owed in units of weight is shown in inquiries of the operators then eligible."""
+    await upgrade(open_backend(old_url, readers=1), "0003")
+    with open_rows(old_url) as rows:
+        rows.executescript(BEFORE_0004)
+    database = Database(old_url)
+    async with database.serving(), database.reading() as session:
+        [move] = await AssignmentCRUD(session).list_by_interaction(1)
+
+    assert [
+        Considered(1, 3, 2 * INQUIRY // 3, None, None, None),
+        Considered(2, 1, -INQUIRY // 3, 3, 3, "at_limit"),
+    ] == move.candidates

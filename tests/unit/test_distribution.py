@@ -1,6 +1,7 @@
 """The choice of an operator follows the weights, and can be told to the last pick."""
 
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import accumulate
 from math import sqrt
@@ -8,6 +9,7 @@ from random import Random
 
 import pytest
 
+from app.core.credits import INQUIRY
 from app.crud import Candidate, OperatorCRUD, Rotation, SourceCRUD, SourceOperatorSettingCRUD
 from app.db.database import Database
 from app.utils.distribution import (
@@ -57,12 +59,87 @@ def test_smooth_keeps_the_best_bound_there_is(count: int) -> None:
 def test_smooth_gives_each_its_weight_in_every_cycle(count: int) -> None:
     """In each run of sum(w) picks operator i is picked exactly w_i times."""
     weights = SKEWED[count]
+    total = sum(weights.values())
     credits: dict[int, int] = {}
-    for _ in range(2):
-        assert weights == Counter(
-            pick_smooth(weights, credits) for _ in range(sum(weights.values()))
-        )
-        assert {0} == set(credits.values())
+    for cycle in range(1, 3):
+        assert weights == Counter(pick_smooth(weights, credits) for _ in range(total))
+        # Each pick rounds by less than 1, where the sum of weights does not divide an inquiry.
+        rounded = cycle * total if INQUIRY % total else 0
+        assert max(map(abs, credits.values())) <= rounded
+        assert 0 == sum(credits.values())
+
+
+def test_smooth_is_even_though_one_of_three_equals_flickers() -> None:
+    """With the third there every other time the two others stay within 2 of each other."""
+    credits: dict[int, int] = {}
+    picks: Counter[int] = Counter()
+    for turn in range(12_000):
+        picks[pick_smooth({1: 1, 2: 1, 3: 1} if turn % 2 else {1: 1, 2: 1}, credits)] += 1
+        assert abs(picks[1] - picks[2]) <= 2
+    assert {1: 5000, 2: 5000, 3: 2000} == picks
+
+
+def all_of(_: int, operators: list[int], __: Random) -> list[int]:
+    """A set that stands."""
+    return operators
+
+
+def half_of(_: int, operators: list[int], random: Random) -> list[int]:
+    """Each is there half of the time."""
+    return [one for one in operators if random.random() < 0.5] or [random.choice(operators)]
+
+
+def all_but_the_absent(turn: int, operators: list[int], _: Random) -> list[int]:
+    """One after the other is away for 700 picks."""
+    return [one for one in operators if one != operators[turn // 700 % len(operators)]]
+
+
+WEIGHT: dict[str, Callable[[int], int]] = {
+    "equal": lambda number: 1,
+    "square": lambda number: number**2,
+    "lopsided": lambda number: 1_000_000 if number == 1 else 999 * number,
+}
+
+
+@pytest.mark.parametrize("there", [all_of, half_of, all_but_the_absent])
+@pytest.mark.parametrize("weight", WEIGHT)
+@pytest.mark.parametrize("count", [2, 3, 10])
+def test_smooth_keeps_what_is_owed_while_the_set_changes(
+    count: int, weight: str, there: Callable[[int, list[int], Random], list[int]]
+) -> None:
+    """At every moment each is within 2 inquiries of what its weight has been worth."""
+    weights = {number: WEIGHT[weight](number) for number in range(1, count + 1)}
+    operators, random = list(weights), Random(count)
+    credits = dict.fromkeys(weights, 0)
+    owed = dict.fromkeys(weights, 0.0)
+    for turn in range(6000):
+        eligible = {one: weights[one] for one in there(turn, operators, random)}
+        total = sum(eligible.values())
+        for one, share in eligible.items():
+            owed[one] += share / total
+        owed[pick_smooth(eligible, credits)] -= 1
+        assert max(map(abs, owed.values())) <= 2
+        assert 0 == sum(credits.values())
+        assert all(abs(owed[one] - credits[one] / INQUIRY) < 1e-6 for one in weights)
+
+
+def test_smooth_serves_the_largest_credit_once_it_is_a_whole_inquiry() -> None:
+    """An earlier deadline does not keep waiting what is owed a whole inquiry; ties go by id."""
+    third = INQUIRY // 3
+    credits = {1: third, 2: 2 * third, 3: -3 * third}
+    pressing = {1: 0, 2: 2 * third, 3: 2 * third, 4: -4 * third}
+
+    assert 2 == pick_smooth({1: 1, 2: 1, 3: 1}, credits)
+    assert {1: 2 * third, 2: 0, 3: -2 * third} == credits
+    assert 2 == pick_smooth({3: 1, 2: 1, 1: 1}, pressing)
+
+
+def test_smooth_leaves_one_alone_and_those_who_are_away_as_they_are() -> None:
+    """Whatever it is owed, the only one there gets it and owes nothing for it."""
+    credits = {1: -5, 2: 5}
+
+    assert 1 == pick_smooth({1: 7}, credits)
+    assert {1: -5, 2: 5} == credits
 
 
 def test_smooth_owes_nothing_for_an_absence() -> None:

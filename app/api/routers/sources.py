@@ -96,7 +96,9 @@ async def replace_source_operators(
 ) -> Sequence[admin.WeightShare]:
     """Replace the whole list at once: who is not named no longer answers for this source.
 
-    The strategy `smooth` begins anew, and what waits goes to whoever is available by it.
+    Under the strategy `smooth` operators that stay keep what they are owed or owe; they share by
+    weight what was owed to or by those that go, and new ones begin at zero. What waits goes to
+    operators that are available by the new list. The list that stands already changes nothing.
     """
     return await admin.replace_weights(database_of(request), source_id, _by_operator(settings))
 
