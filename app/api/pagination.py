@@ -38,6 +38,11 @@ def paginate(
     if len(items) <= page.limit:
         return items
     shown = items[: page.limit]
-    query = urlencode({**request.query_params, "after": shown[-1].id})
-    response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+    link_next(shown[-1], request, response)
     return shown
+
+
+def link_next(last: Numbered, request: Request, response: Response) -> None:
+    """Link to the page after this item."""
+    query = urlencode({**request.query_params, "after": last.id})
+    response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'

@@ -49,11 +49,23 @@ class AssignmentCRUD:
         """Keep these assignments, in one statement."""
         await _INSERT(self._session, assignments, utc_now())
 
-    async def list_by_interaction(self, interaction_id: int) -> list[AssignmentRow]:
-        """An interaction's assignments, oldest first."""
+    async def list_by_interaction(
+        self, interaction_id: int, *, limit: int, after: int = 0
+    ) -> list[AssignmentRow]:
+        """An interaction's assignments after this id, oldest first."""
         rows = await self._session.execute(
             select(*(_table.c[name] for name in AssignmentRow._fields))
-            .where(_table.c.interaction_id == interaction_id)
+            .where(_table.c.interaction_id == interaction_id, _table.c.id > after)
             .order_by(_table.c.id)
+            .limit(limit)
         )
         return [AssignmentRow._make(row) for row in rows]
+
+    async def get_operator_at(self, interaction_id: int, assignment_id: int) -> int | None:
+        """The operator that an interaction had after this assignment, if it had one."""
+        return await self._session.scalar(
+            select(_table.c.operator_id)
+            .where(_table.c.interaction_id == interaction_id, _table.c.id <= assignment_id)
+            .order_by(_table.c.id.desc())
+            .limit(1)
+        )

@@ -60,5 +60,5 @@ async def rush(client: httpx.AsyncClient) -> Rush:
     moments.append(await look(f"A limit is raised to {_RAISED}"))
 
     first = next(one["id"] for one in posted if one["operator_id"] is None)
-    moves = (await client.get(f"/interactions/{first}/assignments")).raise_for_status().json()
+    moves = [one async for one in read_pages(client, f"/interactions/{first}/assignments")]
     return Rush(moments, first, moves)

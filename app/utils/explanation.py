@@ -1,24 +1,20 @@
 """Says in words why an interaction went where it went."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from app.core.distribution import Considered
 from app.crud.assignment import AssignmentRow
 
 
-def explain(assignments: Sequence[AssignmentRow], names: Mapping[int, str]) -> list[str]:
-    """Each of an interaction's moves in a sentence or three: who got it, how, who could not.
+def explain(assignment: AssignmentRow, before: int | None, names: Mapping[int, str]) -> str:
+    """A move in a sentence or three: the operator that got it, how, and which could not.
 
     Args:
-        assignments: all of an interaction, oldest first.
-        names: the names of the operators in them, by id.
+        assignment: the move.
+        before: the operator that had the interaction until then, if one had.
+        names: the names of the operators in the move and of the one before, by id.
 
     """
-    had_it = [None, *(assignment.operator_id for assignment in assignments)]
-    return [_explain(one, before, names) for one, before in zip(assignments, had_it, strict=False)]
-
-
-def _explain(assignment: AssignmentRow, before: int | None, names: Mapping[int, str]) -> str:
     if assignment.operator_id is None:
         return " ".join([_why_it_waits(assignment), *_passed_over(assignment, before, names)])
     winner = _name(assignment.operator_id, names)

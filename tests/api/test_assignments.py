@@ -1,13 +1,20 @@
 """Every move of an interaction is explained, in words and in fields."""
 
 import asyncio
+import json
+from collections import Counter
+from random import Random
 from typing import Any
 
 import httpx
 import pytest
 
+from app.core.credits import INQUIRY
+from app.core.distribution import Considered
+from app.db.candidates import encode
 from app.db.types import utc_now
 from tests.support.api import Api
+from tests.support.pages import walk
 from tests.support.problems import read_problem
 from tests.support.rows import Rows
 
@@ -362,3 +369,85 @@ async def test_each_of_a_batch_has_its_own_reasons(api: Api) -> None:
 async def test_moves_of_an_unknown_interaction(client: httpx.AsyncClient) -> None:
     """There is nothing to explain."""
     read_problem(await client.get("/interactions/7/assignments"), 404, "interaction_not_found")
+
+
+@pytest.fixture
+async def moved(api: Api) -> dict[str, Any]:
+    """An interaction that waited, and went eight times between two operators."""
+    maria = await api.create_operator("Maria", active=False)
+    boris = await api.create_operator("Boris")
+    source = await api.create_source({maria: 1, boris: 0})
+    interaction: dict[str, Any] = await api.post(source)
+    await api.update_operator(maria, active=True)
+    await api.set_weights(source, {maria: 1, boris: 1})
+    for _ in range(8):
+        await assign(api, interaction)
+    return interaction
+
+
+async def test_moves_in_pages(api: Api, client: httpx.AsyncClient, moved: dict[str, Any]) -> None:
+    """Each comes once, explained as on one page: also the first of a page, by the one before."""
+    path = f"/interactions/{moved['id']}/assignments"
+    whole = await assignments_of(api, moved)
+
+    pages = await walk(client, f"{path}?limit=3")
+
+    assert [3, 3, 3, 1] == [len(page) for page in pages]
+    assert whole == [move for page in pages for move in page]
+    assert whole[1]["explanation"].startswith("It had waited")
+    assert whole[3]["explanation"].startswith("It was to go to somebody other than Boris")
+    assert whole[6]["explanation"].startswith("It was to go to somebody other than Maria")
+    assert [] == await api.call("GET", f"{path}?after={whole[-1]['id']}")
+
+
+async def test_page_of_moves_is_bounded(
+    api: Api, client: httpx.AsyncClient, rows: Rows, moved: dict[str, Any]
+) -> None:
+    """It ends after about 1 MiB, however many operators each move considers; the next goes on."""
+    present = [Considered(id, 1_000_000, INQUIRY // 7, 9, 10, None) for id in (1, 2)]
+    away = [Considered(id, 1_000_000, -INQUIRY // 7, 9, 10, "inactive") for id in range(3, 1001)]
+    candidates = encode(present + away)
+    operators = ", ".join(f"({id}, 'Maria', TRUE)" for id in range(3, 1001))
+    rows.executescript(f"INSERT INTO operators (id, name, active) VALUES {operators}")
+    rows.execute("UPDATE assignments SET candidates = ?", [candidates])
+
+    pages = await walk(client, f"/interactions/{moved['id']}/assignments?limit=1000")
+
+    assert 10 == sum(len(page) for page in pages)
+    assert 2 <= len(pages)
+    assert max(len(json.dumps(page)) for page in pages) < 1.2 * 2**20
+
+
+async def test_a_hundred_candidates_take_a_kilobyte_and_are_shown_whole(
+    api: Api, rows: Rows
+) -> None:
+    """Whatever their weights and limits are; in every field, with credits that sum to zero."""
+    random = Random(1)
+    limits = {id: random.choice([None, random.randint(1, 10**6)]) for id in range(1, 101)}
+    rows.executescript(
+        "INSERT INTO operators (id, name, active, load_limit) VALUES "
+        + ", ".join(f"({id}, 'Maria', TRUE, {limit or 'NULL'})" for id, limit in limits.items())
+    )
+    weights = {id: random.randint(0, 10**6) for id in limits}
+    source = await api.create_source(weights, enforce_load_limit=True)
+    posted = [await api.post(source, f"lead{turn}@example.com") for turn in range(5)]
+
+    [[longest]] = rows.execute("SELECT max(length(candidates)) FROM assignments")
+    assert 1024 >= longest
+    [move] = await assignments_of(api, posted[-1])
+    had = Counter(one["operator_id"] for one in posted[:-1])
+    assert [
+        considered(
+            id,
+            weights[id],
+            credit=one["credit"],
+            load=None if limit is None else had[id],
+            load_limit=limit,
+            passed_over=None if weights[id] else "zero_weight",
+        )
+        for (id, limit), one in zip(limits.items(), move["candidates"], strict=True)
+    ] == move["candidates"]
+    total = sum(weights.values())
+    assert [
+        pytest.approx(4 * weight / total - had[id], abs=1e-6) for id, weight in weights.items()
+    ] == [one["credit"] for one in move["candidates"]]

@@ -55,11 +55,12 @@ async def test_what_it_says_comes_true(api: Api, rows: Rows, scene: str, posts_b
 
 @pytest.mark.parametrize("strategy", ["smooth", "random"])
 async def test_other_weights_and_strategy(api: Api, rows: Rows, strategy: str) -> None:
-    """Proposed weights are played as if they were put; until then nothing changes."""
-    leaves, stays, comes = [await api.create_operator() for _ in range(3)]
-    source = await api.create_source({leaves: 1, stays: 1})
-    await api.post(source)
-    weights = {stays: 2, comes: 11}
+    """Proposed weights are played as if they were put, with what is owed; nothing changes yet."""
+    leaves, stays, remains, comes = [await api.create_operator() for _ in range(4)]
+    source = await api.create_source({leaves: 4, stays: 3, remains: 2})
+    for turn in range(5):
+        await api.post(source, f"before{turn}@example.com")
+    weights = {stays: 2, remains: 3, comes: 8}
     body = {
         "count": 26,
         "weights": [{"operator_id": id, "weight": weight} for id, weight in weights.items()],
@@ -71,8 +72,8 @@ async def test_other_weights_and_strategy(api: Api, rows: Rows, strategy: str) -
     preview = await api.call("POST", f"/sources/{source}/preview", json=body)
 
     assert before == rows.dump()
-    assert {stays, comes} == set(preview["sequence"])
-    assert {stays: 2 / 13, comes: 11 / 13} == {
+    assert {stays, remains, comes} == set(preview["sequence"])
+    assert {stays: 2 / 13, remains: 3 / 13, comes: 8 / 13} == {
         one["operator_id"]: one["target_share"] for one in preview["operators"]
     }
     if strategy == "smooth":

@@ -14,6 +14,7 @@ from tests.support.rows import Rows
 EMPTY = {
     "weight": 0,
     "interactions": 0,
+    "target": 0,
     "share": None,
     "target_share": None,
     "deviation": None,
@@ -36,6 +37,12 @@ async def column(api: Api, source: int, name: str, **period: str) -> list[Any]:
 async def post_many(api: Api, source: int, count: int) -> list[dict[str, Any]]:
     """So many inquiries of new leads, one after another."""
     return [await api.post(source, f"lead{source}-{number}@example.com") for number in range(count)]
+
+
+async def sums(api: Api, source: int) -> dict[str, int]:
+    """What was given out of a source, and what waits."""
+    answer = await report(api, source)
+    return {name: answer[name] for name in ("interactions", "waiting")}
 
 
 async def act(api: Api, interaction: Mapping[str, Any], action: str, **body: int) -> None:
@@ -90,6 +97,7 @@ async def test_shares_beside_targets(api: Api) -> None:
                 "operator_id": maria,
                 "weight": 3,
                 "interactions": 3,
+                "target": 3,
                 "share": 0.75,
                 "target_share": 0.75,
                 "deviation": 0,
@@ -100,6 +108,7 @@ async def test_shares_beside_targets(api: Api) -> None:
                 "operator_id": boris,
                 "weight": 1,
                 "interactions": 1,
+                "target": 1,
                 "share": 0.25,
                 "target_share": 0.25,
                 "deviation": 0,
@@ -164,24 +173,38 @@ async def test_what_waits_counts_once_it_is_given_out(api: Api) -> None:
     await change_operator(api, maria, active=True)
 
     assert (0, 3) == (waiting["interactions"], waiting["waiting"])
-    assert {**EMPTY, "operator_id": maria, "weight": 1} == waiting["operators"][0]
+    assert {**EMPTY, "operator_id": maria, "weight": 1, "target": 3} == waiting["operators"][0]
     drained = await report(api, source)
     assert (3, 0) == (drained["interactions"], drained["waiting"])
     assert [1] == await column(api, source, "target_share")
 
 
 async def test_waiting_one_that_is_given_by_hand(api: Api) -> None:
-    """It is in the shares; no weight was worth anything of it."""
+    """Its target is as if it had been given out by the rules: by weight, absent ones included."""
+    maria, boris, olga = [await api.create_operator(active=False) for _ in range(3)]
+    source = await api.create_source({maria: 3, boris: 1})
+    [interaction, _] = await post_many(api, source, 2)
+    await change_operator(api, olga, active=True)
+    await act(api, interaction, "assign", operator_id=olga)
+
+    assert {"interactions": 1, "waiting": 1} == await sums(api, source)
+    assert [0, 0, 1] == await column(api, source, "interactions")
+    assert [1.5, 0.5, 0] == await column(api, source, "target")
+    assert [0.75, 0.25, 0] == await column(api, source, "target_share")
+    assert [0.75, 0.25, 0] == await column(api, source, "lost_to_inactivity")
+
+
+async def test_waiting_one_that_is_given_by_hand_where_no_operator_has_a_weight(api: Api) -> None:
+    """It is due to the one that gets it, and stays so whatever weights come later."""
     maria = await api.create_operator()
     source = await api.create_source()
     [interaction] = await post_many(api, source, 1)
     await act(api, interaction, "assign", operator_id=maria)
+    await api.set_weights(source, {await api.create_operator(): 1})
 
-    assert {
-        "interactions": 1,
-        "waiting": 0,
-        "operators": [{"operator_id": maria, **EMPTY, "interactions": 1, "share": 1}],
-    } == await report(api, source)
+    assert {"interactions": 1, "waiting": 0} == await sums(api, source)
+    assert [1, 0] == await column(api, source, "target")
+    assert [0, 0] == [one or 0 for one in await column(api, source, "deviation")]
 
 
 async def test_waiting_one_that_is_closed(api: Api) -> None:
@@ -191,6 +214,40 @@ async def test_waiting_one_that_is_closed(api: Api) -> None:
     await act(api, interaction, "close")
 
     assert {"interactions": 0, "waiting": 0, "operators": []} == await report(api, source)
+
+
+async def test_targets_sum_to_what_was_given_out_and_what_waits(api: Api) -> None:
+    """To the last billionth, whatever happened to an inquiry and whatever the weights."""
+    one, other, full, away, outsider = operators = [
+        await api.create_operator(load_limit=limit) for limit in (None, 4, 1, None, None)
+    ]
+    await change_operator(api, away, active=False)
+    source = await enforcing_source(api, {one: 7, other: 3, full: 3, away: 100, outsider: 0})
+    gone = await post_many(api, source, 20)
+    await act(api, gone[0], "assign", operator_id=outsider)
+    await act(api, gone[1], "assign")
+    await act(api, gone[2], "close")
+    await api.set_weights(source, {other: 1, full: 6, away: 6})
+    waiting = await post_many(api, source, 11)
+    await act(api, waiting[-1], "assign", operator_id=outsider)
+    await act(api, waiting[-2], "close")
+
+    by_report = await sums(api, source)
+    assert 20 < by_report["interactions"]
+    assert 1 < by_report["waiting"]
+    assert 30 == sum(by_report.values())
+    targets = await column(api, source, "target")
+    assert len(operators) == len(targets)
+    assert 30 * 10**9 == sum(round(target * 10**9) for target in targets)
+
+
+async def test_waiting_one_without_weights_has_no_target(api: Api) -> None:
+    """There is nothing that it could be shared by."""
+    source = await api.create_source({await api.create_operator(): 0})
+    await post_many(api, source, 1)
+
+    assert {"interactions": 0, "waiting": 1} == await sums(api, source)
+    assert [0] == await column(api, source, "target")
 
 
 async def test_target_follows_the_weights_of_its_time(api: Api) -> None:
@@ -271,8 +328,8 @@ DAYS = {
 
 
 @pytest.fixture
-async def three_days(api: Api, rows: Rows) -> int:
-    """A source whose inquiries came in on three days of May, waited, and were given out today."""
+async def waiting_since_may(api: Api, rows: Rows) -> int:
+    """A source whose inquiries came in on three days of May, and wait."""
     operator = await api.create_operator(active=False)
     source = await api.create_source({operator: 1})
     posted = iter(await post_many(api, source, sum(DAYS.values())))
@@ -281,8 +338,14 @@ async def three_days(api: Api, rows: Rows) -> int:
             rows.execute(
                 "UPDATE interactions SET created_at = ? WHERE id = ?", [time, interaction["id"]]
             )
-    await change_operator(api, operator, active=True)
     return source
+
+
+@pytest.fixture
+async def three_days(api: Api, waiting_since_may: int) -> int:
+    """The source after they were given out today."""
+    await change_operator(api, 1, active=True)
+    return waiting_since_may
 
 
 @pytest.mark.parametrize(
@@ -329,12 +392,23 @@ async def test_reassignment_counts_for_the_day_of_the_inquiry(api: Api, three_da
     assert [3] == await column(api, three_days, "interactions", since="2026-05-03")
 
 
-async def test_waiting_ones_are_counted_whatever_the_period(api: Api) -> None:
-    """The queue is what it is now."""
-    source = await api.create_source()
-    await post_many(api, source, 2)
-
-    assert 2 == (await report(api, source, until="2000-01-01"))["waiting"]
+@pytest.mark.parametrize(
+    ("period", "count"),
+    [
+        ({}, 6),
+        ({"since": "2026-05-02"}, 5),
+        ({"until": "2026-05-01"}, 1),
+        ({"since": "2026-05-02", "until": "2026-05-02"}, 2),
+        ({"since": "2026-05-05"}, 0),
+        ({"since": "0001-01-01", "until": "9999-12-31"}, 6),
+    ],
+)
+async def test_waiting_ones_of_a_period(
+    api: Api, waiting_since_may: int, period: dict[str, str], count: int
+) -> None:
+    """What came in then and waits now, with its target by the present weights."""
+    assert count == (await report(api, waiting_since_may, **period))["waiting"]
+    assert [count] == await column(api, waiting_since_may, "target", **period)
 
 
 async def loads(api: Api) -> list[tuple[int, int | None, int]]:

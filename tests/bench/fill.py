@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from app.core.distribution import Considered
+from app.db.candidates import encode
 from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
 
@@ -87,11 +88,11 @@ def _fill_accounts(rows: sqlite3.Connection) -> None:
         "INSERT INTO assignments"
         " (interaction_id, operator_id, reason, strategy, candidates, created_at)"
         " SELECT id, operator_id, 'selected', 'smooth', ?, created_at FROM interactions",
-        [json.dumps(candidates)],
+        [encode(candidates)],
     )
     rows.execute(
         "INSERT INTO daily_counts"
-        " SELECT source_id, date(created_at), operator_id, count(*), 1000000 * count(*), 0, 0"
+        " SELECT source_id, date(created_at), operator_id, count(*), 1000000000 * count(*), 0, 0"
         " FROM interactions GROUP BY source_id, date(created_at), operator_id"
     )
     rows.commit()

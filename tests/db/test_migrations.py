@@ -253,7 +253,7 @@ async def test_old_explanations_stay_readable(old_url: str) -> None:
         rows.executescript(BEFORE_0004)
     database = Database(old_url)
     async with database.serving(), database.reading() as session:
-        [move] = await AssignmentCRUD(session).list_by_interaction(1)
+        [move] = await AssignmentCRUD(session).list_by_interaction(1, limit=2)
 
     assert [
         Considered(1, 3, 2 * INQUIRY // 3, None, None, None),

@@ -165,6 +165,14 @@ MUTANTS = {
         "UPDATE daily_counts SET day = date(day, '+1 day') WHERE source_id = 2",
         "day that is miscounted",
     ),
+    "credit of nothing": (
+        "UPDATE source_operator_settings SET credit = credit + 1 WHERE id = 1",
+        "credits that do not sum to zero",
+    ),
+    "target of nothing": (
+        "UPDATE daily_counts SET target = target + 1 WHERE source_id = 2",
+        "day whose targets are not what was given out",
+    ),
     "broken constraint": (
         (
             "PRAGMA ignore_check_constraints = ON;"

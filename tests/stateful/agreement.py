@@ -87,12 +87,17 @@ class Agreement(RuleBasedStateMachine):
         ]
         for id, report in self.now.reports.items():
             expected = reports.source_report(self.model, id)
-            # The service counts targets in millionths, rounded down.
+            # The service counts targets in whole billionths.
             assert (
                 expected
-                | {"operators": [pytest.approx(row, abs=1e-4) for row in expected["operators"]]}
+                | {"operators": [pytest.approx(row, abs=1e-6) for row in expected["operators"]]}
                 == report
             )
+            if any(self.model.sources[id].weights.values()):
+                targets = [row["target"] for row in report["operators"]]
+                assert pytest.approx(sum(targets), abs=1e-12) == (
+                    report["interactions"] + report["waiting"]
+                )
 
     def _limits_hold(self) -> None:
         """Whoever got something by a source that enforces limits had room for it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import floor
 from typing import Any, TypeVar
 
 from tests.stateful.records import (
@@ -15,6 +16,8 @@ from tests.stateful.records import (
 )
 
 Found = TypeVar("Found")
+INQUIRY = 72_201_776_446_800
+"""Credits are in whole parts of an inquiry, so many of them."""
 
 
 class Refused(Exception):
@@ -25,18 +28,29 @@ class Refused(Exception):
         self.code = code
 
 
-def chairman(weights: Mapping[int, int], credits: dict[int, int]) -> int:
-    """Tijdeman's pick, word for word; moves the credits."""
+def split(amount: int, weights: Mapping[int, int]) -> dict[int, int]:
+    """Whole parts by weight that make up the amount: the rest goes to the largest remainders."""
     total = sum(weights.values())
-    for one, weight in weights.items():
-        credits[one] += weight
-    slack = Fraction(total, 2 * len(weights) - 2) if len(weights) > 1 else Fraction(total)
+    exact = {one: Fraction(amount * weight, total) for one, weight in weights.items()}
+    parts = {one: floor(part) for one, part in exact.items()}
+    by_remainder = sorted(exact, key=lambda one: (parts[one] - exact[one], one))
+    for one in by_remainder[: amount - sum(parts.values())]:
+        parts[one] += 1
+    return parts
+
+
+def chairman(weights: Mapping[int, int], credits: dict[int, int]) -> int:
+    """Tijdeman's pick, a whole inquiry that is owed first; moves the credits."""
+    for one, part in split(INQUIRY, weights).items():
+        credits[one] += part
+    most = min(weights, key=lambda one: (-credits[one], one))
+    slack = Fraction(INQUIRY, max(1, 2 * len(weights) - 2))
     due = [one for one in weights if credits[one] >= slack]
-    if due:
-        winner = min(due, key=lambda one: ((total - slack - credits[one]) / weights[one], one))
+    if credits[most] >= INQUIRY or not due:
+        winner = most
     else:
-        winner = min(weights, key=lambda one: (-credits[one], one))
-    credits[winner] -= total
+        winner = min(due, key=lambda one: ((INQUIRY - slack - credits[one]) / weights[one], one))
+    credits[winner] -= INQUIRY
     return winner
 
 
@@ -73,7 +87,12 @@ class Model:
         source = self.source(source_id)
         for operator_id in weights:
             self.operator(operator_id)
-        source.begin_anew(weights)
+        left = sum(credit for one, credit in source.credits.items() if one not in weights)
+        staying = {one: weight for one, weight in weights.items() if one in source.credits}
+        by_weight = staying if any(staying.values()) else dict.fromkeys(staying, 1)
+        shares = split(left, by_weight) if staying else {}
+        source.credits = {one: source.credits.get(one, 0) + shares.get(one, 0) for one in weights}
+        source.weights = dict(sorted(weights.items()))
         self._drain()
 
     def post(self, post: Post) -> Answer:
@@ -143,8 +162,9 @@ class Model:
             elif limited and self._is_full(one):
                 passed_over = "at_limit"
             load = min(self.load(one), operator.load_limit or 0) if limited else None
+            credit = round(source.credits[one] / INQUIRY, 6)
             candidates.append(
-                Candidate(one, weight, source.credits[one], load, operator.load_limit, passed_over)
+                Candidate(one, weight, credit, load, operator.load_limit, passed_over)
             )
         return candidates
 
@@ -185,24 +205,26 @@ class Model:
         return Assignment(winner, "selected", source.strategy, candidates)
 
     def _give_out(self, id: int) -> Assignment:
-        """Give an interaction to whom the rules say, and count what that was worth to each."""
-        interaction = self.interactions[id]
-        source = self.sources[interaction.source_id]
-        choice = self._choose(id, preferred=self._latest_operator(interaction.email))
-        if choice.operator_id is not None:
-            total = sum(source.weights.values())
-            for one in choice.candidates:
-                worth = Fraction(one.weight, total)
-                source.target[one.operator_id] = source.target.get(one.operator_id, 0) + worth
-                lost = one.operator_id, one.passed_over or ""
-                source.lost[lost] = source.lost.get(lost, 0) + worth
-        return choice
+        """Where an interaction goes by the rules."""
+        return self._choose(id, preferred=self._latest_operator(self.interactions[id].email))
 
     def _move(self, interaction: Interaction, move: Assignment) -> None:
+        if interaction.operator_id is None and move.operator_id is not None:
+            self._count(self.sources[interaction.source_id], move.operator_id, move.candidates)
         interaction.operator_id = move.operator_id
         interaction.assignments.append(move)
         if move.operator_id is not None:
             self.sources[interaction.source_id].had.add(move.operator_id)
+
+    def _count(self, source: Source, got_it: int, candidates: list[Candidate]) -> None:
+        """What an inquiry that was given out was worth to each, or to the one where none counts."""
+        total = sum(source.weights.values())
+        worths = {one.operator_id: Fraction(one.weight, total or 1) for one in candidates}
+        for one in candidates:
+            lost = one.operator_id, one.passed_over or ""
+            source.lost[lost] = source.lost.get(lost, 0) + worths[one.operator_id]
+        for id, worth in (worths if total else {got_it: Fraction(1)}).items():
+            source.target[id] = source.target.get(id, 0) + worth
 
     def _drain(self) -> None:
         """Whoever waits and need not, in whatever source, goes out: oldest first."""

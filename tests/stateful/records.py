@@ -1,6 +1,5 @@
 """What the model keeps."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -31,11 +30,6 @@ class Source:
     target: dict[int, Fraction] = field(default_factory=dict)
     lost: dict[tuple[int, str], Fraction] = field(default_factory=dict)
 
-    def begin_anew(self, weights: Mapping[int, int]) -> None:
-        """Under new weights nobody is owed anything."""
-        self.weights = dict(sorted(weights.items()))
-        self.credits = dict.fromkeys(weights, 0)
-
 
 class Candidate(NamedTuple):
     """An operator of a source as it stands.
@@ -45,7 +39,7 @@ class Candidate(NamedTuple):
 
     operator_id: int
     weight: int
-    credit: int
+    credit: float
     load: int | None
     load_limit: int | None
     passed_over: str | None

@@ -33,16 +33,20 @@ def source_report(model: Model, source_id: int) -> dict[str, Any]:
     owners = [one.operator_id for one in model.interactions.values() if one.source_id == source_id]
     total = len(owners) - owners.count(None)
     targets = sum(source.target.values())
+    waiting = len(model.queue(source_id))
+    weights = sum(source.weights.values())
 
     def row(operator_id: int) -> dict[str, Any]:
         target = source.target.get(operator_id, Fraction(0))
+        weight = source.weights.get(operator_id, 0)
         share = Fraction(owners.count(operator_id), total) if total else None
         target_share = target / targets if targets else None
         deviation = None if share is None or target_share is None else share - target_share
         return {
             "operator_id": operator_id,
-            "weight": source.weights.get(operator_id, 0),
+            "weight": weight,
             "interactions": owners.count(operator_id),
+            "target": _number(target + waiting * Fraction(weight, weights or 1)),
             "share": _number(share),
             "target_share": _number(target_share),
             "deviation": _number(deviation),
@@ -53,7 +57,7 @@ def source_report(model: Model, source_id: int) -> dict[str, Any]:
     valued = {one for one, target in source.target.items() if target}
     return {
         "interactions": total,
-        "waiting": len(model.queue(source_id)),
+        "waiting": waiting,
         "operators": [row(id) for id in sorted(source.weights.keys() | source.had | valued)],
     }
 

@@ -29,6 +29,14 @@ def faults(rows: Rows) -> list[str]:
             " WHERE operator_id IS NOT NULL"
             ") AS differences GROUP BY source_id, day, operator_id HAVING sum(difference) <> 0"
         ),
+        "credits that do not sum to zero": (
+            "SELECT source_id, sum(credit) FROM source_operator_settings"
+            " GROUP BY source_id HAVING sum(credit) <> 0"
+        ),
+        "day whose targets are not what was given out": (
+            "SELECT source_id, day, sum(target), sum(interactions) FROM daily_counts"
+            " GROUP BY source_id, day HAVING sum(target) <> 1000000000 * sum(interactions)"
+        ),
         "operator over the limit": (
             "SELECT o.id, count(*) FROM interactions i"
             " JOIN sources s ON s.id = i.source_id AND s.enforce_load_limit"

@@ -199,5 +199,7 @@ def _as_in_sqlite(value: Any) -> Any:
             return value
 
 
-def _literal(value: str | int) -> str:
+def _literal(value: str | int | bytes) -> str:
+    if isinstance(value, bytes):
+        return f"'\\x{value.hex()}'"
     return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"

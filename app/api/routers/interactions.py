@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api.dependencies import ReadSession, database_of, intake_of
+from app.api.dependencies import Page, ReadSession, database_of, intake_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.idempotency import (
     IDEMPOTENCY_KEY_PARAMETER,
@@ -14,7 +14,7 @@ from app.api.idempotency import (
 )
 from app.api.json_body import JSONRoute
 from app.api.links import LOCATION_HEADER, link
-from app.api.pagination import PAGE, paginate
+from app.api.pagination import PAGE, link_next, paginate
 from app.core.errors import (
     Busy,
     IdempotencyKeyReused,
@@ -26,14 +26,13 @@ from app.core.errors import (
     OperatorNotFound,
     SourceNotFound,
 )
-from app.crud import AssignmentCRUD, InteractionCRUD, OperatorCRUD
+from app.crud import InteractionCRUD
 from app.crud.interaction import InteractionRow
 from app.models import Interaction
 from app.schemas import AssignInteraction, CreateInteraction, ReadAssignment, ReadInteraction
 from app.schemas.query import IdParameter, InteractionQuery
-from app.services import queue
+from app.services import history, queue
 from app.services.intake import Inquiry
-from app.utils.explanation import explain
 
 router = APIRouter(tags=["interactions"], route_class=JSONRoute)
 
@@ -141,21 +140,26 @@ async def assign_interaction(
 
 @router.get(
     "/interactions/{interaction_id}/assignments",
-    responses=problems(InteractionNotFound, *READ_ERRORS),
+    response_model=list[ReadAssignment],
+    responses={**PAGE, **problems(InteractionNotFound, *READ_ERRORS)},
 )
 async def list_assignments(
-    interaction_id: IdParameter, session: ReadSession
-) -> list[ReadAssignment]:
-    """Every move of an interaction, oldest first: who got it, when, why, and among whom."""
-    _found(await InteractionCRUD(session).get_by_id(interaction_id))
-    assignments = await AssignmentCRUD(session).list_by_interaction(interaction_id)
-    operator_ids = {one.operator_id for assignment in assignments for one in assignment.candidates}
-    operator_ids |= {assignment.operator_id for assignment in assignments if assignment.operator_id}
-    names = await OperatorCRUD(session).names(operator_ids)
-    return [
-        ReadAssignment(**assignment._asdict(), explanation=explanation)
-        for assignment, explanation in zip(assignments, explain(assignments, names), strict=True)
-    ]
+    interaction_id: IdParameter,
+    page: Page,
+    session: ReadSession,
+    request: Request,
+    response: Response,
+) -> Sequence[history.Move]:
+    """The moves of an interaction, oldest first: who got it, when, why, and among whom.
+
+    A page also ends after about 1 MiB.
+    """
+    moves, more = await history.list_moves(
+        session, interaction_id, limit=page.limit, after=page.after
+    )
+    if more:
+        link_next(moves[-1], request, response)
+    return moves
 
 
 def _found(interaction: Interaction | None) -> Interaction:
