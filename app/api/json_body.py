@@ -5,7 +5,6 @@ import re
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
-from math import inf
 from typing import Any
 
 from fastapi import Request, Response
@@ -18,6 +17,7 @@ from app.api.errors import (
     UnsupportedContentEncoding,
     UnsupportedMediaType,
 )
+from app.core.exact_json import parse_float, parse_int
 
 _is_json_of_a_kind = re.compile(r"application/[!#$%&'*+.^_`|~\w-]+\+json", re.ASCII).fullmatch
 
@@ -82,8 +82,8 @@ class _JSONRequest(Request):
 def parse_json(body: bytes) -> Any:
     """The value of a JSON text; a byte order mark before it is no part of it (RFC 8259, 8.1).
 
-    NaN and the infinities pass, as they name a field that can be pointed at; no schema takes them.
-    An integer too long for Python to read is one of them.
+    A number that Python would write otherwise is an `ExactNumber`, which only a payload takes. NaN
+    and the infinities pass, as they name a field that can be pointed at; no schema takes them.
 
     Raises:
         MalformedBody: not UTF-8, not JSON, a key twice in one object, or nested beyond all measure.
@@ -103,14 +103,9 @@ def _object_of_distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _integer(digits: str) -> int | float:
-    try:
-        return int(digits)
-    except ValueError:
-        return inf
-
-
-_decode = json.JSONDecoder(object_pairs_hook=_object_of_distinct_keys, parse_int=_integer).decode
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object_of_distinct_keys, parse_float=parse_float, parse_int=parse_int
+).decode
 
 
 def _require_json(content_type: str) -> None:

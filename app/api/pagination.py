@@ -38,11 +38,11 @@ def paginate(
     if len(items) <= page.limit:
         return items
     shown = items[: page.limit]
-    link_next(shown[-1], request, response)
+    response.headers.update(next_page(request, shown[-1].id))
     return shown
 
 
-def link_next(last: Numbered, request: Request, response: Response) -> None:
-    """Link to the page after this item."""
-    query = urlencode({**request.query_params, "after": last.id})
-    response.headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
+def next_page(request: Request, last_id: int) -> dict[str, str]:
+    """The header that links to the page after this item."""
+    query = urlencode({**request.query_params, "after": last_id})
+    return {"Link": f'<{request.url.path}?{query}>; rel="next"'}

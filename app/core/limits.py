@@ -6,6 +6,8 @@ MAX_IDEMPOTENCY_KEY_LENGTH = 255
 MAX_OPERATORS_PER_SOURCE = 1_000
 MAX_PREVIEW = 1_000
 MAX_LOAD_LIMIT = 1_000_000
+MAX_PAGE_BYTES = 1024 * 1024
+"""Of payloads on a page with more than one interaction."""
 MAX_EMAIL_LENGTH = 254
 """Characters; the longest address that SMTP can carry (RFC 5321, erratum 1690)."""
 MAX_SHOWN_ERRORS = 20

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from sqlalchemy import and_, bindparam, false, func, not_, select, true
@@ -13,8 +14,10 @@ from app.db.any_of import any_of
 from app.db.bulk_statement import bulk_update
 from app.db.execute import execute
 from app.db.numbered_insert import NumberedInsert
+from app.db.page import Page, SizedPage
 from app.db.types import utc_now
 from app.models import Base, Interaction, Lead
+from app.models.interaction import payload_text
 
 
 class NewInteraction(NamedTuple):
@@ -23,7 +26,8 @@ class NewInteraction(NamedTuple):
     lead_uuid: UUID
     source_id: int
     operator_id: int | None = None
-    payload: Any = None
+    payload: str | None = None
+    """As it is stored, see `payload_text`."""
 
 
 class WaitingRow(NamedTuple):
@@ -49,10 +53,25 @@ class InteractionRow(NamedTuple):
     lead_uuid: UUID
     source_id: int
     operator_id: int | None
-    payload: Any
+    payload: str | None
+    """JSON text; None is null."""
     is_active: bool
     created_at: datetime
     closed_at: datetime | None = None
+
+    @classmethod
+    def of(cls, interaction: Interaction) -> Self:
+        """The row of an object."""
+        return cls(
+            id=interaction.id,
+            lead_uuid=interaction.lead_uuid,
+            source_id=interaction.source_id,
+            operator_id=interaction.operator_id,
+            payload=interaction.payload_text,
+            is_active=interaction.is_active,
+            created_at=interaction.created_at,
+            closed_at=interaction.closed_at,
+        )
 
 
 _table = Base.metadata.tables[Interaction.__tablename__]
@@ -60,13 +79,14 @@ _earlier = _table.alias()
 _leads = Base.metadata.tables[Lead.__tablename__]
 COLUMNS = tuple(_table.c[name] for name in InteractionRow._fields)
 _INSERT = NumberedInsert(_table, columns=NewInteraction._fields, shared=["is_active", "created_at"])
-_BY_LEAD = (
+_BY_LEAD = SizedPage(
     select(*COLUMNS)
     .select_from(_leads)
     .outerjoin(_table, and_(_table.c.lead_uuid == _leads.c.uuid, _table.c.id > bindparam("after")))
     .where(_leads.c.uuid == bindparam("lead_uuid"))
     .order_by(_table.c.id)
-    .limit(bindparam("limit"))
+    .limit(bindparam("limit")),
+    column="payload",
 )
 IS_ACTIVE = _table.c.is_active == true()
 _is_closed = _table.c.is_active == false()
@@ -99,6 +119,18 @@ _WAITING = (
 )
 
 
+@cache
+def _filtered(ids: tuple[str, ...], *, is_active: bool | None, waiting: bool | None) -> SizedPage:
+    """Pages of the interactions with values in these columns, and in these states."""
+    query = select(*COLUMNS).where(_table.c.id > bindparam("after"))
+    query = query.where(*(_table.c[name] == bindparam(name) for name in ids))
+    if is_active is not None:
+        query = query.where(IS_ACTIVE if is_active else _is_closed)
+    if waiting is not None:
+        query = query.where(IS_WAITING if waiting else not_(IS_WAITING))
+    return SizedPage(query.order_by(_table.c.id).limit(bindparam("limit")), column="payload")
+
+
 class InteractionCRUD:
     """Writes, closes and lists interactions."""
 
@@ -109,7 +141,8 @@ class InteractionCRUD:
         self, lead_uuid: UUID, source_id: int, operator_id: int | None = None, payload: Any = None
     ) -> Interaction:
         """A new interaction, with its id."""
-        [row] = await self.create_many([NewInteraction(lead_uuid, source_id, operator_id, payload)])
+        new = NewInteraction(lead_uuid, source_id, operator_id, payload_text(payload))
+        [row] = await self.create_many([new])
         return await self._session.get_one(Interaction, row.id)
 
     async def create_many(self, interactions: Sequence[NewInteraction]) -> list[InteractionRow]:
@@ -173,16 +206,16 @@ class InteractionCRUD:
 
     async def list_by_lead(
         self, lead_uuid: UUID, *, limit: int, after: int = 0
-    ) -> list[InteractionRow] | None:
+    ) -> Page[InteractionRow] | None:
         """A lead's interactions after this id, oldest first; None if there is no such lead."""
-        rows = await execute(
-            self._session, _BY_LEAD, {"lead_uuid": lead_uuid, "after": after, "limit": limit}
+        rows, has_more = await _BY_LEAD.fetch(
+            self._session, limit=limit, lead_uuid=lead_uuid, after=after
         )
-        found = rows.all()
-        if not found:
+        if not rows:
             return None
         # A lead without interactions comes as one row of nothing.
-        return [InteractionRow._make(row) for row in found if row[0] is not None]
+        found = [InteractionRow._make(row) for row in rows if row[0] is not None]
+        return Page(found, has_more)
 
     async def list_page(
         self,
@@ -193,18 +226,13 @@ class InteractionCRUD:
         source_id: int | None = None,
         is_active: bool | None = None,
         waiting: bool | None = None,
-    ) -> list[InteractionRow]:
+    ) -> Page[InteractionRow]:
         """Interactions after this id, oldest first; a filter that is None lets everything pass."""
-        query = select(*COLUMNS).where(_table.c.id > after).order_by(_table.c.id).limit(limit)
-        if operator_id is not None:
-            query = query.where(_table.c.operator_id == operator_id)
-        if source_id is not None:
-            query = query.where(_table.c.source_id == source_id)
-        if is_active is not None:
-            query = query.where(IS_ACTIVE if is_active else _is_closed)
-        if waiting is not None:
-            query = query.where(IS_WAITING if waiting else not_(IS_WAITING))
-        return [InteractionRow._make(row) for row in await self._session.execute(query)]
+        ids = {"operator_id": operator_id, "source_id": source_id}
+        named = {name: id for name, id in ids.items() if id is not None}
+        page = _filtered(tuple(named), is_active=is_active, waiting=waiting)
+        rows, has_more = await page.fetch(self._session, limit=limit, after=after, **named)
+        return Page([InteractionRow._make(row) for row in rows], has_more)
 
     async def flush(self) -> None:
         """Send what is pending to the database, inside the transaction."""

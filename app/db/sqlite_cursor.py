@@ -8,8 +8,8 @@ awaits nothing but its statements can go to the thread as a whole.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Self, TypeVar
 
 import aiosqlite
@@ -51,7 +51,7 @@ class OneHopCursor:
         connection = self._connection.begun()
         cursor: sqlite3.Cursor = getattr(connection, method)(sql, parameters)
         try:
-            self._rows = cursor.fetchall()
+            self._rows = self._connection.fetch(cursor)
             self.description = cursor.description
             self.rowcount = cursor.rowcount
             self.lastrowid = cursor.lastrowid
@@ -62,8 +62,19 @@ class OneHopCursor:
 class OneHopConnection(aiosqlite.Connection):
     """An aiosqlite connection whose cursors take one crossing a statement, and BEGIN none."""
 
+    fetch: Callable[[sqlite3.Cursor], list[Any]] = staticmethod(sqlite3.Cursor.fetchall)
+    """Reads the rows of a statement, in the thread."""
     _begins = False
     _is_in_thread = False
+
+    @contextmanager
+    def fetching(self, fetch: Callable[[sqlite3.Cursor], list[Any]]) -> Iterator[None]:
+        """Read rows in this way, until the block ends: perhaps not all that a statement finds."""
+        self.fetch = fetch
+        try:
+            yield
+        finally:
+            del self.fetch
 
     async def call(self, function: Callable[..., None], *args: Any) -> None:
         """Call a function in the thread."""

@@ -4,12 +4,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, and_, false, true
+from sqlalchemy import ForeignKey, Index, Text, and_, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db.types import BigId, JSONText, UTCDateTime, utc_now
+from app.core.exact_json import decode_json, encode_json
+from app.db.types import BigId, UTCDateTime, utc_now
 from app.models.base import Base
 from app.models.lead import Lead
+
+
+def payload_text(payload: Any) -> str | None:
+    """What is stored of a payload: its JSON text, or NULL for null."""
+    return None if payload is None else encode_json(payload)
 
 
 class Interaction(Base):
@@ -22,11 +28,21 @@ class Interaction(Base):
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"))
     operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
     is_active: Mapped[bool] = mapped_column(default=True)
-    payload: Mapped[Any] = mapped_column(JSONText, nullable=True)
+    payload_text: Mapped[str | None] = mapped_column("payload", Text)
+    """The payload's JSON text, each number as it came; None is null."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     lead: Mapped[Lead] = relationship(back_populates="interactions", lazy="raise")
+
+    @property
+    def payload(self) -> Any:
+        """The payload as a plain value, whose numbers are the nearest of Python's."""
+        return None if self.payload_text is None else decode_json(self.payload_text)
+
+    @payload.setter
+    def payload(self, value: Any) -> None:
+        self.payload_text = payload_text(value)
 
 
 # Lists are read by keyset in id order, so each index ends in the id. Those of active interactions

@@ -1,11 +1,19 @@
 """What all schemas share: strictness, and the types of common fields."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic_core import PydanticCustomError
 
 from app.core.email import parse_email
+from app.core.exact_json import ExactNumber
 from app.core.limits import MAX_EMAIL_LENGTH, MAX_ID
 
 
@@ -28,6 +36,13 @@ def _email(text: str) -> str:
         # The reason is a constant text; the library's own reasons quote the address.
         raise PydanticCustomError("email", "This is {reason}.", {"reason": str(error)}) from None
 
+
+def _plain(value: Any) -> Any:
+    return value.plain() if isinstance(value, ExactNumber) else value
+
+
+PlainNumber = BeforeValidator(_plain)
+"""Takes `-0` for 0 where a body's integer may be that."""
 
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
 """A numeric key in a body: a JSON integer, never a string, a float or a boolean."""

@@ -6,9 +6,9 @@ from pydantic import ConfigDict, Field, StrictBool
 from typing_extensions import TypedDict
 
 from app.core.limits import MAX_LOAD_LIMIT
-from app.schemas.base import ReadId, RequestSchema, ResponseSchema, Text
+from app.schemas.base import PlainNumber, ReadId, RequestSchema, ResponseSchema, Text
 
-LoadLimit = Annotated[int, Field(strict=True, ge=0, le=MAX_LOAD_LIMIT)]
+LoadLimit = Annotated[int, Field(strict=True, ge=0, le=MAX_LOAD_LIMIT), PlainNumber]
 
 
 class CreateOperator(RequestSchema):

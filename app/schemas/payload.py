@@ -28,9 +28,7 @@ def check_payload(value: Any) -> Any:
             elif isinstance(item, str):
                 _check_text(item)
             elif isinstance(item, float) and not isfinite(item):
-                raise PydanticCustomError(
-                    "not_finite", "A number is not finite, or too long to be read."
-                )
+                raise PydanticCustomError("not_finite", "A number is not finite.")
         if not containers:
             return value
         items = [item for container in containers for item in _items(container)]

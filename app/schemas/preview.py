@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from app.core.distribution import Strategy
 from app.core.limits import MAX_ID, MAX_PREVIEW
-from app.schemas.base import ReadId, RequestSchema, ResponseSchema
+from app.schemas.base import PlainNumber, ReadId, RequestSchema, ResponseSchema
 from app.schemas.source import SetSourceOperators
 
 
@@ -37,7 +37,7 @@ class PreviewSource(RequestSchema):
         default=None, description="The whole list, as it would be put."
     )
     strategy: Strategy | None = None
-    seed: Annotated[int, Field(strict=True, ge=0, le=MAX_ID)] | None = Field(
+    seed: Annotated[int, Field(strict=True, ge=0, le=MAX_ID), PlainNumber] | None = Field(
         default=None, description="Makes `random` draw the same each time."
     )
 

@@ -8,9 +8,9 @@ from typing_extensions import TypedDict
 
 from app.core.distribution import Strategy
 from app.core.limits import MAX_OPERATORS_PER_SOURCE, MAX_WEIGHT
-from app.schemas.base import Id, ReadId, RequestSchema, ResponseSchema, Text
+from app.schemas.base import Id, PlainNumber, ReadId, RequestSchema, ResponseSchema, Text
 
-Weight = Annotated[int, Field(strict=True, ge=0, le=MAX_WEIGHT)]
+Weight = Annotated[int, Field(strict=True, ge=0, le=MAX_WEIGHT), PlainNumber]
 
 
 class CreateSource(RequestSchema):

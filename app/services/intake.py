@@ -3,16 +3,18 @@
 import json
 from collections.abc import Container, Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import DomainError, IdempotencyKeyReused, SourceNotFound
+from app.core.exact_json import ExactNumber, encode_canonical_json
 from app.crud import AssignmentCRUD, IdempotencyKeyCRUD, InteractionCRUD, LeadCRUD
 from app.crud.assignment import NewAssignment
 from app.crud.idempotency_key import Answer, Slot
 from app.crud.interaction import InteractionRow, NewInteraction
+from app.models.interaction import payload_text
 from app.schemas.interaction import CreateInteraction
 from app.services.tally import Tally
 from app.utils.distribution import Choice, Distributor, open_distributor, write_credits
@@ -30,9 +32,24 @@ class Inquiry(NamedTuple):
         return None if self.key is None else Slot(self.body.source_id, self.key)
 
     def fingerprint(self) -> bytes:
-        """SHA-256 of the request's meaning: the order of an object's members does not count."""
-        content = [self.body.email, self.body.source_id, self.body.payload]
-        return sha256(json.dumps(content, sort_keys=True).encode()).digest()
+        """SHA-256 of the request's meaning: the order of an object's members does not count.
+
+        Numbers do as they were written.
+        """
+        # The first form's text begins with a bracket: no hash of the one is ever one of the other.
+        return sha256(b"2" + encode_canonical_json(self._content()).encode()).digest()
+
+    def has_fingerprint(self, stored: bytes) -> bool:
+        """Whether this is the request whose fingerprint was stored, in whichever form."""
+        return stored == self.fingerprint() or stored == self._first_fingerprint()
+
+    def _first_fingerprint(self) -> bytes:
+        """What was stored before numbers were kept as they were written."""
+        text = json.dumps(self._content(), sort_keys=True, default=ExactNumber.plain)
+        return sha256(text.encode()).digest()
+
+    def _content(self) -> list[Any]:
+        return [self.body.email, self.body.source_id, self.body.payload]
 
 
 class Recorded(NamedTuple):
@@ -65,7 +82,7 @@ async def record(
         if inquiry.slot not in answers:
             return SourceNotFound()
         answer = answers[inquiry.slot]
-        if answer.fingerprint != inquiry.fingerprint():
+        if not inquiry.has_fingerprint(answer.fingerprint):
             return IdempotencyKeyReused()
         return Recorded(answer.interaction, replayed=True)
 
@@ -109,7 +126,7 @@ async def _write(
                 lead_uuid=leads[inquiry.body.email],
                 source_id=inquiry.body.source_id,
                 operator_id=choice.operator_id,
-                payload=inquiry.body.payload,
+                payload=payload_text(inquiry.body.payload),
             )
             for inquiry, choice in zip(inquiries, choices, strict=True)
         ]

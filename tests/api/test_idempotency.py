@@ -1,5 +1,7 @@
 """Idempotency keys: an inquiry that is sent again is written once and answered as before."""
 
+import json
+from hashlib import sha256
 from typing import Any
 
 import httpx
@@ -127,6 +129,62 @@ async def test_same_request_in_other_words(
 
     assert 201 == again.status_code
     assert first.text == again.text
+
+
+NUMBERS = ["1", "1.0", "1.00", "1e0", "1E0", "10e-1", "12345678901234567.89", "1e400"]
+
+
+def numbered(source: int, *members: str) -> dict[str, Any]:
+    """An inquiry under a key, with a payload of members as they are written here."""
+    payload = f"{{{', '.join(members)}}}"
+    content = f'{{"email": "a@b.co", "source_id": {source}, "payload": {payload}}}'
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "key"}
+    return {"content": content, "headers": headers}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+async def test_numbers_are_compared_as_they_were_written(
+    api: Api, client: httpx.AsyncClient, number: str
+) -> None:
+    """Another text of the same number makes another request; the order of members does not."""
+    source = await api.create_source()
+    first = await client.post("/interaction", **numbered(source, '"a": 2', f'"b": {number}'))
+
+    for other in set(NUMBERS) - {number}:
+        refused = await client.post("/interaction", **numbered(source, '"a": 2', f'"b": {other}'))
+        read_problem(refused, 422, "idempotency_key_reused")
+    again = await client.post("/interaction", **numbered(source, f'"b": {number}', '"a": 2'))
+
+    assert "true" == again.headers["Idempotent-Replayed"]
+    assert first.text == again.text
+
+
+def first_fingerprint(email: str, source: int, payload: Any) -> str:
+    """As it was stored before numbers were compared as they were written, in hexadecimal."""
+    content = [email, source, payload]
+    return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "number", ["1", "1.0", "1.00", "1e2", "-0", "0.1", "12345678901234567.89", "5e-324"]
+)
+async def test_retry_of_what_was_written_before_the_upgrade(
+    api: Api, client: httpx.AsyncClient, rows: Rows, database_url: str, number: str
+) -> None:
+    """It is answered as it was, and another request is refused as it was."""
+    source = await api.create_source()
+    first = await client.post("/interaction", **numbered(source, f'"a": [{number}]'))
+    stored = first_fingerprint("a@b.co", source, {"a": [json.loads(number)]})
+    value = f"X'{stored}'" if database_url.startswith("sqlite") else f"decode('{stored}', 'hex')"
+    rows.execute(f"UPDATE idempotency_keys SET fingerprint = {value}")
+
+    again = await client.post("/interaction", **numbered(source, f'"a": [{number}]'))
+    refused = await client.post("/interaction", **numbered(source, '"a": [7]'))
+
+    assert 201 == again.status_code
+    assert "true" == again.headers["Idempotent-Replayed"]
+    assert first.text == again.text
+    read_problem(refused, 422, "idempotency_key_reused")
 
 
 async def test_absent_payload_is_null(api: Api, client: httpx.AsyncClient) -> None:

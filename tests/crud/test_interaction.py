@@ -48,12 +48,12 @@ async def test_batch_keeps_its_order(database: Database) -> None:
         new = await create_lead_and_source(session)
         operator = await OperatorCRUD(session).create(name="Maria")
         wanted = [
-            new._replace(payload=number, operator_id=operator.id if number % 3 else None)
+            new._replace(payload=str(number), operator_id=operator.id if number % 3 else None)
             for number in range(500)
         ]
         written = await InteractionCRUD(session).create_many(wanted)
     async with database.reading() as session:
-        read = await InteractionCRUD(session).list_page(limit=1000)
+        read, _ = await InteractionCRUD(session).list_page(limit=1000)
 
     assert written == read
     assert [new.payload for new in wanted] == [row.payload for row in read]

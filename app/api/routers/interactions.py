@@ -12,9 +12,10 @@ from app.api.idempotency import (
     IDEMPOTENT_REPLAYED_HEADER,
     read_idempotency_key,
 )
+from app.api.interaction_json import interaction_response, interactions_response
 from app.api.json_body import JSONRoute
 from app.api.links import LOCATION_HEADER, link
-from app.api.pagination import PAGE, link_next, paginate
+from app.api.pagination import PAGE, next_page
 from app.core.errors import (
     Busy,
     IdempotencyKeyReused,
@@ -58,9 +59,7 @@ _CREATED: dict[str, Any] = {
     },
     openapi_extra={"parameters": [IDEMPOTENCY_KEY_PARAMETER]},
 )
-async def create_interaction(
-    body: CreateInteraction, request: Request, response: Response
-) -> InteractionRow:
+async def create_interaction(body: CreateInteraction, request: Request) -> Response:
     """Take an inquiry in: find or create the lead, pick the operator, write the interaction.
 
     201 means that all of it is on disk. With nobody available `operator_id` is null and the
@@ -71,10 +70,10 @@ async def create_interaction(
     """
     inquiry = Inquiry(body, read_idempotency_key(request))
     recorded = await intake_of(request).submit(inquiry)
-    response.headers["Location"] = f"/interactions/{recorded.interaction.id}"
+    headers = {"Location": f"/interactions/{recorded.interaction.id}"}
     if recorded.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    return recorded.interaction
+        headers["Idempotent-Replayed"] = "true"
+    return interaction_response(recorded.interaction, status=201, headers=headers)
 
 
 @router.get(
@@ -86,12 +85,10 @@ async def list_interactions(
     query: Annotated[InteractionQuery, Query()],
     session: ReadSession,
     request: Request,
-    response: Response,
-) -> Sequence[InteractionRow]:
+) -> Response:
     """Interactions, oldest first, filtered by any of the parameters together."""
-    filters = query.model_dump(exclude={"limit"})
-    rows = await InteractionCRUD(session).list_page(limit=query.limit + 1, **filters)
-    return paginate(rows, query, request, response)
+    page = await InteractionCRUD(session).list_page(**query.model_dump())
+    return interactions_response(page, request)
 
 
 @router.get(
@@ -99,9 +96,10 @@ async def list_interactions(
     response_model=ReadInteraction,
     responses=problems(InteractionNotFound, *READ_ERRORS),
 )
-async def read_interaction(interaction_id: IdParameter, session: ReadSession) -> Interaction:
+async def read_interaction(interaction_id: IdParameter, session: ReadSession) -> Response:
     """One interaction."""
-    return _found(await InteractionCRUD(session).get_by_id(interaction_id))
+    interaction = _found(await InteractionCRUD(session).get_by_id(interaction_id))
+    return interaction_response(InteractionRow.of(interaction))
 
 
 @router.post(
@@ -109,12 +107,13 @@ async def read_interaction(interaction_id: IdParameter, session: ReadSession) ->
     response_model=ReadInteraction,
     responses=problems(InteractionNotFound, *WRITE_ERRORS),
 )
-async def close_interaction(interaction_id: IdParameter, request: Request) -> Interaction:
+async def close_interaction(interaction_id: IdParameter, request: Request) -> Response:
     """Close an interaction. Closing it again changes nothing, `closed_at` included.
 
     What its operator can take now goes to it from the queue, oldest first.
     """
-    return await queue.close(database_of(request), interaction_id)
+    interaction = await queue.close(database_of(request), interaction_id)
+    return interaction_response(InteractionRow.of(interaction))
 
 
 @router.post(
@@ -133,9 +132,10 @@ async def close_interaction(interaction_id: IdParameter, request: Request) -> In
 )
 async def assign_interaction(
     interaction_id: IdParameter, body: AssignInteraction, request: Request
-) -> Interaction:
+) -> Response:
     """Give an interaction to this operator, or with `{}` choose again without the present one."""
-    return await queue.assign(database_of(request), interaction_id, body.operator_id)
+    interaction = await queue.assign(database_of(request), interaction_id, body.operator_id)
+    return interaction_response(InteractionRow.of(interaction))
 
 
 @router.get(
@@ -158,7 +158,7 @@ async def list_assignments(
         session, interaction_id, limit=page.limit, after=page.after
     )
     if more:
-        link_next(moves[-1], request, response)
+        response.headers.update(next_page(request, moves[-1].id))
     return moves
 
 

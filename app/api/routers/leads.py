@@ -1,18 +1,17 @@
 """Leads: staff look them up and read their interactions."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
 from app.api.dependencies import Page, ReadSession, database_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, problems
+from app.api.interaction_json import interactions_response
 from app.api.json_body import JSONRoute
 from app.api.links import link
-from app.api.pagination import PAGE, paginate
+from app.api.pagination import PAGE
 from app.core.errors import LeadNotFound
 from app.crud import InteractionCRUD, LeadCRUD
-from app.crud.interaction import InteractionRow
 from app.models import Lead
 from app.schemas import ReadInteraction, ReadLead, SearchLead
 from app.schemas.query import UUIDParameter
@@ -50,17 +49,17 @@ async def read_lead(lead_uuid: UUIDParameter, session: ReadSession) -> Lead:
     responses={**PAGE, **problems(LeadNotFound, *READ_ERRORS)},
 )
 async def list_lead_interactions(
-    lead_uuid: UUIDParameter, page: Page, request: Request, response: Response
-) -> Sequence[InteractionRow]:
+    lead_uuid: UUIDParameter, page: Page, request: Request
+) -> Response:
     """A lead's interactions, oldest first."""
     # Not injected: what FastAPI does around a session took a tenth of this request's time.
     async with database_of(request).reading() as session:
-        rows = await InteractionCRUD(session).list_by_lead(
-            lead_uuid, limit=page.limit + 1, after=page.after
+        found = await InteractionCRUD(session).list_by_lead(
+            lead_uuid, limit=page.limit, after=page.after
         )
-    if rows is None:
+    if found is None:
         raise LeadNotFound
-    return paginate(rows, page, request, response)
+    return interactions_response(found, request)
 
 
 def _found(lead: Lead | None) -> Lead:

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.types import BigId, JSONText, UTCDateTime
+from app.db.types import BigId, UTCDateTime
 
 revision = "0001"
 down_revision = None
@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("source_id", BigId, nullable=False),
         sa.Column("operator_id", BigId, nullable=True),
         sa.Column("is_active", sa.Boolean(), nullable=False),
-        sa.Column("payload", JSONText(), nullable=True),
+        sa.Column("payload", sa.Text(), nullable=True),
         sa.Column("created_at", UTCDateTime(), nullable=False),
         sa.Column("closed_at", UTCDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_interactions"),

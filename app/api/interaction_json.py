@@ -1,0 +1,48 @@
+"""Interactions as answers: `ReadInteraction`, with the payload's stored text as it is.
+
+FastAPI would parse each payload, look through it and write it again, which took most of a page's
+time, and would change numbers.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from fastapi import Request, Response
+
+from app.api.pagination import next_page
+from app.crud.interaction import InteractionRow
+from app.db.page import Page
+
+
+def interaction_response(
+    interaction: InteractionRow, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """One interaction."""
+    return _response(_text(interaction), status, headers)
+
+
+def interactions_response(page: Page[InteractionRow], request: Request) -> Response:
+    """A page of them, with a link to the next one if there is one."""
+    headers = next_page(request, page.items[-1].id) if page.has_more else None
+    return _response(f"[{','.join(map(_text, page.items))}]", 200, headers)
+
+
+def _response(text: str, status: int, headers: Mapping[str, str] | None) -> Response:
+    return Response(text, status, headers, media_type="application/json")
+
+
+def _text(row: InteractionRow) -> str:
+    operator_id = "null" if row.operator_id is None else row.operator_id
+    is_active = "true" if row.is_active else "false"
+    payload = "null" if row.payload is None else row.payload
+    closed_at = "null" if row.closed_at is None else _time(row.closed_at)
+    return (
+        f'{{"id":{row.id},"lead_uuid":"{row.lead_uuid}","source_id":{row.source_id},'
+        f'"operator_id":{operator_id},"is_active":{is_active},"payload":{payload},'
+        f'"created_at":{_time(row.created_at)},"closed_at":{closed_at}}}'
+    )
+
+
+def _time(moment: datetime) -> str:
+    """A moment of UTC in RFC 3339, as pydantic writes it."""
+    return f'"{moment.isoformat().removesuffix("+00:00")}Z"'

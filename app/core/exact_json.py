@@ -1,0 +1,94 @@
+"""JSON whose numbers stay as they were written, where a double would be another number."""
+
+import json
+import re
+from typing import Any
+
+_LONGEST_FLOAT = 24
+"""Characters; Python writes no float longer."""
+_MARK = "\ud800"
+"""Encloses an exact number while it is encoded. Half of a surrogate pair stands in no text that
+UTF-8 can hold, so nothing that can be stored is taken for one."""
+_marked_number = re.compile(f'"{_MARK}([-+.0-9Ee]+){_MARK}"')
+
+
+class ExactNumber:
+    """A JSON number that Python would write otherwise: `1.00`, `1e400`, `-0`, 5,000 digits."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def plain(self) -> float:
+        """The nearest number of Python's, which may be infinite."""
+        return 0 if self.text == "-0" else float(self.text)
+
+
+def parse_float(text: str) -> float | ExactNumber:
+    """A JSON number with a fraction or an exponent, as a decoder's `parse_float`."""
+    if len(text) <= _LONGEST_FLOAT:
+        number = float(text)
+        if repr(number) == text:
+            return number
+    return ExactNumber(text)
+
+
+def parse_int(text: str) -> int | ExactNumber:
+    """A JSON integer, as a decoder's `parse_int`; Python reads at most 4,300 digits."""
+    if text == "-0":
+        return ExactNumber(text)
+    try:
+        return int(text)
+    except ValueError:
+        return ExactNumber(text)
+
+
+def encode_json(value: Any) -> str:
+    """A JSON value in its shortest text; members stay in order, exact numbers as they came.
+
+    Raises:
+        ValueError: a number is not finite.
+
+    """
+    return _with_exact_numbers(_encode(value))
+
+
+def encode_canonical_json(value: Any) -> str:
+    """The same with the members of each object in the order of their names."""
+    return _with_exact_numbers(_encode_sorted(value))
+
+
+def decode_json(text: str) -> Any:
+    """The plain value of a JSON text: its numbers are the nearest of Python's."""
+    return _decode(text)
+
+
+def _with_exact_numbers(text: str) -> str:
+    return _marked_number.sub(r"\1", text) if _MARK in text else text
+
+
+def _mark(value: object) -> str:
+    if isinstance(value, ExactNumber):
+        return f"{_MARK}{value.text}{_MARK}"
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _plain_int(text: str) -> float:
+    number = parse_int(text)
+    return number.plain() if isinstance(number, ExactNumber) else number
+
+
+def _encoder(*, sort_keys: bool) -> json.JSONEncoder:
+    return json.JSONEncoder(
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+        sort_keys=sort_keys,
+        default=_mark,
+    )
+
+
+_encode = _encoder(sort_keys=False).encode
+_encode_sorted = _encoder(sort_keys=True).encode
+_decode = json.JSONDecoder(parse_int=_plain_int).decode
