@@ -28,6 +28,7 @@ from app.core.startup import begin
 from app.db.database import Database
 from app.db.group_commit import GroupCommit
 from app.services.intake import record
+from app.services.preview import Previews
 
 DRAIN_TIMEOUT = 10
 """Seconds that inquiries which wait at shutdown are given."""
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 database, record, capacity=settings.intake_capacity, observe=count_batch
             )
             app.state.database, app.state.intake = database, intake
+            app.state.previews = Previews(database)
             async with giving_out_stalled_queues(database), sampling(intake.length, LINE.set):
                 with calm_collector():
                     notify_ready()

@@ -10,6 +10,7 @@ from app.db.database import ReadSession as _ReadSession
 from app.db.group_commit import GroupCommit
 from app.schemas.query import PageQuery
 from app.services.intake import Inquiry, Recorded
+from app.services.preview import Previews
 
 
 def database_of(request: Request) -> Database:
@@ -25,6 +26,12 @@ def intake_of(request: Request) -> GroupCommit[Inquiry, Recorded]:
     """
     intake: GroupCommit[Inquiry, Recorded] = request.app.state.intake
     return intake
+
+
+def previews_of(request: Request) -> Previews:
+    """What plays previews in this process."""
+    previews: Previews = request.app.state.previews
+    return previews
 
 
 async def _reading(request: Request) -> AsyncIterator[_ReadSession]:

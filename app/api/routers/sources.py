@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
-from app.api.dependencies import Page, ReadSession, database_of
+from app.api.dependencies import Page, ReadSession, database_of, previews_of
+from app.api.disconnect import while_connected
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.links import LOCATION_HEADER, link
 from app.api.pagination import PAGE, paginate
-from app.core.errors import OperatorNotFound, SourceNotFound
+from app.core.errors import Busy, OperatorNotFound, SourceNotFound
 from app.crud import SourceCRUD
 from app.models import Source
 from app.schemas import (
@@ -22,7 +23,8 @@ from app.schemas import (
     UpdateSource,
 )
 from app.schemas.query import IdParameter
-from app.services import admin, preview
+from app.services import admin
+from app.services.preview import Preview
 
 router = APIRouter(prefix="/sources", tags=["sources"], route_class=JSONRoute)
 
@@ -106,24 +108,22 @@ async def replace_source_operators(
 @router.post(
     "/{source_id}/preview",
     response_model=ReadPreview,
-    responses=problems(SourceNotFound, OperatorNotFound, *READ_ERRORS, *BODY_ERRORS),
+    responses=problems(SourceNotFound, OperatorNotFound, Busy, *READ_ERRORS, *BODY_ERRORS),
 )
-async def preview_source(
-    source_id: IdParameter, body: PreviewSource, session: ReadSession
-) -> preview.Preview:
+async def preview_source(source_id: IdParameter, body: PreviewSource, request: Request) -> Preview:
     """Who would get the next inquiries under the present or other weights. Writes nothing.
 
     Inquiries of new leads, one after another, while nothing is closed; those that wait already
-    come first.
+    come first. One preview is played at a time; while a long one goes on, others are `busy`.
     """
-    return await preview.preview(
-        session,
+    playing = previews_of(request).preview(
         source_id,
         count=body.count,
         weights=None if body.weights is None else _by_operator(body.weights),
         strategy=body.strategy,
         seed=body.seed,
     )
+    return await while_connected(request, playing)
 
 
 def _by_operator(settings: SetSourceOperators) -> dict[int, int]:
