@@ -4,6 +4,7 @@ FastAPI would parse each payload, look through it and write it again, which took
 time, and would change numbers.
 """
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -12,6 +13,9 @@ from fastapi import Request, Response
 from app.api.pagination import next_page
 from app.crud.interaction import InteractionRow
 from app.db.page import Page
+from app.db.sound_json import DAMAGED
+
+_log = logging.getLogger(__name__)
 
 
 def interaction_response(
@@ -35,6 +39,9 @@ def _text(row: InteractionRow) -> str:
     operator_id = "null" if row.operator_id is None else row.operator_id
     is_active = "true" if row.is_active else "false"
     payload = "null" if row.payload is None else row.payload
+    if payload == DAMAGED:
+        _log.error("interaction %s has a payload that is no JSON; it is shown as null", row.id)
+        payload = "null"
     closed_at = "null" if row.closed_at is None else _time(row.closed_at)
     return (
         f'{{"id":{row.id},"lead_uuid":"{row.lead_uuid}","source_id":{row.source_id},'

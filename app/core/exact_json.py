@@ -60,8 +60,22 @@ def encode_canonical_json(value: Any) -> str:
 
 
 def decode_json(text: str) -> Any:
-    """The plain value of a JSON text: its numbers are the nearest of Python's."""
+    """The plain value of a JSON text: its numbers are the nearest of Python's.
+
+    Raises:
+        ValueError: it is no JSON.
+
+    """
     return _decode(text)
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON."""
+    try:
+        _decode(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _with_exact_numbers(text: str) -> str:
@@ -79,6 +93,10 @@ def _plain_int(text: str) -> float:
     return number.plain() if isinstance(number, ExactNumber) else number
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
 def _encoder(*, sort_keys: bool) -> json.JSONEncoder:
     return json.JSONEncoder(
         ensure_ascii=False,
@@ -91,4 +109,4 @@ def _encoder(*, sort_keys: bool) -> json.JSONEncoder:
 
 _encode = _encoder(sort_keys=False).encode
 _encode_sorted = _encoder(sort_keys=True).encode
-_decode = json.JSONDecoder(parse_int=_plain_int).decode
+_decode = json.JSONDecoder(parse_int=_plain_int, parse_constant=_refuse).decode

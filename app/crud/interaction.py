@@ -9,12 +9,14 @@ from uuid import UUID
 from sqlalchemy import and_, bindparam, false, func, not_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.exact_json import is_json
 from app.core.limits import MAX_ID
 from app.db.any_of import any_of
 from app.db.bulk_statement import bulk_update
 from app.db.execute import execute
 from app.db.numbered_insert import NumberedInsert
 from app.db.page import Page, SizedPage
+from app.db.sound_json import DAMAGED, sound_json
 from app.db.types import utc_now
 from app.models import Base, Interaction, Lead
 from app.models.interaction import payload_text
@@ -54,7 +56,7 @@ class InteractionRow(NamedTuple):
     source_id: int
     operator_id: int | None
     payload: str | None
-    """JSON text; None is null."""
+    """JSON text; None is null, `DAMAGED` what is no JSON."""
     is_active: bool
     created_at: datetime
     closed_at: datetime | None = None
@@ -62,12 +64,13 @@ class InteractionRow(NamedTuple):
     @classmethod
     def of(cls, interaction: Interaction) -> Self:
         """The row of an object."""
+        payload = interaction.payload_text
         return cls(
             id=interaction.id,
             lead_uuid=interaction.lead_uuid,
             source_id=interaction.source_id,
             operator_id=interaction.operator_id,
-            payload=interaction.payload_text,
+            payload=payload if payload is None or is_json(payload) else DAMAGED,
             is_active=interaction.is_active,
             created_at=interaction.created_at,
             closed_at=interaction.closed_at,
@@ -77,7 +80,10 @@ class InteractionRow(NamedTuple):
 _table = Base.metadata.tables[Interaction.__tablename__]
 _earlier = _table.alias()
 _leads = Base.metadata.tables[Lead.__tablename__]
-COLUMNS = tuple(_table.c[name] for name in InteractionRow._fields)
+COLUMNS = tuple(
+    sound_json(_table.c.payload).label("payload") if name == "payload" else _table.c[name]
+    for name in InteractionRow._fields
+)
 _INSERT = NumberedInsert(_table, columns=NewInteraction._fields, shared=["is_active", "created_at"])
 _BY_LEAD = SizedPage(
     select(*COLUMNS)

@@ -10,6 +10,7 @@ from app.db.database import Database
 from app.models import Interaction
 from app.schemas import ReadInteraction
 from tests.support.api import Api
+from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows
 
 PAYLOADS = [
@@ -134,6 +135,29 @@ async def test_what_is_stored_already_is_read(
         answer = (await client.get(path)).json()
         interaction = answer[0] if isinstance(answer, list) else answer
         assert value == interaction["payload"]
+
+
+@only_sqlite
+@pytest.mark.parametrize("text", ["[NaN", "[NaN]", "", "{'a': 1}", "canary7f3a"])
+async def test_damaged_payload_is_one_error(
+    api: Api, rows: Rows, scene: None, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    """Written by another hand than the service's, it keeps nothing else from being read."""
+    lead = (await api.call("GET", "/interactions/1"))["lead_uuid"]
+    await api.post(1, "known@example.com", payload="sound")
+    rows.execute("UPDATE interactions SET payload = ? WHERE id = 1", [text])
+
+    listed = await api.call("GET", "/interactions")
+    of_lead = await api.call("GET", f"/leads/{lead}/interactions")
+    alone = await api.call("GET", "/interactions/1")
+    closed = await api.close(1)
+
+    assert [None, "sound"] == [each["payload"] for each in listed]
+    assert listed == of_lead
+    assert listed[0] == alone
+    assert closed["payload"] is None
+    assert 4 == caplog.text.count("interaction 1 has a payload that is no JSON")
+    assert not text or text not in caplog.text
 
 
 async def test_python_has_plain_values(database: Database, rows: Rows, scene: None) -> None:
