@@ -214,14 +214,12 @@ class InteractionCRUD:
         self, lead_uuid: UUID, *, limit: int, after: int = 0
     ) -> Page[InteractionRow] | None:
         """A lead's interactions after this id, oldest first; None if there is no such lead."""
-        rows, has_more = await _BY_LEAD.fetch(
-            self._session, limit=limit, lead_uuid=lead_uuid, after=after
-        )
-        if not rows:
+        page = await _BY_LEAD.fetch(self._session, limit=limit, lead_uuid=lead_uuid, after=after)
+        if not page.items and not page.left_out:
             return None
         # A lead without interactions comes as one row of nothing.
-        found = [InteractionRow._make(row) for row in rows if row[0] is not None]
-        return Page(found, has_more)
+        found = [InteractionRow._make(row) for row in page.items if row[0] is not None]
+        return Page(found, page.has_more)
 
     async def list_page(
         self,
@@ -236,9 +234,9 @@ class InteractionCRUD:
         """Interactions after this id, oldest first; a filter that is None lets everything pass."""
         ids = {"operator_id": operator_id, "source_id": source_id}
         named = {name: id for name, id in ids.items() if id is not None}
-        page = _filtered(tuple(named), is_active=is_active, waiting=waiting)
-        rows, has_more = await page.fetch(self._session, limit=limit, after=after, **named)
-        return Page([InteractionRow._make(row) for row in rows], has_more)
+        pages = _filtered(tuple(named), is_active=is_active, waiting=waiting)
+        page = await pages.fetch(self._session, limit=limit, after=after, **named)
+        return Page([InteractionRow._make(row) for row in page.items], page.has_more)
 
     async def flush(self) -> None:
         """Send what is pending to the database, inside the transaction."""

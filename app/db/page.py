@@ -1,15 +1,20 @@
 """Pages of rows that also end after so many bytes, of which no more is read than is shown."""
 
+import logging
 import sqlite3
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Row, Select, func, or_, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from app.core.limits import MAX_PAGE_BYTES
+from app.db.backend import original
 from app.db.sqlite_cursor import OneHopConnection
+
+_log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 
@@ -19,26 +24,39 @@ class Page(NamedTuple, Generic[Item]):
 
     items: Sequence[Item]
     has_more: bool
+    left_out: bool = False
+    """Whether there are rows that cannot be read."""
 
 
 class SizedPage:
     """A SELECT in the order of its `id` whose pages end after `MAX_PAGE_BYTES` of one text column.
 
-    It has the parameter `limit`. There is at least one row on a page that others follow.
+    It has the parameters `after` and `limit`. A page that others follow has at least one row.
     """
 
     def __init__(self, statement: Select[Any], column: str) -> None:
         self._statement = statement
+        self._ids = statement.with_only_columns(
+            statement.selected_columns.id, maintain_column_froms=True
+        )
         self._column = list(statement.selected_columns.keys()).index(column)
         self._summed_up = _summed_up(statement, column)
 
     async def fetch(
         self, session: AsyncSession, *, limit: int, **parameters: Any
     ) -> Page[Row[Any]]:
-        """At most `limit` rows."""
-        rows = await session.run_sync(self._fetch, {**parameters, "limit": limit + 1})
+        """At most `limit` rows. Those that cannot be read are left out, and logged by their id."""
+        wanted = {**parameters, "limit": limit + 1}
+        left_out = False
+        try:
+            rows = await session.run_sync(self._fetch, wanted)
+        except Exception as error:
+            if not _is_of_a_row(error):
+                raise
+            left_out = True
+            rows = await session.run_sync(self._fetch_one_by_one, wanted)
         shown = min(limit, self._within_bounds(rows))
-        return Page(rows[:shown], has_more=len(rows) > shown)
+        return Page(rows[:shown], has_more=len(rows) > shown, left_out=left_out)
 
     def _fetch(self, session: Session, parameters: dict[str, Any]) -> Sequence[Row[Any]]:
         connection = session.connection()
@@ -50,6 +68,28 @@ class SizedPage:
         # SQLite finds a row when it is asked for the row, and reads all of a text to know its size.
         with driver.fetching(self._until_full):
             return connection.execute(self._statement, parameters).all()
+
+    def _fetch_one_by_one(self, session: Session, parameters: dict[str, Any]) -> Sequence[Row[Any]]:
+        """The same rows but for those that cannot be read: damage, or what other programs wrote."""
+        rows: list[Row[Any]] = []
+        ids = self._ids_after(parameters["after"], session, parameters)
+        while ids and len(rows) < parameters["limit"]:
+            for id in ids:
+                try:
+                    rows += self._fetch(session, {**parameters, "after": id - 1, "limit": 1})
+                except Exception as error:
+                    if not _is_of_a_row(error):
+                        raise
+                    _log.error("row %s cannot be read, and is left out of a list", id)
+                if len(rows) == parameters["limit"]:
+                    break
+            ids = self._ids_after(ids[-1], session, parameters)
+        return rows
+
+    def _ids_after(self, id: int, session: Session, parameters: dict[str, Any]) -> list[int]:
+        found = session.connection().execute(self._ids, {**parameters, "after": id}).scalars()
+        # Past the last one, an outer join comes as one row of nothing.
+        return [id for id in found if id is not None]
 
     def _until_full(self, cursor: sqlite3.Cursor) -> list[Any]:
         """The rows to one that is too many."""
@@ -83,6 +123,16 @@ def _summed_up(statement: Select[Any], column: str) -> Select[Any]:
         .where(or_(sized.c.before <= MAX_PAGE_BYTES, sized.c.position <= 2))  # noqa: PLR2004
         .order_by(sized.c.id)
     )
+
+
+def _is_of_a_row(error: Exception) -> bool:
+    """Whether a value could not be read. Python's own errors in SQLite's have no code."""
+    if isinstance(error, DBAPIError):
+        cause = original(error)
+        return isinstance(cause, sqlite3.OperationalError) and not hasattr(
+            cause, "sqlite_errorcode"
+        )
+    return isinstance(error, ValueError | TypeError | AttributeError)
 
 
 def _size(text: str | None) -> int:

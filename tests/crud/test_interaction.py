@@ -53,7 +53,7 @@ async def test_batch_keeps_its_order(database: Database) -> None:
         ]
         written = await InteractionCRUD(session).create_many(wanted)
     async with database.reading() as session:
-        read, _ = await InteractionCRUD(session).list_page(limit=1000)
+        read = (await InteractionCRUD(session).list_page(limit=1000)).items
 
     assert written == read
     assert [new.payload for new in wanted] == [row.payload for row in read]
