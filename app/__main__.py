@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import signal
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Annotated
 import typer
 
 from app import __version__
-from app.core.config import check_database_url, log_format, refusal
+from app.core.config import check_database_url, load_settings, log_format, refusal
+from app.core.descriptors import allow_all_descriptors
 from app.core.errors import CutShort, DomainError, StartupError, UpkeepError
 from app.core.logging import Log, for_terminal
 from app.core.startup import begin
@@ -28,6 +30,14 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _root_path(value: str) -> str:
+    path = value.rstrip("/")
+    if path and not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", path):
+        raise typer.BadParameter("must be a path such as /leads-api")
+    return path
+
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")]
 
@@ -55,18 +65,26 @@ def serve(
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")
     ] = 1,
+    root_path: Annotated[
+        str,
+        typer.Option(
+            callback=_root_path, help="The path under which a proxy shows it: /leads-api."
+        ),
+    ] = "",
 ) -> None:
     """Run the service until Ctrl-C or SIGTERM."""
+    allow_all_descriptors()
     if workers > 1:
-        run_workers(host, port, workers, _announce)
+        run_workers(host, port, workers, root_path, _announce)
     else:
-        run_until_signal(_serve_alone(host, port))
+        run_until_signal(_serve_alone(host, port, root_path))
 
 
-async def _serve_alone(host: str, port: int) -> None:
+async def _serve_alone(host: str, port: int, root_path: str) -> None:
     from app.main import app  # noqa: PLC0415  # reads the settings, which --help does not need
 
-    async with listening(app, host, port) as url:
+    settings = load_settings()
+    async with listening(app, host, port, settings=settings, root_path=root_path) as url:
         _announce(url, app.state.database)
         await asyncio.Event().wait()
 

@@ -1,27 +1,32 @@
 """The application behind a socket, for as long as a block or the process lasts."""
 
 import asyncio
+import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Generator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+import sys
+from collections.abc import AsyncIterator, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
 
+from app.api.acceptor import Acceptor
+from app.api.connections import Connections
+from app.core.config import Settings
+from app.core.descriptors import descriptors_for_connections
 from app.core.errors import StartupError
 
 GRACE = 10
 """Seconds that requests have to finish once the end is asked for."""
 
-HTTP_PROTOCOL = "app.api.protocol:PatientProtocol"
-"""Imported by uvicorn, and only where httptools exists."""
+_MOST_UNSENT = 128 * 1024
+"""Bytes of an answer that the kernel takes beside those that the client has room for."""
 
-UVICORN_OPTIONS: Final[dict[str, Any]] = {
-    # Stricter than h11 about headers that proxies read differently.
-    "http": HTTP_PROTOCOL if find_spec("httptools") else "h11",
+_OPTIONS: Final[dict[str, Any]] = {
     "ws": "none",
     # URLs hold whatever bots put there.
     "access_log": False,
@@ -33,6 +38,8 @@ UVICORN_OPTIONS: Final[dict[str, Any]] = {
     "proxy_headers": False,
     "timeout_graceful_shutdown": GRACE,
 }
+
+_log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -57,8 +64,17 @@ def run_until_signal(story: Coroutine[Any, Any, Result]) -> Result | None:
 
 
 @asynccontextmanager
-async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
-    """Serve until the block ends, and let open requests finish then. Port 0 is any free one.
+async def listening(
+    app: FastAPI, host: str, port: int, *, settings: Settings, root_path: str = ""
+) -> AsyncIterator[str]:
+    """Serve until the block ends, and let open requests finish then.
+
+    Args:
+        app: the application.
+        host: the address to listen on.
+        port: the port; 0 is any free one.
+        settings: what they say about connections holds.
+        root_path: the path under which clients see the application, without a slash at its end.
 
     Yields:
         The base URL.
@@ -71,7 +87,7 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
     with listen(host, port) as listener:
         # The lifespan is entered here and not by uvicorn, which would only log why it fails.
         async with app.router.lifespan_context(app):
-            server = _Server(uvicorn.Config(app, lifespan="off", **UVICORN_OPTIONS))
+            server = _EmbeddedServer(Config(app, settings, root_path, lifespan="off"))
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             try:
                 yield base_url(listener)
@@ -80,38 +96,77 @@ async def listening(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
                 await serving
 
 
+class Config(uvicorn.Config):
+    """What uvicorn is told; as for `listening`, and what else its configuration takes."""
+
+    def __init__(
+        self, app: FastAPI | str, settings: Settings, root_path: str = "", **options: Any
+    ) -> None:
+        self.connections = Connections(_most_connections(settings))
+        """Each process has a bound, and so a copy, of its own."""
+        super().__init__(
+            app,
+            http=_protocol(self.connections),
+            timeout_keep_alive=settings.keep_alive,
+            root_path=root_path,
+            **_OPTIONS,
+            **options,
+        )
+
+
 class Server(uvicorn.Server):
-    """uvicorn's server, which cuts off no client that has connected before the end."""
+    """uvicorn's server, which accepts connections in a way of its own."""
+
+    config: Config
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if sys.platform == "win32":  # Its event loop has no `add_reader`.
+            await super().startup(sockets)
+            return
+        await super().startup([])
+        self.servers = [
+            Acceptor(listener, self._create_protocol, self.config.connections)  # type: ignore[misc]  # what uvicorn asks of one
+            for listener in sockets or []
+        ]
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        loop = asyncio.get_running_loop()
-        # Nothing runs between these two: the kernel resets what is connected and not taken up.
-        waiting = [client for listener in sockets or [] for client in _accept_all(listener)]
         for server in self.servers:
-            server.close()
-        for client in waiting:
-            await loop.connect_accepted_socket(self._new_protocol, client)
+            if isinstance(server, Acceptor):
+                await server.drain()
         await super().shutdown(sockets)
 
-    def _new_protocol(self) -> asyncio.Protocol:
-        protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn has it
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+    def _create_protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]  # as uvicorn itself does
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
         )
-        return protocol
 
 
-def _accept_all(listener: socket.socket) -> Iterator[socket.socket]:
-    with suppress(OSError):  # There are no more, as a rule.
-        while True:
-            yield listener.accept()[0]
-
-
-class _Server(Server):
+class _EmbeddedServer(Server):
     """Leaves signals to whoever runs the event loop."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+
+def _protocol(connections: Connections) -> Any:
+    if find_spec("httptools") is None:
+        # Less strict about headers that proxies read differently.
+        return "h11"
+    from app.api.protocol import PatientProtocol  # noqa: PLC0415  # it needs httptools
+
+    return partial(PatientProtocol, connections=connections)
+
+
+def _most_connections(settings: Settings) -> int:
+    allowed = descriptors_for_connections() or sys.maxsize
+    if settings.max_connections == "auto":
+        return allowed
+    if allowed < settings.max_connections:
+        _log.warning("MAX_CONNECTIONS: the file descriptors allow %d connections only", allowed)
+    return min(allowed, settings.max_connections)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -125,10 +180,16 @@ def listen(host: str, port: int) -> socket.socket:
         [(family, *_, address), *_] = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        return socket.create_server(address, family=family)
+        # `::` is every address of both families.
+        both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        listener = socket.create_server(address, family=family, dualstack_ipv6=both)
     except OSError as error:
         reason, *_ = str(error.strerror).split(" (")  # Python repeats the address in brackets.
         raise StartupError(f"Port {port} of {host} cannot be used: {reason}.") from None
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        # Else the kernel takes megabytes for a client that reads nothing, and looks like one.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MOST_UNSENT)
+    return listener
 
 
 def base_url(listener: socket.socket) -> str:

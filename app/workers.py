@@ -10,7 +10,6 @@ from socket import socket
 from tempfile import TemporaryDirectory
 from threading import Thread
 
-import uvicorn
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
@@ -18,11 +17,11 @@ from app.core.errors import StartupError
 from app.core.logging import Log
 from app.core.startup import WORKER, begin
 from app.db.database import Database
-from app.server import UVICORN_OPTIONS, Server, base_url, listen
+from app.server import Config, Server, base_url, listen
 
 
 def run_workers(
-    host: str, port: int, workers: int, announce: Callable[[str, Database], None]
+    host: str, port: int, workers: int, root_path: str, announce: Callable[[str, Database], None]
 ) -> None:
     """Run so many processes until Ctrl-C or SIGTERM; one that dies is replaced.
 
@@ -30,6 +29,7 @@ def run_workers(
         host: the address to listen on.
         port: the port; 0 is any free one.
         workers: how many processes.
+        root_path: the path under which clients see the application.
         announce: hears the base URL and the database.
 
     Raises:
@@ -47,13 +47,14 @@ def run_workers(
         # Where each process keeps its metrics, so that any of them can answer for all.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         announce(base_url(listener), database)
-        config = uvicorn.Config("app.main:app", lifespan="on", workers=workers, **UVICORN_OPTIONS)
+        config = Config("app.main:app", settings, root_path, lifespan="on", workers=workers)
         _Workers(config, sockets=[listener]).run()
 
 
 class _Worker(Process):
     """One of the processes."""
 
+    config: Config
     _server: Server | None
 
     @property
@@ -77,6 +78,7 @@ def _end_after(parent: BaseProcess) -> None:
 class _Workers(Multiprocess):
     """uvicorn's supervisor, which gives up neither a process nor a connection before its time."""
 
+    config: Config
     processes: list[Process]
 
     def init_processes(self) -> None:

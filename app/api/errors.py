@@ -30,7 +30,7 @@ _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
 class MalformedRequest(DomainError):
-    """This is not HTTP, or could be read in more than one way."""
+    """This is not HTTP, could be read in more than one way, or is meant for a proxy."""
 
     status = 400
     code = "malformed_request"
@@ -107,6 +107,13 @@ class InternalError(DomainError):
     code = "internal_error"
 
 
+class TransferCodingNotSupported(DomainError):
+    """The body must be sent as it is, or with `Transfer-Encoding: chunked` alone."""
+
+    status = 501
+    code = "transfer_coding_not_supported"
+
+
 _BY_STATUS = {error.status: error for error in (RouteNotFound, MethodNotAllowed, BodyTooLarge)}
 
 ANY_ERRORS = (
@@ -115,6 +122,7 @@ ANY_ERRORS = (
     BodyTooLarge,
     HeaderFieldsTooLarge,
     InternalError,
+    TransferCodingNotSupported,
 )
 """What any request can meet."""
 READ_ERRORS = (*ANY_ERRORS, InvalidRequest, DatabaseUnavailable)

@@ -14,7 +14,8 @@ from app.api.errors import (
     InternalError,
     domain_error_response,
 )
-from app.core.errors import DomainError, StartupError
+from app.core.descriptors import is_out_of_descriptors
+from app.core.errors import DatabaseUnavailable, DomainError, StartupError
 from app.core.startup import is_worker
 from app.db.database import Database
 
@@ -52,13 +53,17 @@ class RequestIdMiddleware:
         try:
             await self._app(scope, receive, send_with_id)
         except ClientDisconnect:
-            # The body never came whole: nothing was done, and nobody is left to answer.
-            return
-        except Exception:
-            _log.exception("request failed", extra={"request_id": request_id.decode()})
+            raise
+        except Exception as error:
+            refusal: type[DomainError] = InternalError
+            if is_out_of_descriptors(error):
+                _log.warning("no file can be opened: the process has no descriptor left")
+                refusal = DatabaseUnavailable
+            else:
+                _log.exception("request failed", extra={"request_id": request_id.decode()})
             if started:
                 raise
-            await _refuse(InternalError, scope, receive, send_with_id)
+            await _refuse(refusal, scope, receive, send_with_id)
 
 
 class HeadMiddleware:

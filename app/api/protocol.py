@@ -1,20 +1,15 @@
-"""HTTP/1.1 on a connection, for clients that send slowly, endlessly, or never read."""
+"""A connection, for clients that send slowly, endlessly, or never read."""
 
 import asyncio
-from secrets import token_hex
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-
-from app.api.errors import (
-    HeaderFieldsTooLarge,
-    MalformedRequest,
-    RequestTimeout,
-    domain_error_response,
-)
+from app.api.connections import Connections
+from app.api.errors import HeaderFieldsTooLarge, RequestTimeout
 from app.api.middleware import MAX_HEAD_BYTES
+from app.api.refusals import refusal
+from app.api.strict_protocol import StrictProtocol
 from app.api.watching import watch_refusal
-from app.core.errors import DomainError
+from app.core.errors import Busy, DomainError
 
 _WATCH_INTERVAL = 1
 _REQUEST_TIMEOUT = 10 - _WATCH_INTERVAL
@@ -29,19 +24,22 @@ _MOST_DISCARDED = 2 * 1024 * 1024
 """Bytes that a refused client may still be sending."""
 
 
-class PatientProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with an end to its patience.
+class PatientProtocol(StrictProtocol):
+    """A connection with an end to its patience.
 
     A request must be complete 10 s after the connection was made, or after its first byte on a
     connection that was kept alive: else it is answered with 408. However long the service itself
     takes does not count. Heads and trailers over the limit are refused while they come.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._connections = connections
         self._due: float | None = self.loop.time() + _REQUEST_TIMEOUT
+        self._idle_until: float | None = None
         self._undigested = 0
         self._given_up = False
+        self._refusal: type[DomainError] | None = None
         self._unsent = 0
         self._taken_at = self.loop.time()
 
@@ -49,20 +47,28 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         # One timer a connection: one a request would cost the many who are quick.
         self._watching = self.loop.call_later(_WATCH_INTERVAL, self._watch)
+        if not self._connections.admit(self):
+            self._refuse(Busy)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._watching.cancel()
+        self._connections.forget(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._undigested += len(data)
         if self._given_up:
             if self._undigested > _MOST_DISCARDED:
-                self.transport.abort()
+                self.abort()
             return
         if self._due is None:
             self._due = self.loop.time() + _REQUEST_TIMEOUT
-        super().data_received(data)
+        self._idle_until = None
+        self._connections.idle.pop(self, None)
+        try:
+            self.feed(data)
+        except DomainError as error:
+            self._refuse(type(error))
         if self._undigested > MAX_HEAD_BYTES:
             self._refuse(HeaderFieldsTooLarge)
 
@@ -78,18 +84,27 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_body(body)
         self._undigested = 0
 
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self.cycle.more_body = False  # uvicorn leaves it if the answer was complete before.
+    def on_request_complete(self) -> None:
         self._undigested = 0
         self._due = None
+        if self.cycle.response_complete:
+            self._rest()
 
-    def send_400_response(self, msg: str) -> None:
-        self._refuse(MalformedRequest)
+    def on_all_answered(self) -> None:
+        if self._refusal is not None:
+            self._hang_up(self._refusal)
+        elif self._due is None:
+            self._rest()
 
-    def timeout_keep_alive_handler(self) -> None:
-        if self._due is None:  # Else the next request is coming, and has its own time.
-            super().timeout_keep_alive_handler()
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._idle_until is not None:
+            self._connections.idle[self] = None
+
+    def leave(self) -> None:
+        """Close the connection, as nothing is owed to the client."""
+        self._idle_until = None
+        self.transport.close()
 
     def shutdown(self) -> None:
         if self._due is None:
@@ -97,11 +112,18 @@ class PatientProtocol(HttpToolsProtocol):
         else:  # Who has connected already is served: it may be the last to know of the end.
             self.loop.call_later(_ARRIVAL, super().shutdown)
 
+    def _rest(self) -> None:
+        self._idle_until = self.loop.time() + self.timeout_keep_alive
+        if not self.flow.write_paused:
+            self._connections.idle[self] = None
+
     def _watch(self) -> None:
         now = self.loop.time()
         self._watching = self.loop.call_later(_WATCH_INTERVAL, self._watch)
         if self._is_stalled(now):
-            self.transport.abort()
+            self.abort()
+        elif self._idle_until is not None and now > self._idle_until:
+            self.leave()
         elif self._due is None or now < self._due or self._given_up:
             return
         elif self._is_our_turn():
@@ -137,31 +159,33 @@ class PatientProtocol(HttpToolsProtocol):
         return not begun and not self._is_answering()
 
     def _refuse(self, error: type[DomainError]) -> None:
-        """Answer and hang up, but not on a client that is still sending: it would read nothing."""
+        """Answer and hang up, when all that came before it is answered."""
         if self._given_up or self.transport.is_closing():
             return
         self._given_up = True
-        if not self._can_answer():
+        if self._can_answer():
+            self._hang_up(error)
+        elif self.cycle.more_body:  # Part of a request that waits, or that is answered already.
             self.transport.close()
-            return
+        else:
+            self._refusal = error
+
+    def _hang_up(self, error: type[DomainError]) -> None:
+        """Not on a client that is still sending: it would read nothing."""
         self._answer(error)
         self.transport.write_eof()
-        self.loop.call_later(_LINGER, self.transport.abort)
+        self.loop.call_later(_LINGER, self._end)
+
+    def _end(self) -> None:
+        if self.transport.get_write_buffer_size():  # It reads, however slowly.
+            self.loop.call_later(_LINGER, self._end)
+        else:
+            self.abort()
 
     def _answer(self, error: type[DomainError]) -> None:
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        request_id = token_hex(16)
+        answer, request_id = refusal(error, self.server_state.default_headers)
         watch_refusal(error.status, request_id)
-        response = domain_error_response(request_id, error)
-        headers = [
-            *self.server_state.default_headers,
-            *response.raw_headers,
-            (b"x-request-id", request_id.encode()),
-            (b"connection", b"close"),
-        ]
-        lines = [b"%b: %b\r\n" % header for header in headers]
-        self.transport.write(
-            b"".join([STATUS_LINE[error.status], *lines, b"\r\n", bytes(response.body)])
-        )
+        self.transport.write(answer)

@@ -3,6 +3,7 @@
 import logging
 from time import perf_counter
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
@@ -39,6 +40,9 @@ class WatchMiddleware:
 
         try:
             await self._app(scope, receive, send_watched)
+        except ClientDisconnect:
+            # Nobody is left to answer. A body that never came whole did nothing, either.
+            status = NO_ANSWER
         finally:
             seconds = perf_counter() - begin
             method = scope["method"] if scope["method"] in _METHODS else OTHER

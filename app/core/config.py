@@ -1,7 +1,7 @@
 """Settings, read once from the environment or a `.env` file."""
 
 import logging
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -70,6 +70,17 @@ class Settings(BaseSettings):
             ge=1024, le=16 * 1024 * 1024, description="A larger request body is refused with 413."
         ),
     ] = 64 * 1024
+    max_connections: Annotated[
+        Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)],
+        Field(
+            description="Connections that a process keeps open at once; `auto` is as many as its "
+            "file descriptors allow."
+        ),
+    ] = "auto"
+    keep_alive: Annotated[
+        int,
+        Field(ge=1, le=3600, description="Seconds after which an idle connection is closed."),
+    ] = 75
     log_format: Annotated[
         LogFormat, Field(description="How log lines look: `human`, or `json` for programs.")
     ] = "human"

@@ -95,6 +95,7 @@ class Database:
         """
         async with self._backend.serving():
             self.is_new = await upgrade(self._backend)
+            head_revision()  # Known from here on, also when no file can be opened any more.
             yield
 
     @asynccontextmanager

@@ -51,7 +51,7 @@ async def tell(port: int, *, stay: bool) -> bool:
                 "log_level": "warning",
             }
         )
-        async with listening(create_app(settings), "127.0.0.1", port) as url:
+        async with listening(create_app(settings), "127.0.0.1", port, settings=settings) as url:
             console.print(f"The service is on {url}, its database in a temporary folder.")
             # Not by way of a proxy that the environment may name.
             async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:

@@ -3,12 +3,11 @@
 import asyncio
 import socket
 
-import uvicorn
 from fastapi import FastAPI
 
 from app.core.config import Settings
 from app.main import create_app
-from app.server import UVICORN_OPTIONS, Server, listen
+from app.server import Config, Server, listen
 from tests.support.kinds import only_sqlite
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
@@ -18,7 +17,7 @@ class LastMoment(Server):
     """A server to which a client connects after it has looked for new ones for the last time."""
 
     def __init__(self, app: FastAPI, port: int) -> None:
-        super().__init__(uvicorn.Config(app, lifespan="off", **UVICORN_OPTIONS))
+        super().__init__(Config(app, Settings(_env_file=None), lifespan="off"))
         self._port = port
 
     async def main_loop(self) -> None:

@@ -1,14 +1,14 @@
 """The application behind a real socket, in the test's own process."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-import uvicorn
 from fastapi import FastAPI
 
-from app.server import HTTP_PROTOCOL
+from app.core.config import Settings
+from app.server import listening
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,11 @@ class LiveServer:
 
 
 @asynccontextmanager
-async def run_server(app: FastAPI) -> AsyncIterator[LiveServer]:
-    """Serve on a free loopback port until the block ends."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, host="127.0.0.1", port=0, http=HTTP_PROTOCOL, access_log=False, log_config=None
-        )
-    )
-    # Its signal handlers belong to the test runner here.
-    serving = asyncio.create_task(server._serve())  # noqa: SLF001  # run() takes the signals
-    while not server.started:
-        await asyncio.sleep(0.01)
-        if serving.done():
-            await serving
-            raise RuntimeError("the server did not start")
-    host, port = server.servers[0].sockets[0].getsockname()
-    try:
-        yield LiveServer(host, port)
-    finally:
-        server.should_exit = True
-        await serving
+async def run_server(
+    app: FastAPI, settings: Settings | None = None, root_path: str = ""
+) -> AsyncIterator[LiveServer]:
+    """Serve on a free loopback port until the block ends, under default settings or these."""
+    settings = settings or Settings(_env_file=None)
+    async with listening(app, "127.0.0.1", 0, settings=settings, root_path=root_path) as url:
+        address = urlsplit(url)
+        yield LiveServer(address.hostname or "", address.port or 0)

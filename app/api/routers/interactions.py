@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from app.api.addresses import address
 from app.api.dependencies import Page, ReadSession, database_of, intake_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.idempotency import (
@@ -70,7 +71,7 @@ async def create_interaction(body: CreateInteraction, request: Request) -> Respo
     """
     inquiry = Inquiry(body, read_idempotency_key(request))
     recorded = await intake_of(request).submit(inquiry)
-    headers = {"Location": f"/interactions/{recorded.interaction.id}"}
+    headers = {"Location": address(request, f"/interactions/{recorded.interaction.id}")}
     if recorded.replayed:
         headers["Idempotent-Replayed"] = "true"
     return interaction_response(recorded.interaction, status=201, headers=headers)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.addresses import address
 from app.api.dependencies import Page, ReadSession, database_of
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
@@ -43,7 +44,7 @@ async def list_operators(
 async def create_operator(new: CreateOperator, request: Request, response: Response) -> Operator:
     """Create an operator. It gets inquiries once it has a weight in a source."""
     operator = await admin.create_operator(database_of(request), new.model_dump())
-    response.headers["Location"] = f"/operators/{operator.id}"
+    response.headers["Location"] = address(request, f"/operators/{operator.id}")
     return operator
 
 

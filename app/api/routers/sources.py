@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Request, Response
 
+from app.api.addresses import address
 from app.api.dependencies import Page, ReadSession, database_of, previews_of
 from app.api.disconnect import while_connected
 from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
@@ -54,7 +55,7 @@ async def list_sources(
 async def create_source(new: CreateSource, request: Request, response: Response) -> Source:
     """Create a source. Its inquiries wait until operators have weights in it."""
     source = await admin.create_source(database_of(request), new.model_dump())
-    response.headers["Location"] = f"/sources/{source.id}"
+    response.headers["Location"] = address(request, f"/sources/{source.id}")
     return source
 
 
