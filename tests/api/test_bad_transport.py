@@ -7,7 +7,7 @@ import pytest
 
 from tests.api.conftest import CANARY
 from tests.support.problems import read_problem
-from tests.support.raw import chunked, exchange, post
+from tests.support.raw import chunked, exchange, post, read_answers
 from tests.support.server import LiveServer
 
 pytestmark = pytest.mark.usefixtures("unharmed")
@@ -22,6 +22,21 @@ async def expect_good_health(server: LiveServer) -> None:
     async with httpx.AsyncClient(base_url=server.url) as client:
         assert 200 == (await client.get("/readyz")).status_code
         assert 200 == (await client.patch("/sources/1", json={})).status_code
+
+
+async def expect_refusal(server: LiveServer, request: bytes, status: int, code: str) -> None:
+    """The request is refused, and the connection closed: what follows it is not run."""
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(request + post("/sources", BODY, LENGTH))
+    [answer] = await read_answers(reader, 1)
+    rest = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    await expect_good_health(server)
+
+    read_problem(answer, status, code)
+    assert "close" == answer.headers["Connection"]
+    assert b"" == rest
 
 
 @pytest.mark.parametrize(
@@ -70,16 +85,93 @@ async def test_what_is_not_http(server: LiveServer, request_bytes: bytes) -> Non
     assert CANARY not in response.text
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["POST /sources HTTP/1.1"],
+        ["POST /sources HTTP/1.1", "Host: test", "Host: test"],
+        ["POST /sources HTTP/1.1", "Host: test", "host: other"],
+        ["POST /sources HTTP/1.0", "Host: test", "Host: test"],
+        ["POST /sources HTTP/1.1", "Host: test other"],
+        ["POST /sources HTTP/1.1", "Host: user@test/path"],
+        ["POST /sources HTTP/1.1", "Host: test:port"],
+        ["POST /sources"],
+        ["POST /sources HTTP/0.9", "Host: test"],
+        ["POST /sources HTTP/2.0", "Host: test"],
+        ["POST /sources HTTP/1.0", CHUNKED],
+        ["POST /sources HTTP/1.0", "Host: test", "Transfer-Encoding: gzip"],
+        ["POST /sources HTTP/1.1", "Host: test", "Transfer-Encoding: gzip", LENGTH],
+        ["POST /sources HTTP/1.1", "Host: test", "Transfer-Encoding:"],
+        ["POST /sources HTTP/1.1", "Host: test", "Transfer-Encoding : chunked"],
+        ["POST /sources HTTP/1.1", "Host: test", "Transfer-Encoding:", " chunked"],
+    ],
+    ids=" | ".join,
+)
+async def test_host_or_length_is_not_certain(server: LiveServer, lines: list[str]) -> None:
+    """What another server on the way could take for another host's, or for two requests."""
+    head = "".join(f"{line}\r\n" for line in [*lines, "Content-Type: application/json", ""])
+    await expect_refusal(server, head.encode() + chunked(BODY), 400, "malformed_request")
+
+
+@pytest.mark.parametrize(
+    "codings",
+    [
+        ["gzip, chunked"],
+        ["chunked, gzip"],
+        ["gzip"],
+        ["identity"],
+        ["Identity, chunked"],
+        ["chunked, identity"],
+        ["chunked, chunked"],
+        ["chunked", "chunked"],
+        ["gzip", "chunked"],
+        ["chunked", "identity"],
+        ["xchunked"],
+        ['"chunked"'],
+        ["chunked;q=1"],
+        ["chunked,"],
+        [",chunked"],
+    ],
+    ids=" | ".join,
+)
+async def test_other_transfer_coding(server: LiveServer, codings: list[str]) -> None:
+    """A single `chunked` is known, and no other."""
+    headers = [f"Transfer-Encoding: {coding}" for coding in codings]
+    request = post("/sources", chunked(BODY), *headers)
+    await expect_refusal(server, request, 501, "transfer_coding_not_supported")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        post("/sources/2", b"", "Transfer-Encoding: \tCHUNKED \t") + b"0\r\n\r\n",
+        b"GET /sources/2 HTTP/1.0\r\n\r\n",
+        b"GET /sources/2 HTTP/1.1\r\nHost:\r\n\r\n",
+        b"GET /sources/2 HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n",
+        b"GET /sources/2 HTTP/1.1\r\nHost: leads_api.example.com:80\r\n\r\n",
+        b"GET http://test/sources/2 HTTP/1.1\r\nHost: test\r\n\r\n",
+    ],
+    ids=["odd case", "HTTP/1.0", "empty host", "IPv6", "underscore", "absolute address"],
+)
+async def test_what_is_certain_is_served(server: LiveServer, request_bytes: bytes) -> None:
+    """Rare is not wrong: it reaches the application, which has no such source, or no such POST."""
+    answer = await exchange(server, request_bytes)
+
+    assert answer.status_code in (404, 405)
+
+
 async def test_nonsense_behind_a_request(server: LiveServer) -> None:
-    """No answer is better than one that reads like the answer to the request before."""
+    """What came before it is answered first, each in its turn."""
     reader, writer = await asyncio.open_connection(server.host, server.port)
     writer.write(b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n" * 2 + b"nonsense\r\n\r\n")
-    said = await reader.read()
+    answers = await read_answers(reader, 3)
+    rest = await reader.read()
     writer.close()
     await writer.wait_closed()
     await expect_good_health(server)
 
-    assert b"" == said
+    assert [200, 200, 400] == [answer.status_code for answer in answers]
+    assert b"" == rest
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,24 @@ async def exchange(server: LiveServer, request: bytes) -> httpx.Response:
         async with asyncio.timeout(60):
             writer.write(request)
             await writer.drain()
-            status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
-            headers = httpx.Headers(dict(line.split(": ", 1) for line in lines if line))
-            body = await reader.readexactly(int(headers["Content-Length"]))
-        return httpx.Response(int(status_line.split()[1]), headers=headers, content=body)
+            [answer] = await read_answers(reader, 1)
+        return answer
     finally:
         writer.close()
         await writer.wait_closed()
+
+
+async def read_answers(reader: asyncio.StreamReader, count: int) -> list[httpx.Response]:
+    """So many answers on a connection, each with its length; having none in a minute fails."""
+    answers = []
+    async with asyncio.timeout(60):
+        for _ in range(count):
+            status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+            headers = httpx.Headers(dict(line.split(": ", 1) for line in lines if line))
+            body = await reader.readexactly(int(headers["Content-Length"]))
+            status = int(status_line.split()[1])
+            answers.append(httpx.Response(status, headers=headers, content=body))
+    return answers
 
 
 def post(path: str, body: bytes, *headers: str, line_end: str = "\r\n") -> bytes:
