@@ -66,8 +66,10 @@ class StrictProtocol(HttpToolsProtocol):
             self._parse(data)
         except httptools.HttpParserError as error:
             # What a callback raises is the context of the parser's own error.
-            refusal = error.__context__
-            raise refusal if isinstance(refusal, DomainError) else MalformedRequest from None
+            # (Kept in no variable: with its traceback it would hold the connection in memory.)
+            if isinstance(error.__context__, DomainError):
+                raise error.__context__ from None
+            raise MalformedRequest from None
 
     @abstractmethod
     def on_request_complete(self) -> None:

@@ -4,18 +4,21 @@ import asyncio
 import json
 import logging
 import re
+import socket
+import struct
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from app.core.config import Settings
+from app.core.errors import RolledBack
 from app.main import create_app
 from tests.support.raw import exchange
-from tests.support.server import run_server
+from tests.support.server import LiveServer, run_server
 
 Printed = Callable[[], list[dict[str, Any]]]
 
@@ -122,6 +125,96 @@ async def test_client_that_hangs_up(in_json: Settings, printed: Printed) -> None
 
     [line] = [line for line in printed() if line["event"] == "request"]
     assert ("POST", "/sources", 499) == (line["method"], line["route"], line["status"])
+
+
+async def hang_up(server: LiveServer, request: bytes, *, read_first: int = 0) -> None:
+    """Send this, read so much of the answer, and reset the connection."""
+    reader, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
+    writer.write(request)
+    await writer.drain()
+    await reader.readexactly(read_first)
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+GET_LONG = b"GET /long HTTP/1.1\r\nHost: test\r\n\r\n"
+GET_SLOW = b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "read_first"),
+    [
+        (GET_SLOW, 0),
+        (GET_SLOW * 20, 0),
+        (GET_LONG, 100),
+        (GET_LONG * 20, 100),
+        (GET_LONG + GET_SLOW, 100),
+        (GET_SLOW[:-2] + b"Connection: close\r\n\r\n", 0),
+        (GET_LONG[:-2] + b"Connection: close\r\n\r\n", 100),
+    ],
+    ids=[
+        "before the answer",
+        "before the first of many answers",
+        "within the answer",
+        "within the first of many answers",
+        "within the answer, another waits",
+        "before the only answer",
+        "within the only answer",
+    ],
+)
+async def test_client_that_resets(
+    in_json: Settings, printed: Printed, request_bytes: bytes, read_first: int
+) -> None:
+    """One line, whatever was still to be answered, and no traceback."""
+    app = create_app(in_json)
+    begun, gone = asyncio.Event(), asyncio.Event()
+
+    @app.get("/slow")
+    async def think() -> str:
+        begun.set()
+        await gone.wait()
+        raise RolledBack
+
+    @app.get("/long")
+    async def talk() -> Response:
+        begun.set()
+        return Response(b"a" * 1024 * 1024)
+
+    async with run_server(app) as server:
+        async with asyncio.timeout(30):
+            client = asyncio.create_task(hang_up(server, request_bytes, read_first=read_first))
+            await begun.wait()
+            await client
+            await asyncio.sleep(0.1)
+            gone.set()
+
+    [line] = printed()
+    assert ("GET", 499) == (line["method"], line["status"])
+
+
+@pytest.mark.heavy
+async def test_client_that_stops_reading(in_json: Settings, printed: Printed) -> None:
+    """One line, too, when the service has hung up."""
+    app = create_app(in_json)
+
+    @app.get("/long")
+    async def talk() -> Response:
+        return Response(b"a" * 1024 * 1024)
+
+    async with run_server(app) as server:
+        with socket.create_connection((server.host, server.port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.sendall(GET_LONG * 3)
+            # It reads nothing, and so learns of the end by what it sends.
+            async with asyncio.timeout(90):
+                with suppress(ConnectionError):
+                    while True:
+                        await asyncio.sleep(0.5)
+                        client.sendall(b"GET")
+
+    [line] = printed()
+    assert ("GET", "/long", 499) == (line["method"], line["route"], line["status"])
 
 
 async def test_task_that_fails_unseen(in_json: Settings, printed: Printed) -> None:

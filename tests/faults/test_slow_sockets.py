@@ -63,7 +63,8 @@ class Service(NamedTuple):
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """The service as it is run for real, on an empty database."""
-    with running_command(*PYTHON_APP, "serve", "--port", "0", folder=tmp_path) as process:
+    serve = (*PYTHON_APP, "serve", "--port", "0")
+    with running_command(*serve, folder=tmp_path, KEEP_ALIVE="5") as process:
         url = read_until(process, "Serving on").split()[2].rstrip(",")
         yield Service(process.pid, url)
 

@@ -14,6 +14,8 @@ SETTINGS = [
     ("database_url", "sqlite:///other.db", "sqlite:///other.db"),
     ("database_readers", "7", 7),
     ("intake_capacity", "500", 500),
+    ("max_connections", "500", 500),
+    ("keep_alive", "120", 120),
     ("max_body_bytes", "2048", 2048),
     ("log_format", "json", "json"),
     ("log_level", "warning", "warning"),
@@ -112,6 +114,8 @@ def test_empty_variable_is_as_good_as_none(name: str, monkeypatch: pytest.Monkey
         ("DATABASE_URL", "sqlite:///:memory:?key=hush-hush"),
         ("DATABASE_READERS", "hush-hush"),
         ("MAX_BODY_BYTES", "hush-hush"),
+        ("MAX_CONNECTIONS", "hush-hush"),
+        ("KEEP_ALIVE", "hush-hush"),
         ("LOG_FORMAT", "hush-hush"),
         ("LOG_LEVEL", "hush-hush"),
     ],
@@ -174,6 +178,19 @@ def test_body_limit_has_bounds(value: str, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("MAX_BODY_BYTES", value)
 
     assert refusal().startswith("Cannot start: MAX_BODY_BYTES: ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("MAX_CONNECTIONS", "0"), ("MAX_CONNECTIONS", "1000001"), ("KEEP_ALIVE", "0")],
+)
+def test_connections_have_bounds(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 to 1,000,000 connections, or as many as the descriptors allow; kept for 1 s to 1 h."""
+    monkeypatch.setenv(variable, value)
+
+    assert refusal().startswith(f"Cannot start: {variable}: ")
 
 
 def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
