@@ -1,5 +1,6 @@
 """The application's answer on its way to a client, who may go before it has it."""
 
+from collections.abc import Awaitable
 from typing import Protocol
 
 from starlette.requests import ClientDisconnect
@@ -26,8 +27,9 @@ class Answering:
         self._cycle = cycle
         self._connection = connection
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, self._send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # Not a coroutine of its own: it would be one more to go through at each step.
+        return self._app(scope, receive, self._send)
 
     async def _send(self, message: Message) -> None:
         cycle, connection = self._cycle, self._connection

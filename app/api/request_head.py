@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from app.api.errors import MalformedRequest, TransferCodingNotSupported
 
@@ -9,6 +10,11 @@ _HOST = re.compile(
     rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\]|\[[Vv][0-9A-Fa-f]+\.[!-Z^-~]+\])(?::[0-9]*)?"
 )
 """RFC 3986's host, which may be empty, and a port."""
+
+
+@lru_cache(16)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
 
 
 def check_head(version: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -37,7 +43,7 @@ def check_head(version: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
     if host is None:
         if version == "1.1":
             raise MalformedRequest
-    elif not _HOST.fullmatch(host):
+    elif not _is_host(host):
         raise MalformedRequest
     if coding is not None and coding.strip(b" \t").lower() != b"chunked":
         raise TransferCodingNotSupported

@@ -60,5 +60,5 @@ async def test_errors(inside: httpx.AsyncClient) -> None:
     wrong_method = await inside.post("/operators/1")
     nothing = await inside.get("/nothing")
 
-    assert (405, "GET, PATCH") == (wrong_method.status_code, wrong_method.headers["Allow"])
+    assert (405, "GET, HEAD, PATCH") == (wrong_method.status_code, wrong_method.headers["Allow"])
     assert 404 == nothing.status_code
