@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.id_order import draw_alone
 from app.models import Operator, Source
 
 Resource = TypeVar("Resource", Source, Operator)
@@ -20,7 +21,8 @@ class ResourceCRUD(Generic[Resource]):
         self._session = session
 
     async def create(self, **values: Any) -> Resource:
-        """A new row, with its id."""
+        """A new row, with its id; ids are committed in their order."""
+        await draw_alone(self._session, self.model.__table__)
         resource: Resource = self.model(**values)
         self._session.add(resource)
         await self._session.flush()

@@ -14,6 +14,7 @@ from app.core.limits import MAX_ID
 from app.db.any_of import any_of
 from app.db.bulk_statement import bulk_update
 from app.db.execute import execute
+from app.db.id_order import UNTIL
 from app.db.numbered_insert import NumberedInsert
 from app.db.page import Page, SizedPage
 from app.db.sound_json import DAMAGED, sound_json
@@ -88,7 +89,14 @@ _INSERT = NumberedInsert(_table, columns=NewInteraction._fields, shared=["is_act
 _BY_LEAD = SizedPage(
     select(*COLUMNS)
     .select_from(_leads)
-    .outerjoin(_table, and_(_table.c.lead_uuid == _leads.c.uuid, _table.c.id > bindparam("after")))
+    .outerjoin(
+        _table,
+        and_(
+            _table.c.lead_uuid == _leads.c.uuid,
+            _table.c.id > bindparam("after"),
+            _table.c.id <= UNTIL,
+        ),
+    )
     .where(_leads.c.uuid == bindparam("lead_uuid"))
     .order_by(_table.c.id)
     .limit(bindparam("limit")),
@@ -128,7 +136,7 @@ _WAITING = (
 @cache
 def _filtered(ids: tuple[str, ...], *, is_active: bool | None, waiting: bool | None) -> SizedPage:
     """Pages of the interactions with values in these columns, and in these states."""
-    query = select(*COLUMNS).where(_table.c.id > bindparam("after"))
+    query = select(*COLUMNS).where(_table.c.id > bindparam("after"), _table.c.id <= UNTIL)
     query = query.where(*(_table.c[name] == bindparam(name) for name in ids))
     if is_active is not None:
         query = query.where(IS_ACTIVE if is_active else _is_closed)

@@ -7,13 +7,25 @@ long.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, FromClause, Insert, TableValuedAlias, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    FromClause,
+    Insert,
+    TableValuedAlias,
+    bindparam,
+    func,
+    select,
+)
 
 
-def insert_from_arrays(statement: Insert, names: Sequence[str]) -> Insert:
-    """The INSERT with its rows, of columns with these names, from arrays."""
+def insert_from_arrays(
+    statement: Insert, names: Sequence[str], *conditions: ColumnElement[bool]
+) -> Insert:
+    """The INSERT of rows of these columns from arrays, as far as they meet the conditions."""
     rows = rows_of_arrays(statement.table, names)
-    in_order = select(*(rows.c[name] for name in names)).order_by(rows.c.position)
+    columns = (rows.c[name] for name in names)
+    in_order = select(*columns).where(*conditions).order_by(rows.c.position)
     return statement.from_select(list(names), in_order, include_defaults=False)
 
 

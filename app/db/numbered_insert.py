@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.arrays import as_arrays, insert_from_arrays
 from app.db.bulk_statement import bulk_insert
 from app.db.execute import execute
+from app.db.id_order import announcement
 
 
 class NumberedInsert:
@@ -17,7 +18,8 @@ class NumberedInsert:
     def __init__(self, table: Table, columns: Sequence[str], shared: Sequence[str] = ()) -> None:
         self._names = [*columns, *shared]
         self._insert = bulk_insert(insert(table), columns, shared)
-        self._from_arrays = insert_from_arrays(insert(table), self._names).returning(table.c.id)
+        from_arrays = insert_from_arrays(insert(table), self._names, announcement(table))
+        self._from_arrays = from_arrays.returning(table.c.id)
 
     async def __call__(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.core.limits import MAX_PAGE_BYTES
 from app.db.backend import original
+from app.db.id_order import rows_in_order
 from app.db.sqlite_cursor import OneHopConnection
 
 _log = logging.getLogger(__name__)
@@ -31,11 +32,12 @@ class Page(NamedTuple, Generic[Item]):
 class SizedPage:
     """A SELECT in the order of its `id` whose pages end after `MAX_PAGE_BYTES` of one text column.
 
-    It has the parameters `after` and `limit`. A page that others follow has at least one row.
+    It has the parameters `after`, `UNTIL` and `limit`. A page that others follow has at least one row.
     """
 
     def __init__(self, statement: Select[Any], column: str) -> None:
         self._statement = statement
+        self._table = statement.selected_columns.id.table
         self._ids = statement.with_only_columns(
             statement.selected_columns.id, maintain_column_froms=True
         )
@@ -61,7 +63,7 @@ class SizedPage:
     def _fetch(self, session: Session, parameters: dict[str, Any]) -> Sequence[Row[Any]]:
         connection = session.connection()
         if connection.dialect.name != "sqlite":
-            return connection.execute(self._summed_up, parameters).all()
+            return rows_in_order(connection, self._summed_up, parameters, self._table)
         driver = connection.connection.driver_connection
         if not isinstance(driver, OneHopConnection):
             return connection.execute(self._statement, parameters).all()

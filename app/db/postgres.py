@@ -10,10 +10,11 @@ import asyncpg  # type: ignore[import-untyped]  # it comes without types
 from sqlalchemy import URL, ExceptionContext, bindparam, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool
 
 from app.core.errors import DatabaseUnavailable, DomainError, RolledBack, StorageFull
 from app.db.backend import Backend, original
+from app.db.id_order import KNOWN
 
 _log = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class PostgreSQL(Backend):
         self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self.readers = self._pool(readers, _LIMITS | _READ_ONLY, isolation_level="AUTOCOMMIT")
         self.writers = self._pool(WRITERS, _LIMITS)
+        _list_in_order(self.readers)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -170,6 +172,12 @@ def _location(url: URL) -> str:
     hosts = url.host or ",".join(url.normalized_query.get("host", ()))
     port = f":{url.port}" if url.port else ""
     return f"postgresql://{hosts}{port}/{url.database}"
+
+
+def _list_in_order(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def nothing_is_known(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[KNOWN] = 0
 
 
 async def _warn_of_broken_promises(connection: AsyncConnection) -> None:

@@ -69,7 +69,7 @@ async def test_interactions_of_a_lead_have_their_index(database: Database) -> No
             session, InteractionCRUD(session).list_by_lead(uuid4(), limit=10, after=5)
         )
 
-    assert "ix_interactions_lead_uuid_id (lead_uuid=? AND id>?)" in plan, plan
+    assert "ix_interactions_lead_uuid_id (lead_uuid=? AND id>?" in plan, plan
     assert "SCAN" not in plan, plan
     assert "TEMP B-TREE" not in plan, plan
 
