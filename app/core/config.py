@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.core.logging import LogFormat, LogLevel, for_terminal
+from app.core.postgres_url import is_postgres_url, parse_postgres_url
 
 ENV_FILE = ".env"
 
@@ -23,17 +24,17 @@ def check_database_url(value: str) -> str:
         ValueError: it does not; the message says what it must do and repeats nothing of it.
 
     """
+    if is_postgres_url(value):
+        parse_postgres_url(value)
+        return value
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):
         # Not the error's own text: what it takes for a port may be part of a password.
         raise ValueError("must be a database URL such as sqlite:///leads.db") from None
-    if url.drivername in ("postgresql", "postgresql+asyncpg", "postgres"):
-        if not url.database:
-            raise ValueError("must name a database: postgresql://host/name")
-    elif url.drivername not in ("sqlite", "sqlite+aiosqlite"):
+    if url.drivername not in ("sqlite", "sqlite+aiosqlite"):
         raise ValueError("must begin with sqlite:/// or postgresql://")
-    elif not url.database or ":memory:" in url.database or url.database.startswith("file:"):
+    if not url.database or ":memory:" in url.database or url.database.startswith("file:"):
         raise ValueError("must name a file: readers and the writer share it")
     return value
 

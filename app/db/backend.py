@@ -98,3 +98,12 @@ class Backend(ABC):
 def original(error: Exception) -> Exception:
     """The driver's own error in SQLAlchemy's."""
     return error.driver_exception if isinstance(error, DBAPIError) else error
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in one line: the details that follow may quote values."""
+    driver_error = original(error)
+    if isinstance(driver_error, TimeoutError):
+        return "no answer in time"
+    text = str(driver_error).strip() or type(driver_error).__name__
+    return text.splitlines()[0].removesuffix(".")

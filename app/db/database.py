@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import DatabaseUnavailable, RolledBack, SchemaOutdated
+from app.core.postgres_url import is_postgres_url, parse_postgres_url
 from app.db.backend import Backend
 from app.db.migrate import head_revision, upgrade
 from app.db.postgres import PostgreSQL
@@ -55,10 +56,9 @@ class WriteSession(AsyncSession):
 
 def open_backend(url: str, readers: int) -> Backend:
     """The kind of database that a URL names; nothing is connected yet."""
-    parsed = make_url(url)
-    if parsed.drivername.startswith("sqlite"):
-        return SQLite(Path(parsed.database or ""), readers)
-    return PostgreSQL(parsed, readers)
+    if is_postgres_url(url):
+        return PostgreSQL(parse_postgres_url(url), readers)
+    return SQLite(Path(make_url(url).database or ""), readers)
 
 
 class Database:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import StartupError
-from app.db.backend import Backend, original
+from app.db.backend import Backend, reason
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ async def upgraded(
         ) from error
     except (DBAPIError, OSError) as error:
         raise StartupError(
-            f"The database {backend.name} cannot be opened or migrated: {original(error)}."
+            f"The database {backend.name} cannot be opened or migrated: {reason(error)}."
         ) from error
 
 

@@ -32,7 +32,8 @@ class Page(NamedTuple, Generic[Item]):
 class SizedPage:
     """A SELECT in the order of its `id` whose pages end after `MAX_PAGE_BYTES` of one text column.
 
-    It has the parameters `after`, `UNTIL` and `limit`. A page that others follow has at least one row.
+    It has the parameters `after`, `UNTIL` and `limit`. A page that others follow has one row at
+    least.
     """
 
     def __init__(self, statement: Select[Any], column: str) -> None:

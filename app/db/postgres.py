@@ -1,22 +1,22 @@
-"""All that only PostgreSQL needs: pools, time limits, what its settings and its errors mean."""
+"""PostgreSQL: pools, time limits, what its errors mean."""
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # it comes without types
-from sqlalchemy import URL, ExceptionContext, bindparam, event, text
+from sqlalchemy import ExceptionContext, event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool
 
 from app.core.errors import DatabaseUnavailable, DomainError, RolledBack, StorageFull
+from app.core.postgres_url import PostgresURL
 from app.db.backend import Backend, original
 from app.db.id_order import KNOWN
-
-_log = logging.getLogger(__name__)
+from app.db.postgres_session import READ_ONLY, open_session
+from app.db.postgres_start import inspect
 
 WRITERS = 4
 """Connections that write: one for intake, the others for what staff and admins do meanwhile."""
@@ -31,7 +31,6 @@ IDLE_TIMEOUT = 10
 _LOCK_OF_MIGRATIONS = 0x1EAD
 """The advisory lock of whoever changes the schema; any number would do."""
 
-_SETTINGS = {"application_name": "lead-distribution", "TimeZone": "UTC"}
 _LIMITS = {
     "lock_timeout": f"{LOCK_TIMEOUT}s",
     "statement_timeout": f"{PATIENCE}s",
@@ -41,13 +40,6 @@ _LIMITS = {
     # Plans are kept, and one made for a small table would read all of it as it grows, until
     # somebody analyzes it: a third of the speed after half a minute. All that grows has an index.
     "enable_seqscan": "off",
-}
-_READ_ONLY = {"default_transaction_read_only": "on"}
-
-_RISKS = {
-    "fsync": "a crash of the machine may corrupt the database",
-    "full_page_writes": "a crash of the machine may corrupt the database",
-    "synchronous_commit": "a crash may lose what a 201 has promised",
 }
 
 _ROLLED_BACK = ("40001", "40P01")
@@ -76,11 +68,11 @@ class PostgreSQL(Backend):
     serves_many = True
     patience = PATIENCE
 
-    def __init__(self, url: URL, readers: int) -> None:
-        self.name = url.database or ""
-        self.location = _location(url)
-        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self.readers = self._pool(readers, _LIMITS | _READ_ONLY, isolation_level="AUTOCOMMIT")
+    def __init__(self, url: PostgresURL, readers: int) -> None:
+        self.name = url.database
+        self.location = url.location
+        self._url = url
+        self.readers = self._pool(readers, _LIMITS | READ_ONLY, isolation_level="AUTOCOMMIT")
         self.writers = self._pool(WRITERS, _LIMITS)
         _list_in_order(self.readers)
 
@@ -94,10 +86,10 @@ class PostgreSQL(Backend):
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        await inspect(self._url, writes=True)
         engine = self._engine({}, poolclass=NullPool)
         try:
             async with engine.begin() as connection:
-                await _warn_of_broken_promises(connection)
                 await connection.execute(
                     text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_OF_MIGRATIONS}
                 )
@@ -107,7 +99,8 @@ class PostgreSQL(Backend):
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        engine = self._engine(_READ_ONLY, poolclass=NullPool, isolation_level="REPEATABLE READ")
+        await inspect(self._url, writes=False)
+        engine = self._engine(READ_ONLY, poolclass=NullPool, isolation_level="REPEATABLE READ")
         try:
             async with engine.connect() as connection:
                 yield connection
@@ -131,9 +124,10 @@ class PostgreSQL(Backend):
     def cause(self, error: Exception) -> str:
         return f"PostgreSQL: {type(original(error)).__name__}"
 
-    def _pool(self, size: int, server_settings: dict[str, str], **options: Any) -> AsyncEngine:
+    def _pool(self, size: int, settings: dict[str, str], **options: Any) -> AsyncEngine:
         engine = self._engine(
-            server_settings,
+            settings,
+            PATIENCE,
             poolclass=AsyncAdaptedQueuePool,
             pool_size=size,
             max_overflow=0,
@@ -156,41 +150,21 @@ class PostgreSQL(Backend):
 
         return engine
 
-    def _engine(self, server_settings: dict[str, str], **options: Any) -> AsyncEngine:
-        connect = partial(
-            asyncpg.connect,
-            self._dsn,
-            timeout=PATIENCE,
-            server_settings=_SETTINGS | server_settings,
-        )
+    def _engine(
+        self, settings: dict[str, str], at_most: float | None = None, **options: Any
+    ) -> AsyncEngine:
         return create_async_engine(
-            "postgresql+asyncpg://", async_creator=connect, hide_parameters=True, **options
+            "postgresql+asyncpg://",
+            async_creator=partial(open_session, self._url, settings, at_most),
+            hide_parameters=True,
+            **options,
         )
-
-
-def _location(url: URL) -> str:
-    hosts = url.host or ",".join(url.normalized_query.get("host", ()))
-    port = f":{url.port}" if url.port else ""
-    return f"postgresql://{hosts}{port}/{url.database}"
 
 
 def _list_in_order(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
     def nothing_is_known(_connection: object, record: ConnectionPoolEntry) -> None:
         record.info[KNOWN] = 0
-
-
-async def _warn_of_broken_promises(connection: AsyncConnection) -> None:
-    """Say in a line each which settings of the server let a 201 be lost."""
-    settings = await connection.execute(
-        text("SELECT name, setting FROM pg_settings WHERE name IN :names").bindparams(
-            bindparam("names", list(_RISKS), expanding=True)
-        )
-    )
-    for name, setting in settings:
-        # `local` waits for this server's disk, which is what is promised.
-        if setting == "off":
-            _log.warning("PostgreSQL: %s is off: %s.", name, _RISKS[name])
 
 
 def _state(error: DBAPIError) -> str:

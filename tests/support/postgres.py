@@ -85,6 +85,19 @@ class PostgresServer:
         """Stop; `immediate` is as good as a crash, `fast` ends in good order."""
         self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
 
+    def stand_by(self) -> None:
+        """Go on as a standby, which can only be read."""
+        self.stop("fast")
+        signal_file = self._data / "standby.signal"
+        signal_file.touch()
+        if self._user:
+            shutil.chown(signal_file, self._user["user"])
+        self.start()
+
+    def promote(self) -> None:
+        """End standing by."""
+        self._run("pg_ctl", "promote", "--wait")
+
     def freeze(self) -> None:
         """Let it take and answer nothing more, as if its machine hung. On Linux only."""
         self._signal(signal.SIGSTOP)

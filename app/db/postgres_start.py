@@ -1,0 +1,131 @@
+"""What is found out about a PostgreSQL before the service relies on it."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]  # it comes without types
+
+from app.core.errors import StartupError
+from app.core.postgres_url import PostgresURL
+from app.db.backend import reason
+from app.db.postgres_session import open_session
+
+_log = logging.getLogger(__name__)
+
+_ATTEMPTS = 5
+"""Times that a transaction is looked for in a session other than its own."""
+_ANSWER_TIMEOUT = 5
+"""Seconds for the few short statements here."""
+_CLOSE_TIMEOUT = 2
+_ABOUT = (
+    "SELECT pg_backend_pid() AS process, pg_is_in_recovery() AS is_standby,"
+    " current_setting('server_encoding') AS encoding, current_setting('fsync') AS fsync,"
+    " current_setting('full_page_writes') AS full_page_writes,"
+    " current_setting('synchronous_commit') AS synchronous_commit"
+)
+_RISKS = {
+    "fsync": "a crash of the machine may corrupt the database",
+    "full_page_writes": "a crash of the machine may corrupt the database",
+    "synchronous_commit": "a crash may lose what a 201 has promised",
+}
+
+
+async def inspect(url: PostgresURL, *, writes: bool) -> None:
+    """Check that a database can be used, to be written or only to be read.
+
+    Raises:
+        StartupError: it cannot be reached, or its sessions are shared; if it is to be written, it
+            is a standby, or does not store any text.
+
+    """
+    with _in_one_line(url):
+        session = await open_session(url, None)
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT):
+                about = await _about(session)
+            # A pooler gives its clients numbers of its own.
+            if about["process"] != session.get_server_pid():
+                await _require_session_pooling(session, url)
+        finally:
+            await session.close(timeout=_CLOSE_TIMEOUT)
+    if writes:
+        _require_writable(about, url)
+        _warn_of_broken_promises(about)
+
+
+async def _about(session: asyncpg.Connection) -> Mapping[str, Any]:
+    # In a transaction, which even a pooler leaves in one session.
+    async with session.transaction():
+        about: Mapping[str, Any] = await session.fetchrow(_ABOUT)
+    return about
+
+
+async def _require_session_pooling(session: asyncpg.Connection, url: PostgresURL) -> None:
+    try:
+        async with asyncio.timeout(_ANSWER_TIMEOUT):
+            is_shared = await _is_shared(session, url)
+    except TimeoutError:
+        raise StartupError(
+            f"The pooler of {url.database} has no second session to give: raise default_pool_size"
+            " in PgBouncer to 10 for each process."
+        ) from None
+    if is_shared:
+        raise StartupError(
+            f"The sessions of {url.database} are pooled by transaction; the service needs them by"
+            " session: pool_mode = session in PgBouncer."
+        )
+
+
+async def _is_shared(session: asyncpg.Connection, url: PostgresURL) -> bool:
+    """Whether a pooler lets a transaction run in whichever session of the server is free.
+
+    Then one of a second client is found in the session that the first has just used, or makes the
+    first one change its own. Other clients may come between, but hardly each time.
+    """
+    other = await open_session(url, None)
+    try:
+        for _ in range(_ATTEMPTS):
+            before = (await _about(session))["process"]
+            async with other.transaction():
+                taken = await other.fetchval("SELECT pg_backend_pid()")
+                if taken == before or (await _about(session))["process"] != before:
+                    return True
+        return False
+    finally:
+        await other.close(timeout=_CLOSE_TIMEOUT)
+
+
+def _require_writable(about: Mapping[str, Any], url: PostgresURL) -> None:
+    if about["is_standby"]:
+        raise StartupError(
+            f"The server of {url.database} is a standby, which cannot be written; name its"
+            " primary, or all hosts one after the other: postgresql://host1,host2/name."
+        )
+    if about["encoding"] != "UTF8":
+        raise StartupError(
+            f"The database {url.database} is encoded in {about['encoding']}, which not every text"
+            " can be stored in; make another one with CREATE DATABASE name ENCODING 'UTF8'"
+            " TEMPLATE template0, and copy it there."
+        )
+
+
+def _warn_of_broken_promises(about: Mapping[str, Any]) -> None:
+    """Say in a line each which settings of the server let a 201 be lost."""
+    for name, risk in _RISKS.items():
+        # `local` waits for this server's disk, which is what is promised.
+        if about[name] == "off":
+            _log.warning("PostgreSQL: %s is off: %s.", name, risk)
+
+
+@contextmanager
+def _in_one_line(url: PostgresURL) -> Iterator[None]:
+    try:
+        yield
+    # What is no name of a host at all is a ValueError.
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+        raise StartupError(
+            f"The database {url.database} cannot be opened: {reason(error)}."
+        ) from error
