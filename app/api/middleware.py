@@ -163,7 +163,8 @@ class StartupMessageMiddleware:
                 database: Database = scope["app"].state.database
                 new = " (new)" if database.is_new else ""
                 _log.info("Database: %s%s.", database.location, new)
-            if message["type"] == "lifespan.startup.failed" and isinstance(error, StartupError):
+            brief = isinstance(error, StartupError | DomainError)
+            if message["type"] == "lifespan.startup.failed" and brief:
                 message = {**message, "message": str(error)}
             await send(message)
 

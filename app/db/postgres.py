@@ -11,7 +11,13 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool
 
-from app.core.errors import DatabaseUnavailable, DomainError, RolledBack, StorageFull
+from app.core.errors import (
+    DatabaseUnavailable,
+    DomainError,
+    RolledBack,
+    SchemaOutdated,
+    StorageFull,
+)
 from app.core.postgres_url import PostgresURL
 from app.db.backend import Backend, original
 from app.db.id_order import KNOWN
@@ -55,6 +61,8 @@ _UNAVAILABLE = (
     "58",  # I/O error
 )
 _FULL = "53100"
+_NO_TABLE = "42P01"
+"""The database was replaced by an empty one, or never migrated."""
 
 
 class PostgreSQL(Backend):
@@ -115,6 +123,8 @@ class PostgreSQL(Backend):
             return RolledBack()
         if state == _FULL:
             return StorageFull()
+        if state == _NO_TABLE:
+            return SchemaOutdated()
         if error.connection_invalidated:
             # The server rolls back what is left open. Whether a COMMIT arrived cannot be known, and
             # doing the same again might do it twice.

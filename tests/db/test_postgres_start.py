@@ -1,17 +1,18 @@
 """What a PostgreSQL must be for the service to start, and what makes no difference to it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from app.core.errors import StartupError
+from app.core.errors import DatabaseUnavailable, SchemaOutdated, StartupError
 from app.crud import OperatorCRUD
 from app.db.database import Database
 from tests.support.api import Api
 from tests.support.kinds import only_postgres
-from tests.support.postgres import PostgresServer
+from tests.support.postgres import PostgresDatabases, PostgresServer
 from tests.support.rows import Rows
 
 DEFAULTS = {
@@ -36,6 +37,16 @@ async def start_and_stop(url: str) -> None:
     """What every process of the service does."""
     async with Database(url).serving():
         pass
+
+
+async def until_answered(call: Callable[[], Awaitable[None]]) -> None:
+    """Call again as long as connections are found lost."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await call()
+            except DatabaseUnavailable:
+                await asyncio.sleep(0.05)
 
 
 @pytest.fixture
@@ -148,3 +159,36 @@ async def test_standby_is_refused_or_passed_over(own_postgres: PostgresServer) -
     database = Database(dead_first)
     async with database.serving(), database.writing() as session:
         assert (await OperatorCRUD(session).create(name="Maria")).id
+
+
+async def test_processes_that_start_at_once_on_an_empty_database(
+    postgres: PostgresDatabases,
+) -> None:
+    """One migrates, and the others find it done."""
+    with postgres.empty() as url:
+        await asyncio.gather(*(start_and_stop(url) for _ in range(6)))
+
+
+@only_postgres
+async def test_empty_database_in_its_place_is_not_served(
+    database_url: str, database: Database, postgres: PostgresDatabases
+) -> None:
+    """A database that is dropped and made again while it is served says that it has no schema."""
+
+    async def create() -> None:
+        async with database.writing() as session:
+            await OperatorCRUD(session).create(name="Maria")
+
+    async def ready() -> None:
+        await database.require_current_schema()
+
+    async def read() -> None:
+        async with database.reading() as session:
+            await OperatorCRUD(session).list_page(limit=1)
+
+    await create()
+    await read()
+    postgres.replace(database_url)
+    for call in (create, ready, read):
+        with pytest.raises(SchemaOutdated):
+            await until_answered(call)

@@ -163,6 +163,12 @@ class PostgresDatabases:
         """The URL of a database with nothing in it, until the block ends."""
         return self._database("template0")
 
+    def replace(self, url: str) -> None:
+        """Drop a database, whoever uses it, and make an empty one in its place."""
+        name = make_url(url).database or ""
+        self._drop(name)
+        self._rows.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+
     @contextmanager
     def _database(self, template: str) -> Iterator[str]:
         name = f"test_{uuid4().hex}"
