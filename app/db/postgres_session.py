@@ -21,7 +21,7 @@ _SETTINGS = {
     "default_transaction_read_only": "off",
     "default_transaction_deferrable": "off",
     "standard_conforming_strings": "on",
-    # Those who want time limits set their own.
+    # The pools set limits of their own; migrations and copies take as long as they take.
     "lock_timeout": "0",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
@@ -80,7 +80,7 @@ async def _open_at(
         port=host.port,
         target_session_attrs=url.target_session_attrs,
         server_settings={**_OUR_NAME, **url.server_settings},
-        # Without settings it may be anybody's session, in which nothing is to be left prepared.
+        # Without settings it may be a shared session, in which nothing is to be left prepared.
         statement_cache_size=0 if settings is None else 100,
     )
     try:

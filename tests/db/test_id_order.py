@@ -45,7 +45,7 @@ async def lists(database: Database, after: int = 0) -> list[list[int]]:
     return [[row.id for row in page or ()] for page in pages]
 
 
-async def someone_waits(rows: Rows) -> None:
+async def a_transaction_waits(rows: Rows) -> None:
     """Wait until a transaction waits for an advisory lock."""
     async with asyncio.timeout(30):
         while rows.execute(WAITING) == [(0,)]:  # noqa: ASYNC110  # the database sends no event
@@ -117,7 +117,7 @@ async def test_ids_are_announced_before_they_are_drawn(database: Database, rows:
     async with database.writing() as session:
         await session.execute(text(f"SELECT pg_advisory_xact_lock({7853 << 48})"))
         writing = asyncio.create_task(write_and_commit())
-        await someone_waits(rows)
+        await a_transaction_waits(rows)
 
         assert nothing_drawn == rows.execute(drawn)
     await writing
@@ -139,7 +139,7 @@ async def test_operators_and_sources_are_committed_in_the_order_of_ids(
     async with database.writing() as session:
         first = (await crud(session).create(**values)).id
         second = asyncio.create_task(create())
-        await someone_waits(rows)
+        await a_transaction_waits(rows)
     assert first < await second
     async with database.reading() as reading:
         page = await crud(reading).list_page(limit=10, after=first - 1)

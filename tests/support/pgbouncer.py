@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 _START_TIMEOUT = 30
+_PASSWORD = "through the pooler"
 
 
 @contextmanager
@@ -25,12 +26,12 @@ def running_pgbouncer(url: str, pool_mode: str, **settings: str) -> Iterator[str
     server = make_url(url)
     with TemporaryDirectory(prefix="pgbouncer") as name:
         folder, port = Path(name), _free_port()
-        (folder / "users").write_text(f'"{server.username}" ""\n', encoding="utf-8")
+        (folder / "users").write_text(f'"{server.username}" "{_PASSWORD}"\n', encoding="utf-8")
         lines = {
             "listen_addr": "127.0.0.1",
             "listen_port": str(port),
             "unix_socket_dir": "",
-            "auth_type": "trust",
+            "auth_type": "scram-sha-256",
             "auth_file": str(folder / "users"),
             "pool_mode": pool_mode,
             **settings,
@@ -51,7 +52,8 @@ def running_pgbouncer(url: str, pool_mode: str, **settings: str) -> Iterator[str
         ):
             try:
                 _wait_until_it_listens(process, port, folder / "log")
-                yield server.set(port=port).render_as_string(hide_password=False)
+                pooled = server.set(port=port, password=_PASSWORD)
+                yield pooled.render_as_string(hide_password=False)
             finally:
                 process.kill()
 
