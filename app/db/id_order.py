@@ -20,7 +20,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     BindParameter,
     ColumnElement,
     Connection,
@@ -30,7 +29,6 @@ from sqlalchemy import (
     Table,
     bindparam,
     func,
-    literal,
     literal_column,
     select,
 )
@@ -59,9 +57,11 @@ def announcement(table: Table) -> ColumnElement[bool]:
     The condition is evaluated, and so the lock is held, before the first row that satisfies it is
     given an id.
     """
-    last = func.coalesce(func.pg_sequence_last_value(_sequence(table)), 0)
-    bound = func.least(last, 2**_BITS - 1)
-    key = literal(_SPACE << _BITS, BigInteger, literal_execute=True) + bound
+    # Written out: parameters would take longer to send than all the rest of it.
+    key: ColumnElement[int] = literal_column(
+        f"{_SPACE << _BITS} + least(coalesce(pg_sequence_last_value("
+        f"'{table.name}_id_seq'::regclass), 0), {2**_BITS - 1})"
+    )
     return select(func.pg_advisory_xact_lock_shared(key)).scalar_subquery().is_not(None)
 
 
@@ -94,7 +94,3 @@ def rows_in_order(
 def _until(table: Table) -> Select[tuple[int]]:
     highest_visible = select(func.max(table.c.id)).scalar_subquery()
     return select(func.coalesce(func.least(highest_visible, _ANNOUNCED), 0))
-
-
-def _sequence(table: Table) -> ColumnElement[Any]:
-    return literal_column(f"'{table.name}_id_seq'::regclass")

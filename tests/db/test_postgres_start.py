@@ -1,6 +1,7 @@
 """What a PostgreSQL must be for the service to start, and what makes no difference to it."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -133,13 +134,8 @@ async def test_options_reach_the_server(database_url: str) -> None:
 
 async def test_server_that_takes_connections_and_says_nothing() -> None:
     """`connect_timeout` is when the start gives up."""
-
-    async def wait_for_the_end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(wait_for_the_end, "127.0.0.1", 0) as silent:
-        port = silent.sockets[0].getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
         with pytest.raises(StartupError, match="no answer in time"):
             await start_and_stop(f"postgresql://127.0.0.1:{port}/leads?connect_timeout=1")
 
