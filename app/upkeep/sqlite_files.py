@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from sqlalchemy.engine import make_url
 
 from app.core.errors import UpkeepError
+from app.core.postgres_url import is_postgres_url
 from app.db.sqlite_file import create_private
 from app.upkeep.progress import progress
 
@@ -26,10 +27,9 @@ def file_of(url: str, otherwise: str) -> Path:
         UpkeepError: it is PostgreSQL's; `otherwise` says what to do then.
 
     """
-    parsed = make_url(url)
-    if not parsed.drivername.startswith("sqlite"):
+    if is_postgres_url(url):
         raise UpkeepError(f"this is for SQLite; {otherwise}.")
-    return Path(parsed.database or "").resolve()
+    return Path(make_url(url).database or "").resolve()
 
 
 @contextmanager

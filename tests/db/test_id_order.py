@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from app.crud import InteractionCRUD, OperatorCRUD, SourceCRUD
 from app.db.database import Database, WriteSession
+from app.db.page import Page
 from tests.support.kinds import only_postgres
 from tests.support.rows import Rows
 
@@ -42,7 +43,7 @@ async def lists(database: Database, after: int = 0) -> list[list[int]]:
             await interactions.list_page(limit=10, after=after, waiting=True),
             await interactions.list_by_lead(LEAD, limit=10, after=after),
         ]
-    return [[row.id for row in page or ()] for page in pages]
+    return [[row.id for row in page.items] for page in pages if page is not None]
 
 
 async def a_transaction_waits(rows: Rows) -> None:
@@ -102,7 +103,8 @@ async def test_lead_is_found_while_its_interactions_are_kept_back(database: Data
         async with database.writing() as quick:
             await write(quick)
         async with database.reading() as session:
-            assert [] == await InteractionCRUD(session).list_by_lead(LEAD, limit=10)
+            page = await InteractionCRUD(session).list_by_lead(LEAD, limit=10)
+    assert Page([], has_more=False) == page
 
 
 async def test_ids_are_announced_before_they_are_drawn(database: Database, rows: Rows) -> None:
