@@ -13,8 +13,8 @@ from tests.support.server import LiveServer
     [
         (3, 1),
         (3, 2),
-        pytest.param(200, 1, marks=pytest.mark.heavy),
-        pytest.param(50, 2, marks=pytest.mark.heavy),
+        pytest.param(100, 1, marks=pytest.mark.heavy),
+        pytest.param(30, 2, marks=pytest.mark.heavy),
     ],
 )
 async def test_forty_returning_leads_meet(server: LiveServer, rounds: int, sources: int) -> None:
