@@ -36,6 +36,9 @@ class Answering:
         if cycle.disconnected or cycle.transport.is_closing():
             cycle.disconnected = True  # Else uvicorn misses the rest of the answer.
             raise ClientDisconnect
+        if cycle.waiting_for_100_continue and cycle.more_body:
+            # The client need not send the body any more: it could not be told from a request.
+            cycle.keep_alive = False
         await cycle.send(message)  # type: ignore[arg-type]  # uvicorn's own type of the same
         if connection.flow.write_paused:
             await connection.flow.drain()

@@ -45,5 +45,6 @@ def check_head(version: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
             raise MalformedRequest
     elif not _is_host(host):
         raise MalformedRequest
-    if coding is not None and coding.strip(b" \t").lower() != b"chunked":
+    # Behind a tab llhttp does not know `chunked`, and takes all that follows for the body.
+    if coding is not None and coding.rstrip(b" ").lower() != b"chunked":
         raise TransferCodingNotSupported

@@ -82,12 +82,17 @@ class StrictProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
-        check_head(self.parser.get_http_version(), self.headers)
+        version = self.parser.get_http_version()
+        check_head(version, self.headers)
         if len(self.pipeline) >= _MOST_WAITING:
             raise Busy
+        if version == "1.0":  # Its clients know no 100 (RFC 9110 section 10.1.1).
+            self.expect_100_continue = False
         if self.root_path:
             self.url = _under(self.root_path.encode(), self.url)
         super().on_headers_complete()
+        # What comes now are trailers: no proxy has looked at them as it does at headers.
+        self.headers = []
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():

@@ -129,6 +129,8 @@ async def test_host_or_length_is_not_certain(server: LiveServer, lines: list[str
         ["xchunked"],
         ['"chunked"'],
         ["chunked;q=1"],
+        ["chunked\t"],
+        ["chunked \t"],
         ["chunked,"],
         [",chunked"],
     ],
@@ -144,7 +146,7 @@ async def test_other_transfer_coding(server: LiveServer, codings: list[str]) -> 
 @pytest.mark.parametrize(
     "request_bytes",
     [
-        post("/sources/2", b"", "Transfer-Encoding: \tCHUNKED \t") + b"0\r\n\r\n",
+        post("/sources/2", b"", "Transfer-Encoding: \tCHUNKED  ") + b"0\r\n\r\n",
         b"GET /sources/2 HTTP/1.0\r\n\r\n",
         b"GET /sources/2 HTTP/1.1\r\nHost:\r\n\r\n",
         b"GET /sources/2 HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n",
@@ -158,6 +160,26 @@ async def test_what_is_certain_is_served(server: LiveServer, request_bytes: byte
     answer = await exchange(server, request_bytes)
 
     assert answer.status_code in (404, 405)
+
+
+@pytest.mark.parametrize(
+    ("path", "length", "status"), [("/sources", 64 * 1024 + 1, 413), ("/sources/2", 60, 405)]
+)
+async def test_body_that_need_not_come(
+    server: LiveServer, path: str, length: int, status: int
+) -> None:
+    """Answered before `100 Continue` a client may leave the body out: the connection ends there."""
+    expecting = post(path, b"", f"Content-Length: {length}", "Expect: 100-continue")
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    writer.write(expecting)
+    [answer] = await read_answers(reader, 1)
+    rest = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+    assert status == answer.status_code
+    assert "close" == answer.headers["Connection"]
+    assert b"" == rest
 
 
 async def test_nonsense_behind_a_request(server: LiveServer) -> None:
