@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         servers=[{"url": "/"}],
         version=__version__,
         lifespan=lifespan,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

@@ -5,4 +5,4 @@ from fastapi import Request
 
 def address(request: Request, path: str) -> str:
     """A path of the API, below the root path under which a proxy shows the service."""
-    return f"{request.scope.get('root_path', '')}{path}"
+    return f"{request.scope.get('root_path', '').rstrip('/')}{path}"

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from app.api.addresses import address
 from app.api.openapi import install_openapi
 
 DESCRIPTION = """
@@ -34,6 +35,7 @@ TAGS = [
 
 _ASSETS = Path(__file__).parent / "static" / "swagger-ui"
 _ASSETS_PATH = "/docs/assets"
+_DOCUMENT_PATH = "/openapi.json"
 
 
 class _WholeFiles(StaticFiles):
@@ -49,21 +51,27 @@ def install_docs(app: FastAPI) -> None:
     install_openapi(app)
     app.mount(_ASSETS_PATH, _WholeFiles(directory=_ASSETS))
 
+    app.get(_DOCUMENT_PATH, include_in_schema=False)(_document)
     app.get("/docs", include_in_schema=False)(_swagger_ui)
     app.get("/", include_in_schema=False)(_to_swagger_ui)
 
 
 # FastAPI remembers every endpoint for good: a function of the app's own would keep the app with it.
+async def _document(request: Request) -> JSONResponse:
+    # FastAPI's own route would name `/` beside the root path, which is not ours under one.
+    servers = [{"url": address(request, "") or "/"}]
+    return JSONResponse({**request.app.openapi(), "servers": servers})
+
+
 async def _swagger_ui(request: Request) -> HTMLResponse:
-    root = request.scope.get("root_path", "").rstrip("/")
     return get_swagger_ui_html(
-        openapi_url=f"{root}{request.app.openapi_url}",
+        openapi_url=address(request, _DOCUMENT_PATH),
         title=request.app.title,
-        swagger_js_url=f"{root}{_ASSETS_PATH}/swagger-ui-bundle.js",
-        swagger_css_url=f"{root}{_ASSETS_PATH}/swagger-ui.css",
-        swagger_favicon_url=f"{root}{_ASSETS_PATH}/favicon-32x32.png",
+        swagger_js_url=address(request, f"{_ASSETS_PATH}/swagger-ui-bundle.js"),
+        swagger_css_url=address(request, f"{_ASSETS_PATH}/swagger-ui.css"),
+        swagger_favicon_url=address(request, f"{_ASSETS_PATH}/favicon-32x32.png"),
     )
 
 
 async def _to_swagger_ui(request: Request) -> RedirectResponse:
-    return RedirectResponse(f"{request.scope.get('root_path', '').rstrip('/')}/docs")
+    return RedirectResponse(address(request, "/docs"))

@@ -41,7 +41,7 @@ async def test_addresses_are_those_of_the_clients(inside: httpx.AsyncClient) -> 
     assert f"{ROOT}/sources/{source.json()['id']}" == source.headers["Location"]
     assert f"{ROOT}/interactions/{interaction.json()['id']}" == interaction.headers["Location"]
     assert f'<{ROOT}/operators?limit=1&after=1>; rel="next"' == page.headers["Link"]
-    assert ROOT == document["servers"][0]["url"]
+    assert [{"url": ROOT}] == document["servers"]
 
 
 async def test_swagger_ui(inside: httpx.AsyncClient) -> None:
@@ -53,6 +53,11 @@ async def test_swagger_ui(inside: httpx.AsyncClient) -> None:
     assert f'"{ROOT}/docs/assets/swagger-ui-bundle.js"' in page.text
     assert f"{ROOT}/openapi.json" in page.text
     assert 200 == asset.status_code
+
+
+async def test_browsers_are_sent_on(inside: httpx.AsyncClient) -> None:
+    """`/` leads to the page under the path."""
+    assert f"{ROOT}/docs" == (await inside.get("/")).headers["Location"]
 
 
 async def test_errors(inside: httpx.AsyncClient) -> None:
