@@ -25,6 +25,8 @@ GRACE = 10
 
 _MOST_UNSENT = 128 * 1024
 """Bytes of an answer that the kernel takes beside those that the client has room for."""
+_BACKLOG = 2048
+"""Connections that may wait to be accepted, where the system allows as many."""
 
 _OPTIONS: Final[dict[str, Any]] = {
     "ws": "none",
@@ -182,7 +184,9 @@ def listen(host: str, port: int) -> socket.socket:
         )
         # `::` is every address of both families.
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
-        listener = socket.create_server(address, family=family, dualstack_ipv6=both)
+        listener = socket.create_server(
+            address, family=family, backlog=_BACKLOG, dualstack_ipv6=both
+        )
     except OSError as error:
         reason, *_ = str(error.strerror).split(" (")  # Python repeats the address in brackets.
         raise StartupError(f"Port {port} of {host} cannot be used: {reason}.") from None
