@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from collections.abc import Awaitable
 from secrets import token_hex
 
 from starlette.requests import ClientDisconnect
@@ -72,11 +73,13 @@ class HeadMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # No coroutine of its own: all other requests would go through it at each step.
         if scope["type"] != "http" or scope["method"] != "HEAD":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._answer_head(scope, receive, send)
 
+    async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.body":
                 message = {**message, "body": b""}
@@ -152,11 +155,12 @@ class StartupMessageMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._start(scope, receive, send)
 
+    async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_briefly(message: Message) -> None:
             error = sys.exc_info()[1]
             if message["type"] == "lifespan.startup.complete" and not is_worker():
