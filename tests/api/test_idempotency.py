@@ -312,11 +312,14 @@ async def test_two_keys_are_refused(api: Api, client: httpx.AsyncClient) -> None
 
 def test_key_is_documented() -> None:
     """The OpenAPI document names the header, its form, and what may come back."""
-    operation = create_app().openapi()["paths"]["/interaction"]["post"]
+    document = create_app().openapi()
+    operation = document["paths"]["/interaction"]["post"]
     [parameter] = operation["parameters"]
     answer = operation["responses"]["201"]
+    shared = operation["responses"]["422"]["$ref"].rpartition("/")[2]
+    refused = document["components"]["responses"][shared]
 
     assert ("Idempotency-Key", "header") == (parameter["name"], parameter["in"])
     assert not parameter.get("required", False)
     assert {"Location", "Idempotent-Replayed"} <= answer["headers"].keys()
-    assert "idempotency_key_reused" in operation["responses"]["422"]["description"]
+    assert "idempotency_key_reused" in refused["description"]
