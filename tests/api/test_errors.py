@@ -55,7 +55,7 @@ async def test_fault_of_the_service(
 ) -> None:
     """The client gets an id, the log under that id the traceback, and neither what was sent."""
     source = await api.create_source()
-    rows.execute("ALTER TABLE leads RENAME TO gone")
+    rows.execute("ALTER TABLE leads RENAME COLUMN email TO gone")
 
     response = await client.post(
         "/interaction",
@@ -68,7 +68,9 @@ async def test_fault_of_the_service(
     assert logging.ERROR == record.levelno
     assert problem["request_id"] == record.__dict__["request_id"]
     assert record.exc_info is not None
-    assert re.search(r"no such table: leads|relation \"leads\" does not exist", caplog.text)
+    assert re.search(
+        r"no such column: leads.email|column \S*email\S* .*does not exist", caplog.text
+    )
     assert CANARY not in caplog.text
     assert 200 == (await client.get("/sources")).status_code
 

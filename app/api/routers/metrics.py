@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from sqlalchemy.exc import DBAPIError
 
 from app.api.dependencies import database_of
-from app.core.errors import DatabaseUnavailable
+from app.core.errors import DomainError
 from app.core.metrics import exposition
 from app.services.stock import Stock, read_stock
 
@@ -23,7 +23,7 @@ async def expose_metrics(request: Request) -> Response:
     try:
         async with database_of(request).reading() as session:
             stock = await read_stock(session)
-    except (DatabaseUnavailable, DBAPIError):
+    except (DomainError, DBAPIError):
         # The rest is wanted all the more.
         pass
     metrics = [*_metrics(stock), *_log_metrics(database_of(request).log_bytes())]
