@@ -27,7 +27,9 @@ from app.services.tally import Tally
 from app.utils.distribution import Choice, Distributor, open_distributor, write_credits
 
 CHUNK = 500
-"""Waiting interactions that one transaction gives out; intake's turn comes after it."""
+"""Waiting interactions that one transaction looks at; intake's turn comes after it."""
+MOST_CANDIDATES = 50_000
+"""Candidates that it looks at: of sources with very many operators it gives out fewer."""
 
 
 async def close(database: Database, interaction_id: int) -> Interaction:
@@ -118,7 +120,7 @@ async def _choose_by_hand(
 
 
 async def drain(session: AsyncSession, queues: Queues) -> set[int]:
-    """Give out what waits in these queues, oldest first, at most `CHUNK` of it.
+    """Give out what waits in these queues, oldest first, looking at most at `CHUNK` of it.
 
     To be called in the transaction of whatever may have freed capacity.
 
@@ -131,7 +133,8 @@ async def drain(session: AsyncSession, queues: Queues) -> set[int]:
     distributor = await open_distributor(session, queues.source_ids)
     sources = {id for id, rotation in distributor.rotations.items() if rotation.has_queue}
     tally = Tally(distributor.rotations)
-    left = CHUNK
+    most_operators = max((len(one.candidates) for one in distributor.rotations.values()), default=0)
+    left = max(1, min(CHUNK, MOST_CANDIDATES // max(1, most_operators)))
     rest = queues.others
     while (room := distributor.room(sources)) and left:
         most = int(min(left, sum(room.values())))
@@ -139,7 +142,8 @@ async def drain(session: AsyncSession, queues: Queues) -> set[int]:
             room, limit=most, before=queues.before
         )
         if waiting:
-            left -= await _give_out(session, distributor, tally, waiting)
+            await _give_out(session, distributor, tally, waiting)
+        left -= len(waiting)
         if len(waiting) < most:
             # There are no more, or the others' are next.
             rest = rest | set(room) if rest else rest
@@ -190,14 +194,17 @@ async def find_stalled(database: Database, oldest: Mapping[int, int]) -> set[int
 
 async def _give_out(
     session: AsyncSession, distributor: Distributor, tally: Tally, waiting: Sequence[WaitingRow]
-) -> int:
-    """Give out these in order, as far as there is somebody for their source; says how many."""
+) -> None:
+    """Give out these in order, as far as an operator is available for their source."""
     interactions = InteractionCRUD(session)
     sticky = {row.lead_uuid for row in waiting if distributor.rotations[row.source_id].sticky}
     latest = await interactions.get_latest(sticky) if sticky else {}
     given: dict[int, int] = {}
     assignments = []
+    without_room: set[int] = set()
     for row in waiting:
+        if row.source_id in without_room:
+            continue
         before = latest.get(row.lead_uuid)
         choice = distributor.choose(row.source_id, preferred=before and before.operator_id)
         if choice.operator_id is not None:
@@ -208,6 +215,7 @@ async def _give_out(
             choice = choice._replace(reason="from_queue")
             assignments.append(NewAssignment(row.id, *choice))
             tally.give_out(row.source_id, row.created_at, choice)
+        else:
+            without_room.add(row.source_id)
     await interactions.set_operators(given)
     await AssignmentCRUD(session).create_many(assignments)
-    return len(given)
