@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import case, func, literal, select
+from sqlalchemy import case, exists, func, literal, select
 
 from app.crud.base import ResourceCRUD
-from app.crud.interaction import IS_ACTIVE
+from app.crud.interaction import IS_ACTIVE, IS_WAITING
 from app.crud.source import QUEUE_LENGTH
 from app.models import Interaction, Operator, Source, SourceOperatorSetting
 
@@ -31,18 +31,26 @@ LOAD_AGAINST_LIMIT = case(
     )
 )
 """Active interactions, counted no further than any limit, as nobody asks for more; or NULL."""
-# Once for all operators.
+# Once for all operators, and only of sources that have a queue: an operator may be in thousands.
 _QUEUES = (
     select(Source.id.label("source_id"), QUEUE_LENGTH.label("length"))
+    .where(exists().where(IS_WAITING, Interaction.source_id == Source.id).correlate(Source))
     .cte("queues")
     .prefix_with("MATERIALIZED")
 )
 _WAITING = (
-    select(func.coalesce(func.sum(_QUEUES.c.length), 0))
-    .join(SourceOperatorSetting, SourceOperatorSetting.source_id == _QUEUES.c.source_id)
-    .where(SourceOperatorSetting.operator_id == Operator.id, SourceOperatorSetting.weight > 0)
-    .correlate(Operator)
-    .scalar_subquery()
+    select(SourceOperatorSetting.operator_id, func.sum(_QUEUES.c.length).label("waiting"))
+    .join_from(
+        _QUEUES, SourceOperatorSetting, SourceOperatorSetting.source_id == _QUEUES.c.source_id
+    )
+    # The list makes SQLite look up these sources' settings; without it, it walks all there are.
+    .where(
+        SourceOperatorSetting.source_id.in_(select(_QUEUES.c.source_id)),
+        SourceOperatorSetting.weight > 0,
+    )
+    .group_by(SourceOperatorSetting.operator_id)
+    .cte("waiting")
+    .prefix_with("MATERIALIZED")
 )
 
 
@@ -96,8 +104,14 @@ class OperatorCRUD(ResourceCRUD[Operator]):
         """What operators after this id have at hand, in id order, in one statement."""
         rows = await self._session.execute(
             select(
-                Operator.id, Operator.name, Operator.active, Operator.load_limit, _LOAD, _WAITING
+                Operator.id,
+                Operator.name,
+                Operator.active,
+                Operator.load_limit,
+                _LOAD,
+                func.coalesce(_WAITING.c.waiting, 0),
             )
+            .outerjoin(_WAITING, _WAITING.c.operator_id == Operator.id)
             .where(Operator.id > after)
             .order_by(Operator.id)
             .limit(limit)

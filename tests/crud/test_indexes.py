@@ -104,8 +104,9 @@ async def test_report_on_operators_has_its_indexes(database: Database) -> None:
     assert "ix_interactions_active_operator_id_id (operator_id=?)" in plan, plan
     assert "ix_interactions_waiting_source_id_id (source_id=?)" in plan, plan
     assert "MATERIALIZE queues" in plan, plan
-    assert "TEMP B-TREE" not in plan, plan
-    assert ["SCAN sources"] == re.findall(r"SCAN \w+", plan), plan
+    assert "sqlite_autoindex_source_operator_settings_1 (source_id=?)" in plan, plan
+    assert "TEMP B-TREE FOR ORDER BY" not in plan, plan
+    assert ["SCAN sources", "SCAN queues"] == re.findall(r"SCAN \w+", plan), plan
 
 
 async def test_intake_and_queue_walk_no_table(database: Database, rows: Rows) -> None:
