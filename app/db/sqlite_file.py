@@ -194,8 +194,11 @@ class SQLiteFile:
             )
 
     def _require_no_orphan(self) -> None:
-        # SQLite would delete the log, and with it what was committed last.
-        if self.log_bytes() and not (self.path.exists() and self.path.stat().st_size):
+        # SQLite would delete the log, and with it what was committed last. An empty log is what the
+        # service leaves of a file that was taken away: a new one would be taken for it.
+        is_there = self.path.exists()
+        has_content = is_there and self.path.stat().st_size
+        if (self.log_bytes() and not has_content) or (self.log.exists() and not is_there):
             raise StartupError(
                 f"The database {self.name} is missing, and its log {self.log.name} is there."
                 " Put the database back beside it, or move the log away."
@@ -208,6 +211,8 @@ class SQLiteFile:
             StartupError: it may not.
 
         """
+        if not self.path.is_file():
+            raise StartupError(f"The database {self.name} is no file.")
         if self.path.stat().st_nlink > 1:
             raise StartupError(
                 f"The database {self.name} has more than one name (hard links), which SQLite takes"

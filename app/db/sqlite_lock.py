@@ -96,7 +96,7 @@ def _leave_to_owner(lock: Path, path: Path) -> None:
     if os.name == "posix" and os.geteuid() == 0 and path.exists():
         owner = path.stat()
         with suppress(OSError):
-            os.chown(lock, owner.st_uid, owner.st_gid)
+            os.chown(lock, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _lock(descriptor: int, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Watches SQLite's file while it is served, and keeps its write-ahead log short."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
@@ -26,6 +27,7 @@ RETRY = 10.0
 _POLL = 0.005
 _CHECKPOINT_TIMEOUT = 0.05
 """Seconds that the writer waits in a checkpoint for other processes' readers."""
+_OUTAGES = (DBAPIError, sqlite3.Error, PoolTimeout, OSError, DatabaseUnavailable)
 
 
 class Watch:
@@ -50,20 +52,30 @@ class Watch:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+            with suppress(*_OUTAGES):
+                if not self._file.look():
+                    await self._leave_log()
 
     async def _go_on(self) -> None:
-        is_whole = False
+        is_left = False
         while True:
             await asyncio.sleep(INTERVAL)
             # An outage of the disk or of the lock ends, and the requests log it.
-            with suppress(DBAPIError, PoolTimeout, OSError, DatabaseUnavailable):
+            with suppress(*_OUTAGES):
                 if self._file.look():
-                    is_whole = False
+                    is_left = False
                     if self._file.log_bytes() > LOG_LIMIT:
                         await self._shorten_log()
-                elif not is_whole:
-                    # A file that was moved away without its log has everything after this.
-                    is_whole = await self._checkpoint("PASSIVE")
+                elif not is_left:
+                    is_left = await self._leave_log()
+
+    async def _leave_log(self) -> bool:
+        """Empty the log of a file that is lost; says whether that was done.
+
+        The file, wherever it is, has everything then. And the log stays at the old name: SQLite
+        would write what is in it over whichever file the next start finds there.
+        """
+        return await self._checkpoint("TRUNCATE")
 
     async def _shorten_log(self) -> None:
         """Empty the log, which takes a moment without readers; those that overlap leave none."""

@@ -103,15 +103,17 @@ def _put_in_place(draft: Path, file: SQLiteFile) -> Path | None:
     folder = file.path.parent
     before = _put_aside(file)
     aside = before if before and not before.exists() else _free_name(file.path)
+    # Until there is a database again, the log is that of the one that was put aside first.
+    whose = before if before and not file.path.exists() else aside
     try:
         if before is None:
             _mark(file, aside, draft.with_name("note"))
-        # What lies beside the database is of the one that was put aside first.
         for path, name in zip(
-            (file.path, file.log, file.index), (aside, *beside(before or aside)), strict=True
+            (file.path, file.log, file.index), (aside, *beside(whose)), strict=True
         ):
             if path.exists():
                 path.rename(name)
+        sync(folder)
         draft.rename(file.path)
         sync(folder)
         file.restoring.unlink()

@@ -183,6 +183,16 @@ async def test_more_than_one_name_is_refused(database_path: Path) -> None:
             pass
 
 
+async def test_folder_is_refused(database_path: Path) -> None:
+    """A folder has links of its own, which are no reason that people would understand."""
+    database_path.unlink()
+    database_path.mkdir()
+
+    with pytest.raises(StartupError, match=r"test\.db is no file"):
+        async with Database(f"sqlite:///{database_path}").serving():
+            pass
+
+
 async def test_log_without_its_database_is_kept(database_path: Path) -> None:
     """SQLite would delete it, and the last interactions with it."""
     database_path.unlink()

@@ -215,6 +215,31 @@ async def test_restore_that_is_cut_short(
     assert renames == 0 or operators(database_path) == ["Maria"]
 
 
+def test_log_that_came_while_it_was_cut_short(
+    backup: Path, database_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes with the database that it is of, and takes no other log's place."""
+    unlink = Path.unlink
+
+    def die(self: Path, *, missing_ok: bool = False) -> None:
+        if self.suffix == ".restoring":
+            raise KeyboardInterrupt
+        unlink(self, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(Path, "unlink", die)
+        restore(url_of(database_path), backup)
+    leave_in_log(database_path, "Vera")
+    first = restore(url_of(database_path), backup)
+    others = [path for path in database_path.parent.glob("test.db.20*Z*") if path != first]
+
+    assert first is not None
+    assert ["Maria", "Boris", "Olga"] == operators(first)
+    assert ["Maria"] == operators(database_path)
+    [second] = [path for path in others if not path.name.endswith(("-wal", "-shm"))]
+    assert ["Maria", "Vera"] == operators(second)
+
+
 def test_command_says_what_was_put_where(backup: Path, database_path: Path) -> None:
     """One line, on PostgreSQL too, where it names that one's own tool."""
     command = (*PYTHON_APP, "restore", "copy.db")
