@@ -9,13 +9,12 @@ from pathlib import Path
 
 from app.core.errors import DatabaseUnavailable, StartupError
 from app.db.migrate import is_newer
+from app.db.private_files import beside, create_private
 from app.db.sqlite_lock import Identity, identity_locked, identity_of, name_locked
 from app.db.sqlite_schema import foreign_objects, stored_revision
 
 _log = logging.getLogger(__name__)
 
-PRIVATE = 0o600
-"""The mode of every file with leads in it; SQLite gives it to the log and its index, too."""
 _OTHERS = 0o077
 BUSY_TIMEOUT = 1.5
 """Seconds that SQLite itself waits for another process's lock."""
@@ -35,6 +34,8 @@ class SQLiteFile:
         self._path = path.absolute()
         self._opened: dict[Path, Identity | None] = {}
         self._trouble: str | None = None
+        self._keeper: sqlite3.Connection | None = None
+        """Keeps the log in its place while the file is served, whichever others come and go."""
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -62,8 +63,8 @@ class SQLiteFile:
             self._require_whole()
             self._require_no_orphan()
             self.create()
-            with identity_locked(self.path), closing(self._open()):
-                # That connection keeps the log in its place, whichever others come and go.
+            with identity_locked(self.path), closing(self._open()) as keeper:
+                self._keeper = keeper
                 self._opened = {
                     path: identity_of(path) for path in (self._path, self.log, self.index)
                 }
@@ -71,7 +72,7 @@ class SQLiteFile:
                 try:
                     yield
                 finally:
-                    self._opened, self._trouble = {}, None
+                    self._opened, self._trouble, self._keeper = {}, None, None
 
     def create(self) -> None:
         """Make an empty file, for its owner alone whatever the umask, unless there is one.
@@ -152,6 +153,22 @@ class SQLiteFile:
             else:
                 _log.error("%s", trouble)
         return trouble is None
+
+    def leave_log(self) -> bool:
+        """Empty the log of a file that is lost; says whether that was done.
+
+        The file, wherever it is, has everything then. And the log stays at the old name: SQLite
+        would write what is in it over whichever file the next start finds there. This holds up
+        the event loop, which has nothing else to do for such a file.
+        """
+        if self._keeper is None:
+            return True
+        try:
+            self._keeper.execute("PRAGMA busy_timeout = 0")
+            [(busy, _, _)] = self._keeper.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error:
+            return False
+        return not busy
 
     def log_bytes(self) -> int:
         """The size of the write-ahead log."""
@@ -272,25 +289,3 @@ class SQLiteFile:
                 "Other users of this machine may read the leads; mend it with: chmod 600 %s",
                 " ".join(wide),
             )
-
-
-def beside(path: Path) -> tuple[Path, Path]:
-    """Where SQLite keeps the write-ahead log of a database and its index."""
-    return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
-
-
-def create_private(path: Path) -> None:
-    """Make an empty file that its owner alone may read and write.
-
-    Raises:
-        FileExistsError: it is there.
-        OSError: it cannot be made.
-
-    """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    try:
-        if os.name == "posix":
-            # The umask may have taken even the owner's part.
-            os.fchmod(descriptor, PRIVATE)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,6 @@
 """Watches SQLite's file while it is served, and keeps its write-ahead log short."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
@@ -27,7 +26,6 @@ RETRY = 10.0
 _POLL = 0.005
 _CHECKPOINT_TIMEOUT = 0.05
 """Seconds that the writer waits in a checkpoint for other processes' readers."""
-_OUTAGES = (DBAPIError, sqlite3.Error, PoolTimeout, OSError, DatabaseUnavailable)
 
 
 class Watch:
@@ -52,30 +50,21 @@ class Watch:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            with suppress(*_OUTAGES):
-                if not self._file.look():
-                    await self._leave_log()
+            if not self._file.look():
+                self._file.leave_log()
 
     async def _go_on(self) -> None:
         is_left = False
         while True:
             await asyncio.sleep(INTERVAL)
             # An outage of the disk or of the lock ends, and the requests log it.
-            with suppress(*_OUTAGES):
+            with suppress(DBAPIError, PoolTimeout, OSError, DatabaseUnavailable):
                 if self._file.look():
                     is_left = False
                     if self._file.log_bytes() > LOG_LIMIT:
                         await self._shorten_log()
                 elif not is_left:
-                    is_left = await self._leave_log()
-
-    async def _leave_log(self) -> bool:
-        """Empty the log of a file that is lost; says whether that was done.
-
-        The file, wherever it is, has everything then. And the log stays at the old name: SQLite
-        would write what is in it over whichever file the next start finds there.
-        """
-        return await self._checkpoint("TRUNCATE")
+                    is_left = self._file.leave_log()
 
     async def _shorten_log(self) -> None:
         """Empty the log, which takes a moment without readers; those that overlap leave none."""
@@ -89,7 +78,7 @@ class Watch:
                     while self._are_reading():  # noqa: ASYNC110  # a pool has no event
                         await asyncio.sleep(_POLL)
             # Where readers take longer, it is tried again: intake does not wait for them.
-            if self._are_reading() or not await self._checkpoint("TRUNCATE"):
+            if self._are_reading() or not await self._checkpoint():
                 self._not_before = loop.time() + RETRY
         finally:
             self.resumed.set()
@@ -97,13 +86,13 @@ class Watch:
     def _are_reading(self) -> bool:
         return cast("AsyncAdaptedQueuePool", self._readers.pool).checkedout() > 0
 
-    async def _checkpoint(self, mode: str) -> bool:
+    async def _checkpoint(self) -> bool:
         """Bring the log into the database file in the writer's turn; says whether all of it was."""
         async with self._writers.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             await driver.execute_fetchall(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT * 1000:.0f}")
             try:
-                [result] = await driver.execute_fetchall(f"PRAGMA wal_checkpoint({mode})")
+                [result] = await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 await driver.execute_fetchall(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
             busy, pages, brought_in = result

@@ -11,7 +11,8 @@ from stat import S_IMODE
 
 from app.core.errors import CutShort, StartupError, UpkeepError
 from app.db.migrate import is_newer
-from app.db.sqlite_file import SQLiteFile, beside
+from app.db.private_files import beside
+from app.db.sqlite_file import SQLiteFile
 from app.db.sqlite_lock import identity_locked, name_locked
 from app.db.sqlite_schema import foreign_objects, stored_revision
 from app.upkeep.sqlite_files import check, copy_into, draft_beside, file_of, reason_of, sync

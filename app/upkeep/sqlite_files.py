@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 
 from app.core.errors import UpkeepError
 from app.core.postgres_url import is_postgres_url
-from app.db.sqlite_file import create_private
+from app.db.private_files import create_private
 from app.upkeep.progress import progress
 
 _STEP = 1000
