@@ -154,9 +154,10 @@ def test_nothing_that_was_sent_is_printed(
 
     assert {200, 201} == set(taken)
     assert {400, 404, 405, 413, 415, 422} == set(refused)
-    assert {500, 503} == set(failed)
-    assert 5 <= failed.count(500)
+    # Lists leave out what cannot be read; one row asked for, or answered again, is a failure.
+    assert {200, 500, 503} == set(failed)
+    assert 3 <= failed.count(500)
     assert CANARY not in output + errors + metrics
     logged = [line for line in errors.splitlines() if "status" in line and "request" in line]
     assert len(taken + refused + failed) <= len(logged)
-    assert 5 <= errors.count("Traceback")
+    assert 3 <= errors.count("Traceback")

@@ -229,7 +229,7 @@ async def test_fault_of_the_service_is_not_disguised(database: Database) -> None
     """A statement that makes no sense is nobody's fault but ours."""
     with pytest.raises((OperationalError, ProgrammingError)):
         async with database.reading() as session:
-            await session.execute(text("SELECT * FROM nowhere"))
+            await session.execute(text("SELECT nothing FROM leads"))
 
 
 @only_sqlite
