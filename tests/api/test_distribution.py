@@ -6,12 +6,13 @@ from math import sqrt
 import httpx
 
 from tests.support.api import Api
-from tests.support.load import at_once
+from tests.support.load import few_at_once
 
 
 async def receivers(api: Api, source: int, count: int) -> Counter[int | None]:
     """How many of so many inquiries each operator got."""
-    posted = await at_once(api.post(source, f"lead{n}@example.com") for n in range(count))
+    calls = (api.post(source, f"lead{n}@example.com") for n in range(count))
+    posted = await few_at_once(calls, most=64)
     return Counter(interaction["operator_id"] for interaction in posted)
 
 

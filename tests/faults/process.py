@@ -13,7 +13,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "app", "serve"]
 _CAUSE = re.compile(r"\S+ warning (SQLite: SQLITE_[A-Z_]+|PostgreSQL: [A-Za-z]+)")
-START_TIMEOUT = 30
+START_TIMEOUT = 120
 """Seconds until a start counts as failed, on a machine however busy."""
 
 

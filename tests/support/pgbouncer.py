@@ -13,7 +13,7 @@ from time import monotonic, sleep
 import pytest
 from sqlalchemy.engine import make_url
 
-_START_TIMEOUT = 30
+_START_TIMEOUT = 120
 _PASSWORD = "through the pooler"
 
 
