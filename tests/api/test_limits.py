@@ -13,8 +13,8 @@ from tests.support.server import LiveServer
     [
         (3, 1),
         (3, 2),
-        pytest.param(100, 1, marks=pytest.mark.heavy),
-        pytest.param(30, 2, marks=pytest.mark.heavy),
+        pytest.param(30, 1, marks=pytest.mark.heavy),
+        pytest.param(15, 2, marks=pytest.mark.heavy),
     ],
 )
 async def test_forty_returning_leads_meet(server: LiveServer, rounds: int, sources: int) -> None:

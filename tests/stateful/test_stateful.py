@@ -250,7 +250,7 @@ def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ser
 
 @pytest.mark.parametrize(
     ("database_url", "runs"),
-    [("sqlite", 30), ("postgres", 30), pytest.param("sqlite", 200, marks=pytest.mark.heavy)],
+    [("sqlite", 30), ("postgres", 30), pytest.param("sqlite", 60, marks=pytest.mark.heavy)],
     indirect=["database_url"],
 )
 def test_service_does_what_the_model_does(runs: int, service: Service, rows: Rows) -> None:

@@ -9,7 +9,7 @@ from tests.workers.processes import Workers
 
 
 @pytest.mark.parametrize("sources", [1, 2])
-@pytest.mark.parametrize("rounds", [3, pytest.param(25, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("rounds", [3, pytest.param(10, marks=pytest.mark.heavy)])
 async def test_forty_returning_leads_meet(
     clients: list[httpx.AsyncClient], workers: Workers, rounds: int, sources: int
 ) -> None:
