@@ -123,7 +123,7 @@ def _summed_up(statement: Select[Any], column: str) -> Select[Any]:
     sized = select(page, before.label("before"), position.label("position")).subquery("sized")
     return (
         select(*(sized.c[name] for name in page.c.keys()))  # noqa: SIM118  # no mapping
-        .where(or_(sized.c.before <= MAX_PAGE_BYTES, sized.c.position <= 2))  # noqa: PLR2004
+        .where(or_(sized.c.before <= MAX_PAGE_BYTES, sized.c.position <= 2))  # noqa: PLR2004  # one, and the next
         .order_by(sized.c.id)
     )
 
