@@ -49,6 +49,13 @@ class Latest(NamedTuple):
     operator_id: int
 
 
+class Place(NamedTuple):
+    """Where an interaction is: its source, and the operator that has it if one does."""
+
+    source_id: int
+    operator_id: int | None
+
+
 class InteractionRow(NamedTuple):
     """An interaction as it stands in the database."""
 
@@ -120,6 +127,7 @@ _LATEST = (
     )
     .where(any_of(_leads.c.uuid, "lead_uuids"))
 )
+_PLACE = select(*(_table.c[name] for name in Place._fields)).where(_table.c.id == bindparam("id"))
 _SET_OPERATORS = bulk_update(_table, keys=["id"], columns=["operator_id"])
 _WAITING = (
     select(*(_table.c[name] for name in WaitingRow._fields))
@@ -171,6 +179,11 @@ class InteractionCRUD:
     async def get_by_id(self, id: int) -> Interaction | None:
         """The interaction with this id, if there is one."""
         return await self._session.get(Interaction, id)
+
+    async def get_place(self, id: int) -> Place | None:
+        """Where the interaction with this id is, if there is one."""
+        row = (await execute(self._session, _PLACE, {"id": id})).one_or_none()
+        return None if row is None else Place._make(row)
 
     async def set_inactive(self, id: int) -> Interaction | None:
         """The interaction with this id, closed now unless it was closed before."""

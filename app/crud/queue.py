@@ -3,7 +3,19 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, exists, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    and_,
+    bindparam,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.crud.interaction import IS_ACTIVE, IS_WAITING
@@ -36,26 +48,41 @@ _queues = _first.union_all(
     ).where(_first.c.source_id.is_not(None))
 )
 _ALL = select(_queues.c.source_id).where(_queues.c.source_id.is_not(None))
-_answers_here = and_(
-    _settings.c.operator_id == bindparam("operator_id", type_=_settings.c.operator_id.type),
-    _settings.c.weight > 0,
+_is_of_operator = _settings.c.operator_id == bindparam(
+    "operator_id", type_=_settings.c.operator_id.type
 )
-_has_queue = exists().where(_interactions.c.source_id == _settings.c.source_id, IS_WAITING)
-_FEW_OF_OPERATOR = (
-    select(_settings.c.source_id, _has_queue).where(_answers_here).limit(bindparam("limit"))
+
+
+def _oldest_in(source_id: ColumnElement[int]) -> ScalarSelect[int]:
+    return (
+        select(_interactions.c.id)
+        .where(IS_WAITING, _interactions.c.source_id == source_id)
+        .order_by(_interactions.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+_few = (
+    select(_settings.c.source_id)
+    .where(_is_of_operator, _settings.c.weight > 0)
+    .limit(FEW + 1)
+    .cte("few")
+    .prefix_with("MATERIALIZED")
 )
-_OF_OPERATOR = select(_settings.c.source_id).where(
-    any_of(_settings.c.source_id, "source_ids"), _answers_here
-)
-_oldest = (
-    select(_interactions.c.id)
-    .where(IS_WAITING, _interactions.c.source_id == _sources.c.id)
-    .order_by(_interactions.c.id)
-    .limit(1)
-    .correlate(_sources)
+_are_few = select(func.count()).select_from(_few).scalar_subquery() <= FEW
+# Looked up for each queue: PostgreSQL makes EXISTS a join that reads all the operator's sources.
+_weight_in_queue = (
+    select(_settings.c.weight)
+    .where(_settings.c.source_id == _queues.c.source_id, _is_of_operator)
     .scalar_subquery()
 )
-_OLDEST = select(_sources.c.id, _oldest).where(any_of(_sources.c.id, "source_ids"))
+_OF_OPERATOR = union_all(
+    select(_few.c.source_id, _oldest_in(_few.c.source_id)).where(_are_few),
+    select(_queues.c.source_id, _oldest_in(_queues.c.source_id)).where(
+        not_(_are_few), _weight_in_queue > 0
+    ),
+)
 _active = select(_operators.c.id).where(_operators.c.active == true())
 # Once for all sources.
 _below_limit = (
@@ -65,7 +92,8 @@ _below_limit = (
     .cte("below_limit")
     .prefix_with("MATERIALIZED")
 )
-_AVAILABLE = _OLDEST.where(
+_AVAILABLE = select(_sources.c.id, _oldest_in(_sources.c.id)).where(
+    any_of(_sources.c.id, "source_ids"),
     exists().where(
         _settings.c.source_id == _sources.c.id,
         _settings.c.weight > 0,
@@ -73,7 +101,7 @@ _AVAILABLE = _OLDEST.where(
             _settings.c.operator_id.in_(select(_below_limit.c.id)),
             and_(~_sources.c.enforce_load_limit, _settings.c.operator_id.in_(_active)),
         ),
-    )
+    ),
 )
 
 
@@ -87,33 +115,18 @@ class QueueCRUD:
         """The sources of which interactions wait."""
         return set((await execute(self._session, _ALL, {})).scalars())
 
-    async def list_of_operator(self, operator_id: int) -> set[int]:
-        """The sources of which interactions wait that this operator may get."""
-        few = await execute(
-            self._session, _FEW_OF_OPERATOR, {"operator_id": operator_id, "limit": FEW + 1}
-        )
-        found = few.all()
-        if len(found) <= FEW:
-            return {source_id for source_id, has_queue in found if has_queue}
-        queues = await self.list_all()
-        if not queues:
-            return set()
-        of_operator = await execute(
-            self._session, _OF_OPERATOR, {"operator_id": operator_id, "source_ids": list(queues)}
-        )
-        return set(of_operator.scalars())
-
-    async def get_oldest(self, source_ids: Iterable[int]) -> dict[int, int]:
-        """The id of the interaction that waits longest, by source, of those that have a queue."""
-        return await self._get(_OLDEST, source_ids)
+    async def get_oldest_of_operator(self, operator_id: int) -> dict[int, int]:
+        """The id of the interaction that waits longest, by source, where this operator answers."""
+        rows = await execute(self._session, _OF_OPERATOR, {"operator_id": operator_id})
+        return _where_any(rows)
 
     async def get_available(self, source_ids: Iterable[int]) -> dict[int, int]:
-        """As `get_oldest`, of the sources for which an operator is available."""
-        return await self._get(_AVAILABLE, source_ids)
-
-    async def _get(self, statement: Select[Any], source_ids: Iterable[int]) -> dict[int, int]:
+        """The same, of these sources, of those for which an operator is available."""
         sources = list(source_ids)
         if not sources:
             return {}
-        rows = await execute(self._session, statement, {"source_ids": sources})
-        return {source_id: oldest for source_id, oldest in rows if oldest is not None}
+        return _where_any(await execute(self._session, _AVAILABLE, {"source_ids": sources}))
+
+
+def _where_any(rows: Iterable[Any]) -> dict[int, int]:
+    return {source_id: oldest for source_id, oldest in rows if oldest is not None}

@@ -78,16 +78,16 @@ async def lock_interaction(
         InteractionNotFound: there is no such interaction.
 
     """
+    interactions = InteractionCRUD(session)
     while True:
-        interaction = await InteractionCRUD(session).get_by_id(interaction_id)
-        if interaction is None:
+        place = await interactions.get_place(interaction_id)
+        if place is None:
             raise InteractionNotFound
-        operator_id = interaction.operator_id
         queues = await lock_operator(
-            session, operator_id, source_ids=[interaction.source_id], with_operator=with_operator
+            session, place.operator_id, source_ids=[place.source_id], with_operator=with_operator
         )
-        await session.refresh(interaction)
-        if interaction.operator_id == operator_id:
+        interaction = await interactions.get_by_id(interaction_id)
+        if interaction is not None and interaction.operator_id == place.operator_id:
             return interaction, queues
         # It went to another operator before it was locked.
         await session.rollback()
@@ -96,5 +96,4 @@ async def lock_interaction(
 async def _queues_of(session: AsyncSession, operator_id: int | None) -> Queues:
     if operator_id is None:
         return oldest_queues({})
-    queues = QueueCRUD(session)
-    return oldest_queues(await queues.get_oldest(await queues.list_of_operator(operator_id)))
+    return oldest_queues(await QueueCRUD(session).get_oldest_of_operator(operator_id))
