@@ -21,13 +21,12 @@ from app.background.stalled_queues import giving_out_stalled_queues
 from app.core.collector import calm_collector
 from app.core.config import Settings
 from app.core.logging import Log
-from app.core.metrics import LINE, count_batch
+from app.core.metrics import INTAKE_QUEUE_DEPTH
 from app.core.sampling import sampling
 from app.core.service_manager import notify_ready
 from app.core.startup import begin
 from app.db.database import Database
-from app.db.group_commit import GroupCommit
-from app.services.intake import record
+from app.services.intake import Intake
 from app.services.preview import Previews
 
 DRAIN_TIMEOUT = 10
@@ -43,12 +42,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(settings.database_url, readers=settings.database_readers)
         async with log.installed(), database.serving():
-            intake = GroupCommit(
-                database, record, capacity=settings.intake_capacity, observe=count_batch
-            )
+            intake = Intake(database, capacity=settings.intake_capacity)
             app.state.database, app.state.intake = database, intake
             app.state.previews = Previews(database)
-            async with giving_out_stalled_queues(database), sampling(intake.length, LINE.set):
+            async with (
+                giving_out_stalled_queues(database),
+                sampling(intake.queue_depth, INTAKE_QUEUE_DEPTH.set),
+            ):
                 with calm_collector():
                     notify_ready()
                     yield

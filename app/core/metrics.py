@@ -58,8 +58,8 @@ _assignments = Counter(
     ["source_id", "reason"],
     registry=_registry,
 )
-LINE = Gauge(
-    "intake_line_inquiries",
+INTAKE_QUEUE_DEPTH = Gauge(
+    "intake_queue_depth",
     "Inquiries that waited for their transaction within the last second.",
     multiprocess_mode="livesum",
     registry=_registry,

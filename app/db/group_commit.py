@@ -1,9 +1,9 @@
-"""Group commit: many waiting requests, one durable transaction.
+"""Group commit: many pending requests, one durable transaction.
 
-A COMMIT that is synced to disk costs the same for one request as for a hundred. So requests wait
-in line while a transaction is under way, and the next one takes all that wait, and with them those
-whom the event loop has at hand. Nothing waits on a timer: a request that comes alone is served at
-once.
+A COMMIT that is synced to disk costs the same for one request as for a hundred. So requests are
+pending while a transaction is under way, and the next transaction takes all of them, together with
+those that the event loop is about to read. No request waits for a timer: one that comes alone is
+written at once.
 
 Source: Gawlick and Kinkade, Varieties of concurrency control in IMS/VS Fast Path, IEEE Database
 Engineering 8 (2), 1985.
@@ -18,29 +18,29 @@ from app.core.errors import Busy, DatabaseUnavailable, DomainError
 from app.db.database import Database, WriteSession
 
 ANSWER_TIMEOUT = 4.5
-"""Seconds that whoever is first in line waits at most, and who is behind with it."""
+"""Seconds after which the oldest pending request, and all pending with it, fail."""
 
-_TURNS = 3
-"""Turns of the event loop that a request takes from its socket into the line, at most."""
-_ENOUGH = 128
-"""Requests for which a transaction begins without looking for more."""
+_LOOP_TICKS = 3
+"""Iterations of the event loop that a request takes from its socket to `submit`, at most."""
+_BATCH_TARGET = 128
+"""Requests for which a transaction begins without waiting for more."""
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 Work = Callable[[WriteSession, Sequence[Request]], Awaitable[Sequence[Result | DomainError]]]
-"""Does the work of a batch; gives each request, in order, its own result or its own error."""
+"""Does the work of a batch; returns each request's own result or error, in order."""
 
 Observe = Callable[[int, float, float], None]
-"""Hears of each transaction: its requests, its seconds, and those of the COMMIT among them."""
+"""Is called after each transaction: its requests, its seconds, and those of its COMMIT."""
 
 
-class _Waiter(NamedTuple, Generic[Request, Result]):
+class _Pending(NamedTuple, Generic[Request, Result]):
     request: Request
     future: asyncio.Future[Result]
 
     def settle(self, outcome: Result | Exception) -> None:
-        """Hand the outcome over, unless the caller has gone."""
+        """Give the caller the outcome, unless it was cancelled or has timed out."""
         if self.future.done():
             return
         if isinstance(outcome, Exception):
@@ -50,7 +50,7 @@ class _Waiter(NamedTuple, Generic[Request, Result]):
 
 
 class GroupCommit(Generic[Request, Result]):
-    """A bounded waiting line before one writer, who commits all that waits at once."""
+    """A bounded queue of requests, and one task that commits all pending ones at once."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class GroupCommit(Generic[Request, Result]):
         self._work = work
         self._observe = observe
         self._capacity = capacity
-        self._line: list[_Waiter[Request, Result]] = []
-        self._patience: asyncio.TimerHandle | None = None
-        self._writer: asyncio.Task[None] | None = None
+        self._pending: list[_Pending[Request, Result]] = []
+        self._timeout: asyncio.TimerHandle | None = None
+        self._runner: asyncio.Task[None] | None = None
         self._closed = False
 
     async def submit(self, request: Request) -> Result:
@@ -75,74 +75,79 @@ class GroupCommit(Generic[Request, Result]):
         A caller that is cancelled stops waiting; the transaction goes on without it.
 
         Raises:
-            Busy: `capacity` requests wait already, or the line is closed; nothing was written.
-            DatabaseUnavailable: no result within `ANSWER_TIMEOUT`; it may come to be written yet.
+            Busy: `capacity` requests are pending, or `drain` was called; nothing was written.
+            DatabaseUnavailable: no result within `ANSWER_TIMEOUT`; it may be written yet.
             DomainError: this request's own error, or that of the transaction.
 
         """
-        if self._closed or len(self._line) >= self._capacity:
+        if self._closed or len(self._pending) >= self._capacity:
             raise Busy
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        if not self._line:
-            # One timer for all who wait for the same transaction: one each took 10 µs a request.
-            self._patience = loop.call_later(ANSWER_TIMEOUT, _send_away, self._line)
-        self._line.append(_Waiter(request, future))
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._serve_the_line())
+        if not self._pending:
+            # One timer for a whole batch: one for each request took 10 µs a request.
+            self._timeout = loop.call_later(ANSWER_TIMEOUT, _fail_timed_out, self._pending)
+        self._pending.append(_Pending(request, future))
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run())
         return await future
 
-    def length(self) -> int:
-        """How many wait; those whose transaction is under way do not count."""
-        return len(self._line)
+    def queue_depth(self) -> int:
+        """How many requests are pending, without those whose transaction is under way."""
+        return len(self._pending)
 
     async def drain(self, within: float) -> None:
-        """Close the line, and give those in it at most `within` seconds; then they are `Busy`."""
+        """Take no more requests, and let pending ones finish.
+
+        Args:
+            within: seconds, after which those that are still pending fail as `Busy`.
+
+        """
         self._closed = True
-        if self._writer is not None:
-            await asyncio.wait({self._writer}, timeout=within)
-        for waiter in self._line:
-            waiter.settle(Busy())
+        if self._runner is not None:
+            await asyncio.wait({self._runner}, timeout=within)
+        for pending in self._pending:
+            pending.settle(Busy())
 
-    async def _serve_the_line(self) -> None:
+    async def _run(self) -> None:
         try:
-            while self._line:
-                await self._let_more_come()
-                batch, self._line, patience = self._line, [], self._patience
+            while self._pending:
+                await self._coalesce()
+                batch, self._pending, timeout = self._pending, [], self._timeout
                 await self._settle(batch)
-                if patience is not None:
-                    patience.cancel()
+                if timeout is not None:
+                    timeout.cancel()
         finally:
-            self._writer = None
+            self._runner = None
 
-    async def _let_more_come(self) -> None:
-        """Let those join whose requests have arrived: half as many transactions, a fifth faster."""
-        length = 0
-        while length < len(self._line) < _ENOUGH:
-            length = len(self._line)
-            for _ in range(_TURNS):
+    async def _coalesce(self) -> None:
+        """Let requests join that have arrived: half as many transactions, a fifth faster."""
+        depth = 0
+        while depth < len(self._pending) < _BATCH_TARGET:
+            depth = len(self._pending)
+            for _ in range(_LOOP_TICKS):
                 await asyncio.sleep(0)
 
-    async def _settle(self, batch: Sequence[_Waiter[Request, Result]]) -> None:
-        # Whoever has gone before the transaction begins is not written.
-        batch = [waiter for waiter in batch if not waiter.future.done()]
+    async def _settle(self, batch: Sequence[_Pending[Request, Result]]) -> None:
+        # A request whose caller was cancelled before the transaction begins is not written.
+        batch = [pending for pending in batch if not pending.future.done()]
         if not batch:
             return
         outcomes: Sequence[Result | Exception]
         try:
-            outcomes = await self._commit([waiter.request for waiter in batch])
+            outcomes = await self._commit([pending.request for pending in batch])
         except DomainError as error:
-            # The database is away or full, for one as for all.
+            # The database is unavailable or full, for one as for all.
             outcomes = [type(error)() for _ in batch]
-        except Exception as error:  # noqa: BLE001  # whatever it is, each caller must hear of it
+        except Exception as error:  # noqa: BLE001  # whatever it is, each caller must get it
             if len(batch) > 1:
-                # One of them breaks the transaction; alone, it breaks only its own.
-                for waiter in batch:
-                    await self._settle([waiter])
+                # One request breaks the transaction; alone, it breaks only its own.
+                for pending in batch:
+                    await self._settle([pending])
                 return
             outcomes = [error]
-        for waiter, outcome in zip(batch, outcomes, strict=True):
-            waiter.settle(outcome)
+        for pending, outcome in zip(batch, outcomes, strict=True):
+            pending.settle(outcome)
 
     async def _commit(self, requests: Sequence[Request]) -> Sequence[Result | DomainError]:
         begin = worked = perf_counter()
@@ -159,7 +164,7 @@ class GroupCommit(Generic[Request, Result]):
         return results
 
 
-def _send_away(waiters: Sequence[_Waiter[Any, Any]]) -> None:
-    """Tell all who still wait that the database does not answer."""
-    for waiter in waiters:
-        waiter.settle(DatabaseUnavailable())
+def _fail_timed_out(batch: Sequence[_Pending[Any, Any]]) -> None:
+    """Fail all requests of a batch that have no outcome: the database does not answer."""
+    for pending in batch:
+        pending.settle(DatabaseUnavailable())

@@ -10,10 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import DomainError, IdempotencyKeyReused, SourceNotFound
 from app.core.exact_json import ExactNumber, encode_canonical_json
+from app.core.metrics import count_batch
 from app.crud import AssignmentCRUD, IdempotencyKeyCRUD, InteractionCRUD, LeadCRUD
 from app.crud.assignment import NewAssignment
 from app.crud.idempotency_key import Answer, Slot
 from app.crud.interaction import InteractionRow, NewInteraction
+from app.db.database import Database
+from app.db.group_commit import GroupCommit
 from app.models.interaction import payload_text
 from app.schemas.interaction import CreateInteraction
 from app.services.tally import Tally
@@ -57,6 +60,34 @@ class Recorded(NamedTuple):
 
     interaction: InteractionRow
     replayed: bool = False
+
+
+class Intake:
+    """Takes inquiries in, those that arrive together in one transaction."""
+
+    def __init__(self, database: Database, *, capacity: int) -> None:
+        self._transactions = GroupCommit(database, record, capacity=capacity, observe=count_batch)
+
+    async def submit(self, body: CreateInteraction, idempotency_key: str | None) -> Recorded:
+        """Take an inquiry in; it is committed when this returns.
+
+        Raises:
+            Busy: as many requests are pending as there may be, or the service is shutting down;
+                nothing was written.
+            DatabaseUnavailable: no result in time; the inquiry may be written yet.
+            SourceNotFound: there is no such source.
+            IdempotencyKeyReused: the key was used for a different request.
+
+        """
+        return await self._transactions.submit(Inquiry(body, idempotency_key))
+
+    def queue_depth(self) -> int:
+        """How many inquiries wait for a transaction."""
+        return self._transactions.queue_depth()
+
+    async def drain(self, within: float) -> None:
+        """Refuse further inquiries, and after so many seconds pending ones, as `Busy`."""
+        await self._transactions.drain(within)
 
 
 async def record(

@@ -99,7 +99,7 @@ async def test_line_is_seen_while_it_stands(
     async with asyncio.timeout(120):
         while not await _five_are_seen(client, source, rows, scrape):
             pass
-        while (await scrape())["intake_line_inquiries",]:
+        while (await scrape())["intake_queue_depth",]:
             pass
 
 
@@ -118,7 +118,7 @@ async def _five_are_seen(
     await asyncio.sleep(0.1)
     others = [post(number) for number in range(1, 6)]
     while seen != 5 and not first.done():
-        seen = (await scrape())["intake_line_inquiries",]
+        seen = (await scrape())["intake_queue_depth",]
         await asyncio.sleep(0.05)
     rows.rollback()
     await at_once([first, *others])
@@ -239,5 +239,5 @@ def test_each_process_answers_for_all(tmp_path: Path) -> None:
         assert 5 == samples[name, "POST", "/interaction", "201"]
         assert 5 == samples["intake_batch_inquiries_sum",]
         assert 5 == samples["assignments_total", "waiting", "1"]
-        assert 0 == samples["intake_line_inquiries",]
+        assert 0 == samples["intake_queue_depth",]
     assert [2, 3] == [samples["waiting_interactions", "1"] for samples in scraped]

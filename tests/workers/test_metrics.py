@@ -51,14 +51,14 @@ async def test_killed_process_has_nothing_waiting(
         waiting = 0.0
         while not waiting:
             await asyncio.sleep(0.05)
-            waiting = (await scrape(watcher))["intake_line_inquiries",]
+            waiting = (await scrape(watcher))["intake_queue_depth",]
         os.kill(victim, signal.SIGKILL)
         killed.set()
     rows.rollback()
     await workers.replaced(victim)
     samples = await scrape(watcher)
 
-    assert 0 == samples["intake_line_inquiries",]
+    assert 0 == samples["intake_queue_depth",]
     assert 1 == samples["http_request_duration_seconds_count", "POST", "/interaction", "201"]
 
 

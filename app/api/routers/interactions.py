@@ -34,7 +34,6 @@ from app.models import Interaction
 from app.schemas import AssignInteraction, CreateInteraction, ReadAssignment, ReadInteraction
 from app.schemas.query import IdParameter, InteractionQuery
 from app.services import history, queue
-from app.services.intake import Inquiry
 
 router = APIRouter(tags=["interactions"], route_class=JSONRoute)
 
@@ -69,8 +68,7 @@ async def create_interaction(body: CreateInteraction, request: Request) -> Respo
     Without an answer, or with a 5xx, send the same request again: with the same `Idempotency-Key`
     it is written once, and answered as it was the first time, with `Idempotent-Replayed: true`.
     """
-    inquiry = Inquiry(body, read_idempotency_key(request))
-    recorded = await intake_of(request).submit(inquiry)
+    recorded = await intake_of(request).submit(body, read_idempotency_key(request))
     headers = {"Location": address(request, f"/interactions/{recorded.interaction.id}")}
     if recorded.replayed:
         headers["Idempotent-Replayed"] = "true"
