@@ -18,11 +18,11 @@ from app.core.logging import Log, for_terminal
 from app.core.startup import begin
 from app.db.database import Database
 from app.db.migrate import head_revision
-from app.server import listening, run_until_signal
-from app.upkeep.backup import back_up
-from app.upkeep.copy import copy_database
-from app.upkeep.restore import restore as restore_backup
-from app.workers import run_workers
+from app.maintenance.backup import back_up
+from app.maintenance.copy import copy_database
+from app.maintenance.restore import restore as restore_backup
+from app.server.serve import listening, run_until_signal
+from app.server.workers import run_workers
 
 cli = typer.Typer(
     help="The lead distribution service.",

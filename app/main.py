@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import __version__
+from app.api.access_log import AccessLogMiddleware
 from app.api.docs import DESCRIPTION, TAGS, install_docs
 from app.api.errors import install_error_handlers
 from app.api.middleware import (
@@ -16,10 +17,9 @@ from app.api.middleware import (
 )
 from app.api.routers import health, interactions, leads, metrics, operators, sources, stats
 from app.api.telemetry import telemetry
-from app.api.watching import WatchMiddleware
 from app.background.stalled_queues import giving_out_stalled_queues
-from app.core.collector import calm_collector
 from app.core.config import Settings
+from app.core.gc_tuning import tuned_gc
 from app.core.logging import Log
 from app.core.metrics import INTAKE_QUEUE_DEPTH
 from app.core.sampling import sampling
@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 giving_out_stalled_queues(database),
                 sampling(intake.queue_depth, INTAKE_QUEUE_DEPTH.set),
             ):
-                with calm_collector():
+                with tuned_gc():
                     notify_ready()
                     yield
                     await intake.drain(DRAIN_TIMEOUT)
@@ -73,7 +73,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(SizeLimitMiddleware, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(HeadMiddleware)
-    app.add_middleware(WatchMiddleware, log=log.requests)
+    app.add_middleware(AccessLogMiddleware, log=log.requests)
     app.add_middleware(StartupMessageMiddleware)
     install_error_handlers(app)
     for resource in (interactions, leads, operators, sources, stats, health, metrics):

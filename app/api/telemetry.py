@@ -35,21 +35,21 @@ def telemetry() -> TelemetryConfig:
         # They hold exceptions' messages, which may quote what was sent.
         logs=False,
         auto_configure=False,
-        tracer_provider=_DiscreetProvider(provider) if asked else None,
+        tracer_provider=_RedactedProvider(provider) if asked else None,
     )
 
 
-class _DiscreetProvider(TracerProvider):
+class _RedactedProvider(TracerProvider):
     """Passes spans on without the paths, queries and host names that were asked for."""
 
     def __init__(self, provider: TracerProvider) -> None:
         self._provider = provider
 
     def get_tracer(self, *args: Any, **kwargs: Any) -> Tracer:
-        return _DiscreetTracer(self._provider.get_tracer(*args, **kwargs))
+        return _RedactedTracer(self._provider.get_tracer(*args, **kwargs))
 
 
-class _DiscreetTracer(Tracer):
+class _RedactedTracer(Tracer):
     def __init__(self, tracer: Tracer) -> None:
         self._tracer = tracer
 

@@ -13,7 +13,7 @@ from time import perf_counter
 
 from app.core.errors import DomainError
 from app.db.database import Database, quiet
-from app.services.queue import drain_rest, find_available, find_stalled
+from app.services.queue import assign_remaining, find_available, find_stalled
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ async def _keep_looking(database: Database) -> None:
                 seconds = perf_counter() - begin
                 if oldest:
                     await asyncio.sleep(STALL)
-                    await drain_rest(database, await find_stalled(database, oldest))
+                    await assign_remaining(database, await find_stalled(database, oldest))
             failed = False
         except DomainError:
             failed = True

@@ -15,7 +15,7 @@ PassedOver = TypeAliasType("PassedOver", Literal["inactive", "at_limit", "zero_w
 """Why a candidate could not be picked."""
 
 
-class Considered(NamedTuple):
+class CandidateSnapshot(NamedTuple):
     """An operator as it stood when a choice was made."""
 
     operator_id: int

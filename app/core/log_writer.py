@@ -11,7 +11,7 @@ INTERVAL = 0.2
 """Seconds that lines are gathered before they are written, all at once."""
 CAPACITY = 100_000
 """Lines that wait at most for a reader who has stopped; the next ones are lost."""
-_PATIENCE = 2
+_FLUSH_TIMEOUT = 2
 """Seconds that such a reader has when the service ends."""
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class LogWriter:
             yield
         finally:
             ended.set()
-            thread.join(_PATIENCE)
+            thread.join(_FLUSH_TIMEOUT)
 
     def _write(self, stream: TextIO, ended: Event) -> None:
         while not ended.wait(INTERVAL):

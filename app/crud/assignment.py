@@ -7,8 +7,8 @@ from typing import NamedTuple
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.distribution import Considered, Reason, Strategy
-from app.db.bulk_statement import bulk_insert
+from app.core.distribution import CandidateSnapshot, Reason, Strategy
+from app.db.bulk.statement import bulk_insert
 from app.db.types import utc_now
 from app.models import Assignment, Base
 
@@ -22,7 +22,7 @@ class NewAssignment(NamedTuple):
     operator_id: int | None
     reason: Reason
     strategy: Strategy | None
-    candidates: Sequence[Considered]
+    candidates: Sequence[CandidateSnapshot]
 
 
 _INSERT = bulk_insert(insert(_table), columns=NewAssignment._fields, shared=["created_at"])
@@ -35,7 +35,7 @@ class AssignmentRow(NamedTuple):
     operator_id: int | None
     reason: Reason
     strategy: Strategy | None
-    candidates: Sequence[Considered]
+    candidates: Sequence[CandidateSnapshot]
     created_at: datetime
 
 

@@ -8,13 +8,13 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert  # SQLite takes it, too; its own only SQLite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.bulk_statement import bulk_insert
+from app.db.bulk.statement import bulk_insert
 from app.models import Base, DailyCount
 
 _table = Base.metadata.tables[DailyCount.__tablename__]
 
 
-class Slot(NamedTuple):
+class CountKey(NamedTuple):
     """What is counted together."""
 
     source_id: int
@@ -38,7 +38,7 @@ _ADD = bulk_insert(
         index_elements=list(_table.primary_key),
         set_={column.name: column + _INSERT.excluded[column.name] for column in _COUNTED},
     ),
-    columns=[*Slot._fields, *Counts._fields],
+    columns=[*CountKey._fields, *Counts._fields],
 )
 
 
@@ -48,7 +48,7 @@ class DailyCountCRUD:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, changes: Mapping[Slot, Counts]) -> None:
+    async def add(self, changes: Mapping[CountKey, Counts]) -> None:
         """Add these to what is counted already, in one statement."""
         # In one order everywhere: two transactions that count the same cannot deadlock.
         await _ADD(self._session, [(*slot, *changes[slot]) for slot in sorted(changes)])

@@ -7,8 +7,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.crud.interaction import COLUMNS, InteractionRow
-from app.db.any_of import any_of
-from app.db.execute import execute
+from app.db.bulk.execute import execute
+from app.db.bulk.in_list import in_list
 from app.models import Base, IdempotencyKey, Interaction
 
 _table = Base.metadata.tables[IdempotencyKey.__tablename__]
@@ -16,11 +16,11 @@ _table = Base.metadata.tables[IdempotencyKey.__tablename__]
 _ANSWERS = (
     select(_table.c.key, _table.c.fingerprint, _table.c.operator_id, *COLUMNS)
     .join(Interaction, Interaction.id == _table.c.interaction_id)
-    .where(any_of(_table.c.source_id, "source_ids"), any_of(_table.c.key, "keys"))
+    .where(in_list(_table.c.source_id, "source_ids"), in_list(_table.c.key, "keys"))
 )
 
 
-class Slot(NamedTuple):
+class IdempotencySlot(NamedTuple):
     """What a key is unique in: the source that it came from."""
 
     source_id: int
@@ -40,7 +40,7 @@ class IdempotencyKeyCRUD:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def get_answers(self, slots: Iterable[Slot]) -> dict[Slot, Answer]:
+    async def get_answers(self, slots: Iterable[IdempotencySlot]) -> dict[IdempotencySlot, Answer]:
         """The first answers under those keys that were used before, in one statement."""
         wanted = set(slots)
         rows = await execute(
@@ -55,11 +55,11 @@ class IdempotencyKeyCRUD:
         for key, fingerprint, operator_id, *columns in rows:
             now = InteractionRow._make(columns)
             then = now._replace(operator_id=operator_id, is_active=True, closed_at=None)
-            answers[Slot(now.source_id, key)] = Answer(fingerprint, then)
+            answers[IdempotencySlot(now.source_id, key)] = Answer(fingerprint, then)
         # A key may be another source's, too.
         return {slot: answer for slot, answer in answers.items() if slot in wanted}
 
-    async def create_many(self, answers: Sequence[tuple[Slot, Answer]]) -> None:
+    async def create_many(self, answers: Sequence[tuple[IdempotencySlot, Answer]]) -> None:
         """Remember these answers, in one statement."""
         rows = [
             {

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.exact_json import is_json
 from app.core.limits import MAX_ID
-from app.db.any_of import any_of
-from app.db.bulk_statement import bulk_update
-from app.db.execute import execute
+from app.db.bulk.execute import execute
+from app.db.bulk.in_list import in_list
+from app.db.bulk.insert_returning_ids import InsertReturningIds
+from app.db.bulk.statement import bulk_update
 from app.db.id_order import UNTIL
-from app.db.numbered_insert import NumberedInsert
 from app.db.page import Page, SizedPage
 from app.db.sound_json import DAMAGED, sound_json
 from app.db.types import utc_now
@@ -92,7 +92,9 @@ COLUMNS = tuple(
     sound_json(_table.c.payload).label("payload") if name == "payload" else _table.c[name]
     for name in InteractionRow._fields
 )
-_INSERT = NumberedInsert(_table, columns=NewInteraction._fields, shared=["is_active", "created_at"])
+_INSERT = InsertReturningIds(
+    _table, columns=NewInteraction._fields, shared=["is_active", "created_at"]
+)
 _BY_LEAD = SizedPage(
     select(*COLUMNS)
     .select_from(_leads)
@@ -125,7 +127,7 @@ _LATEST = (
         .correlate(_leads)
         .scalar_subquery(),
     )
-    .where(any_of(_leads.c.uuid, "lead_uuids"))
+    .where(in_list(_leads.c.uuid, "lead_uuids"))
 )
 _PLACE = select(*(_table.c[name] for name in Place._fields)).where(_table.c.id == bindparam("id"))
 _SET_OPERATORS = bulk_update(_table, keys=["id"], columns=["operator_id"])
@@ -133,7 +135,7 @@ _WAITING = (
     select(*(_table.c[name] for name in WaitingRow._fields))
     .where(
         IS_WAITING,
-        any_of(_table.c.source_id, "source_ids"),
+        in_list(_table.c.source_id, "source_ids"),
         _table.c.id < bindparam("before", type_=_table.c.id.type),
     )
     .order_by(_table.c.id)

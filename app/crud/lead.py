@@ -9,17 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.core.email import fold_email
-from app.db.any_of import any_of
-from app.db.arrays import as_arrays, insert_from_arrays
-from app.db.bulk_statement import bulk_insert
-from app.db.execute import execute
+from app.db.bulk.arrays import as_arrays, insert_from_arrays
+from app.db.bulk.execute import execute
+from app.db.bulk.in_list import in_list
+from app.db.bulk.statement import bulk_insert
 from app.db.types import utc_now
 from app.models import Base, Lead
 
 _table = Base.metadata.tables[Lead.__tablename__]
 _COLUMNS = ("uuid", "email", "created_at")
 # Statements of the hot path are built once: building one costs more than running it.
-_UUIDS_BY_EMAIL = select(_table.c.email, _table.c.uuid).where(any_of(_table.c.email, "emails"))
+_UUIDS_BY_EMAIL = select(_table.c.email, _table.c.uuid).where(in_list(_table.c.email, "emails"))
 _insert = insert(_table).on_conflict_do_nothing()
 _INSERT_IF_ABSENT = bulk_insert(_insert, columns=_COLUMNS[:2], shared=_COLUMNS[2:])
 _created = (

@@ -20,9 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.crud.interaction import IS_ACTIVE, IS_WAITING
 from app.crud.operator import LOAD_AGAINST_LIMIT
-from app.db.any_of import any_of
-from app.db.execute import execute
-from app.db.likely import likely
+from app.db.bulk.execute import execute
+from app.db.bulk.in_list import in_list
+from app.db.bulk.likely import likely
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
 
 FEW = 100
@@ -93,7 +93,7 @@ _below_limit = (
     .prefix_with("MATERIALIZED")
 )
 _AVAILABLE = select(_sources.c.id, _oldest_in(_sources.c.id)).where(
-    any_of(_sources.c.id, "source_ids"),
+    in_list(_sources.c.id, "source_ids"),
     exists().where(
         _settings.c.source_id == _sources.c.id,
         _settings.c.weight > 0,

@@ -22,9 +22,9 @@ from app.core.credits import carry_over
 from app.core.distribution import Strategy
 from app.crud.interaction import IS_WAITING
 from app.crud.operator import LOAD_AGAINST_LIMIT
-from app.db.any_of import any_of
-from app.db.bulk_statement import bulk_insert, bulk_update
-from app.db.execute import execute
+from app.db.bulk.execute import execute
+from app.db.bulk.in_list import in_list
+from app.db.bulk.statement import bulk_insert, bulk_update
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
 
 _sources, _operators, _settings, _interactions = (
@@ -49,13 +49,13 @@ _ROTATIONS = (
     .select_from(_sources)
     .outerjoin(_settings, _settings.c.source_id == _sources.c.id)
     .outerjoin(_operators, _operators.c.id == _settings.c.operator_id)
-    .where(any_of(_sources.c.id, "source_ids"))
+    .where(in_list(_sources.c.id, "source_ids"))
     .order_by(_sources.c.id, _settings.c.operator_id)
 )
 # Not against those who insert a row that refers to them: that takes nothing away.
 _locked_sources = (
     select(_sources.c.id)
-    .where(any_of(_sources.c.id, "source_ids"))
+    .where(in_list(_sources.c.id, "source_ids"))
     .order_by(_sources.c.id)
     .with_for_update(key_share=True)
     .cte("locked_sources")
@@ -85,7 +85,8 @@ _SET_CREDITS = bulk_update(_settings, keys=["source_id", "operator_id"], columns
 _UPDATE = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["weight", "credit"])
 _INSERT = bulk_insert(insert(_settings), columns=["source_id", "operator_id", "weight", "credit"])
 _DELETE = delete(_settings).where(
-    _settings.c.source_id == bindparam("of_source"), any_of(_settings.c.operator_id, "operator_ids")
+    _settings.c.source_id == bindparam("of_source"),
+    in_list(_settings.c.operator_id, "operator_ids"),
 )
 
 

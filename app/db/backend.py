@@ -27,7 +27,7 @@ class Backend(ABC):
     """Connections that cannot write."""
     writers: AsyncEngine
     """Connections whose transactions are durable once they are committed."""
-    patience: float | None = None
+    session_timeout: float | None = None
     """Seconds that a session may take; None where each of its waits has an end of its own."""
 
     @abstractmethod
@@ -59,7 +59,7 @@ class Backend(ABC):
         """Whether the last look found that the next start would not find what is committed now."""
         return False
 
-    def is_in_its_place(self) -> bool:
+    def is_same_file(self) -> bool:
         """Whether open connections still lead to what the next start would open; a short look."""
         return True
 

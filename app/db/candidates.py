@@ -19,7 +19,7 @@ from sqlalchemy import Dialect, LargeBinary
 from sqlalchemy.types import TypeDecorator
 
 from app.core.credits import INQUIRY
-from app.core.distribution import Considered, PassedOver
+from app.core.distribution import CandidateSnapshot, PassedOver
 
 FEW = 16
 """As JSON, so many take less time, and a kilobyte at most."""
@@ -32,23 +32,27 @@ _MILLIONTHS = _MILLION / INQUIRY
 _ROWS = 32
 _REASONS: list[PassedOver | None] = [None, "inactive", "at_limit", "zero_weight"]
 _CODES = {reason: code for code, reason in enumerate(_REASONS)}
-_json = TypeAdapter(list[Considered])
+_json = TypeAdapter(list[CandidateSnapshot])
 
 
-class Candidates(TypeDecorator[Sequence[Considered]]):
+class Candidates(TypeDecorator[Sequence[CandidateSnapshot]]):
     """Candidates by operator id, as bytes. The credits of many are rounded to millionths."""
 
     impl = LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: Sequence[Considered] | None, dialect: Dialect) -> Any:
+    def process_bind_param(
+        self, value: Sequence[CandidateSnapshot] | None, dialect: Dialect
+    ) -> Any:
         return None if value is None else encode(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Sequence[Considered] | None:
+    def process_result_value(
+        self, value: Any, dialect: Dialect
+    ) -> Sequence[CandidateSnapshot] | None:
         return None if value is None else decode(value)
 
 
-def encode(candidates: Sequence[Considered]) -> bytes:
+def encode(candidates: Sequence[CandidateSnapshot]) -> bytes:
     """The bytes to store for these candidates, whose ids rise."""
     if len(candidates) <= FEW:
         return _JSON + _json.dump_json(candidates)  # type: ignore[arg-type]  # any sequence will do
@@ -67,7 +71,7 @@ def encode(candidates: Sequence[Considered]) -> bytes:
     )
 
 
-def decode(stored: bytes) -> list[Considered]:
+def decode(stored: bytes) -> list[CandidateSnapshot]:
     """The candidates that were stored."""
     if stored.startswith(_COLUMNS):
         return _from_columns(BytesIO(stored[1:]))
@@ -79,13 +83,13 @@ def decode(stored: bytes) -> list[Considered]:
     return [one._replace(credit=INQUIRY * one.credit // total) for one in candidates]
 
 
-def _from_columns(stored: BytesIO) -> list[Considered]:
+def _from_columns(stored: BytesIO) -> list[CandidateSnapshot]:
     count = _read_number(stored)
     steps, weights, limits = _unpack(stored, count, columns=3)
     credits, loads, codes = _unpack(stored, count, columns=3)
     fields = zip(accumulate(steps), weights, credits, loads, limits, codes, strict=True)
     return [
-        Considered(
+        CandidateSnapshot(
             id,
             weight,
             credit * INQUIRY // _MILLION,

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-_PAUSES = (0.02, 0.1)
+RETRY_DELAYS = (0.02, 0.1)
 """Seconds, at most, after which work is begun anew: those who met shall not meet again."""
 
 # Connecting fails with the system's own errors, whatever the driver.
@@ -110,7 +110,7 @@ class Database:
         self._require_place()
         session = ReadSession(self._backend.readers)
         try:
-            async with asyncio.timeout(self._backend.patience):
+            async with asyncio.timeout(self._backend.session_timeout):
                 yield session
         except _FAILURES as error:
             self._explain(error)
@@ -134,13 +134,13 @@ class Database:
         committing = False
         try:
             async with (
-                asyncio.timeout(self._backend.patience),
+                asyncio.timeout(self._backend.session_timeout),
                 WriteSession(self._backend.writers, expire_on_commit=False) as session,
             ):
                 yield session
                 committing = True
                 await session.commit()
-            if not self._backend.is_in_its_place():
+            if not self._backend.is_same_file():
                 # It is committed to a file that the next start will not find.
                 self._backend.look()
                 raise DatabaseUnavailable
@@ -159,7 +159,7 @@ class Database:
             DomainError: as `writing`, or what the work raises.
 
         """
-        for pause in _PAUSES:
+        for pause in RETRY_DELAYS:
             try:
                 return await self._write_once(work)
             except RolledBack:

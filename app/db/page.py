@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.core.limits import MAX_PAGE_BYTES
 from app.db.backend import original
 from app.db.id_order import rows_in_order
-from app.db.sqlite_cursor import OneHopConnection
+from app.db.sqlite_driver import InThreadConnection
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class SizedPage:
         if connection.dialect.name != "sqlite":
             return rows_in_order(connection, self._summed_up, parameters, self._table)
         driver = connection.connection.driver_connection
-        if not isinstance(driver, OneHopConnection):
+        if not isinstance(driver, InThreadConnection):
             return connection.execute(self._statement, parameters).all()
         # SQLite finds a row when it is asked for the row, and reads all of a text to know its size.
         with driver.fetching(self._until_full):

@@ -26,7 +26,7 @@ from app.db.postgres_start import inspect
 
 WRITERS = 4
 """Connections that write: one for intake, the others for what staff and admins do meanwhile."""
-PATIENCE = 2.5
+SESSION_TIMEOUT = 2.5
 """Seconds for a session, waiting for its connection included; SQLAlchemy gives a connection that
 does not answer two more to close, which together stays within five."""
 LOCK_TIMEOUT = 1.5
@@ -39,7 +39,7 @@ _LOCK_OF_MIGRATIONS = 0x1EAD
 
 _LIMITS = {
     "lock_timeout": f"{LOCK_TIMEOUT}s",
-    "statement_timeout": f"{PATIENCE}s",
+    "statement_timeout": f"{SESSION_TIMEOUT}s",
     "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
     # Compiling takes longer than any of the service's short statements.
     "jit": "off",
@@ -74,7 +74,7 @@ class PostgreSQL(Backend):
     """
 
     serves_many = True
-    patience = PATIENCE
+    session_timeout = SESSION_TIMEOUT
 
     def __init__(self, url: PostgresURL, readers: int) -> None:
         self.name = url.database
@@ -137,11 +137,11 @@ class PostgreSQL(Backend):
     def _pool(self, size: int, settings: dict[str, str], **options: Any) -> AsyncEngine:
         engine = self._engine(
             settings,
-            PATIENCE,
+            SESSION_TIMEOUT,
             poolclass=AsyncAdaptedQueuePool,
             pool_size=size,
             max_overflow=0,
-            pool_timeout=PATIENCE,
+            pool_timeout=SESSION_TIMEOUT,
             **options,
         )
 

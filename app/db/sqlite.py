@@ -14,14 +14,14 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
 from app.db.backend import Backend, Result, Session, original
-from app.db.sqlite_cursor import OneHopConnection
+from app.db.sqlite_driver import InThreadConnection
 from app.db.sqlite_file import SQLiteFile
 from app.db.sqlite_watch import LOG_KEPT, Watch
 
 TURN_TIMEOUT = 2.0
 """Seconds that a request waits for a connection; with SQLite's own timeout it stays within five."""
 
-DRIVER: type[aiosqlite.Connection] = OneHopConnection
+DRIVER: type[aiosqlite.Connection] = InThreadConnection
 """The driver; the suite runs on the stock one, too."""
 
 _WARY = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
@@ -57,7 +57,7 @@ class SQLite(Backend):
     ) -> Result:
         connection = await session.run_sync(lambda sync: sync.connection())
         driver = connection.connection.driver_connection
-        if isinstance(driver, OneHopConnection):
+        if isinstance(driver, InThreadConnection):
             return await driver.run(_committed(work, session))
         return await work(session)
 
@@ -85,8 +85,8 @@ class SQLite(Backend):
     def is_lost(self) -> bool:
         return self._file.is_lost
 
-    def is_in_its_place(self) -> bool:
-        return self._file.is_in_its_place()
+    def is_same_file(self) -> bool:
+        return self._file.is_same_file()
 
     def look(self) -> bool:
         return self._file.look()
@@ -207,7 +207,7 @@ def _begin_immediate(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
         driver = connection.connection.driver_connection
-        if isinstance(driver, OneHopConnection):
+        if isinstance(driver, InThreadConnection):
             driver.begin_immediate()
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")

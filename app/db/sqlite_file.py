@@ -105,7 +105,7 @@ class SQLiteFile:
             timeout=BUSY_TIMEOUT,
             isolation_level=None,
         )
-        if not self.is_in_its_place():
+        if not self.is_same_file():
             # It may be of another file, which must not get this one's log.
             connection.close()
             raise DatabaseUnavailable
@@ -137,7 +137,7 @@ class SQLiteFile:
         """Whether the last look found that what is committed now will not be found."""
         return self._trouble is not None
 
-    def is_in_its_place(self) -> bool:
+    def is_same_file(self) -> bool:
         """Whether the path still leads to the file that was opened: one look at the disk."""
         return not self._opened or (
             self._trouble is None and identity_of(self._path) == self._opened[self._path]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import httpx
 
-from app.demo.inquiries import Inquiry
+from app.demo.inquiries import SampleInquiry
 
 BOTS = 12
 NO_ANSWER = 0
@@ -14,7 +14,7 @@ NO_ANSWER = 0
 
 
 async def post_all(
-    client: httpx.AsyncClient, inquiries: Sequence[Inquiry], on_answer: Callable[[], object]
+    client: httpx.AsyncClient, inquiries: Sequence[SampleInquiry], on_answer: Callable[[], object]
 ) -> Counter[int]:
     """Post each inquiry once.
 
@@ -36,7 +36,7 @@ async def post_all(
     return answers
 
 
-async def _post(client: httpx.AsyncClient, inquiry: Inquiry) -> int:
+async def _post(client: httpx.AsyncClient, inquiry: SampleInquiry) -> int:
     try:
         answer = await client.post("/interaction", json=inquiry._asdict())
     except httpx.TransportError:

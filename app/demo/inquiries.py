@@ -13,7 +13,7 @@ IN_CAPITALS = 0.2
 """The part of them that come with the address in capitals, where it has only ASCII letters."""
 
 
-class Inquiry(NamedTuple):
+class SampleInquiry(NamedTuple):
     """An inquiry as a bot is to send it; its source is one of those there are."""
 
     email: str
@@ -94,7 +94,7 @@ _TONGUES = (
 )
 
 
-def inquire(count: int, source_ids: Sequence[int], seed: int = SEED) -> list[Inquiry]:
+def inquire(count: int, source_ids: Sequence[int], seed: int = SEED) -> list[SampleInquiry]:
     """Inquiries of new and returning leads, in the order in which they come."""
     random = Random(seed)
     leads: list[tuple[_Tongue, str]] = []
@@ -108,7 +108,7 @@ def inquire(count: int, source_ids: Sequence[int], seed: int = SEED) -> list[Inq
             email = _new_address(random, tongue, number)
             leads.append((tongue, email))
         source_id = random.choice(source_ids)
-        inquiries.append(Inquiry(email, source_id, _payload(random, tongue, number)))
+        inquiries.append(SampleInquiry(email, source_id, _payload(random, tongue, number)))
     return inquiries
 
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from app.core.config import load_settings
 from app.core.email import fold_email
 from app.demo.bots import BOTS, post_all
-from app.demo.inquiries import Inquiry, inquire
+from app.demo.inquiries import SampleInquiry, inquire
 from app.demo.report import (
     answers_line,
     history_table,
@@ -27,7 +27,7 @@ from app.demo.rush import rush
 from app.demo.staff import read_history, read_pages
 from app.demo.team import Team, assemble
 from app.main import create_app
-from app.server import listening
+from app.server.serve import listening
 
 INQUIRIES = 1_000
 
@@ -77,7 +77,7 @@ def _console() -> Console:
 
 
 async def _post_with_progress(
-    console: Console, client: httpx.AsyncClient, inquiries: list[Inquiry]
+    console: Console, client: httpx.AsyncClient, inquiries: list[SampleInquiry]
 ) -> bool:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     begin = perf_counter()
@@ -89,7 +89,7 @@ async def _post_with_progress(
 
 
 async def _report(
-    console: Console, client: httpx.AsyncClient, team: Team, inquiries: list[Inquiry]
+    console: Console, client: httpx.AsyncClient, team: Team, inquiries: list[SampleInquiry]
 ) -> None:
     picks = {
         source_id: Counter(

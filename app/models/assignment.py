@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.distribution import Considered, Reason, Strategy
+from app.core.distribution import CandidateSnapshot, Reason, Strategy
 from app.db.candidates import Candidates
 from app.db.types import BigId, UTCDateTime, utc_now
 from app.models.base import Base
@@ -23,6 +23,6 @@ class Assignment(Base):
     operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
     reason: Mapped[Reason] = mapped_column(String(16))
     strategy: Mapped[Strategy | None] = mapped_column(String(16))
-    candidates: Mapped[Sequence[Considered]] = mapped_column(Candidates)
+    candidates: Mapped[Sequence[CandidateSnapshot]] = mapped_column(Candidates)
     """The source's operators as they stood."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

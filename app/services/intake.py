@@ -13,7 +13,7 @@ from app.core.exact_json import ExactNumber, encode_canonical_json
 from app.core.metrics import count_batch
 from app.crud import AssignmentCRUD, IdempotencyKeyCRUD, InteractionCRUD, LeadCRUD
 from app.crud.assignment import NewAssignment
-from app.crud.idempotency_key import Answer, Slot
+from app.crud.idempotency_key import Answer, IdempotencySlot
 from app.crud.interaction import InteractionRow, NewInteraction
 from app.db.database import Database
 from app.db.group_commit import GroupCommit
@@ -30,9 +30,9 @@ class Inquiry(NamedTuple):
     key: str | None = None
 
     @property
-    def slot(self) -> Slot | None:
+    def slot(self) -> IdempotencySlot | None:
         """Where the answer is remembered."""
-        return None if self.key is None else Slot(self.body.source_id, self.key)
+        return None if self.key is None else IdempotencySlot(self.body.source_id, self.key)
 
     def fingerprint(self) -> bytes:
         """SHA-256 of the request's meaning: the order of an object's members does not count.
@@ -122,16 +122,16 @@ async def record(
 
 async def _earlier_answers(
     session: AsyncSession, inquiries: Sequence[Inquiry]
-) -> dict[Slot, Answer]:
+) -> dict[IdempotencySlot, Answer]:
     slots = {inquiry.slot for inquiry in inquiries if inquiry.slot is not None}
     return await IdempotencyKeyCRUD(session).get_answers(slots) if slots else {}
 
 
 def _positions_to_write(
-    inquiries: Sequence[Inquiry], sources: Container[int], answers: Container[Slot]
+    inquiries: Sequence[Inquiry], sources: Container[int], answers: Container[IdempotencySlot]
 ) -> Iterator[int]:
     """Those of a known source that are the first under their key, or have none."""
-    claimed: set[Slot] = set()
+    claimed: set[IdempotencySlot] = set()
     for position, inquiry in enumerate(inquiries):
         if inquiry.body.source_id not in sources:
             continue
@@ -162,7 +162,7 @@ async def _write(
             for inquiry, choice in zip(inquiries, choices, strict=True)
         ]
     )
-    await _keep_account(session, distributor, list(zip(written, choices, strict=True)))
+    await _record_moves(session, distributor, list(zip(written, choices, strict=True)))
     return written
 
 
@@ -197,7 +197,7 @@ async def _choose(
     return choices
 
 
-async def _keep_account(
+async def _record_moves(
     session: AsyncSession,
     distributor: Distributor,
     choices: Sequence[tuple[InteractionRow, Choice]],
@@ -205,7 +205,7 @@ async def _keep_account(
     """Write down why each went where it went, and what that changes for those who come."""
     tally = Tally(distributor.rotations)
     for row, choice in choices:
-        tally.give_out(row.source_id, row.created_at, choice)
+        tally.count_assigned(row.source_id, row.created_at, choice)
     await AssignmentCRUD(session).create_many(
         [NewAssignment(row.id, *choice) for row, choice in choices]
     )
@@ -215,7 +215,7 @@ async def _keep_account(
 
 async def _remember(
     session: AsyncSession, written: Sequence[tuple[Inquiry, InteractionRow]]
-) -> dict[Slot, Answer]:
+) -> dict[IdempotencySlot, Answer]:
     answers = {
         inquiry.slot: Answer(inquiry.fingerprint(), interaction)
         for inquiry, interaction in written

@@ -16,7 +16,7 @@ from app.core.errors import InteractionNotFound
 from app.crud import InteractionCRUD, QueueCRUD, SourceOperatorSettingCRUD
 from app.models import Interaction
 
-MOST_SOURCES = 500
+MAX_SOURCES = 500
 """Sources whose queues one transaction may shorten: the others' intake does not wait for it."""
 
 
@@ -35,7 +35,7 @@ class Queues(NamedTuple):
 def oldest_queues(oldest: Mapping[int, int]) -> Queues:
     """The queues to begin with, by the id of what waits longest in each source."""
     by_age = sorted(oldest, key=oldest.__getitem__)
-    first, others = by_age[:MOST_SOURCES], by_age[MOST_SOURCES:]
+    first, others = by_age[:MAX_SOURCES], by_age[MAX_SOURCES:]
     return Queues(set(first), set(others), oldest[others[0]] if others else None)
 
 

@@ -1,131 +1,31 @@
-"""Moves interactions: closes them, assigns them by hand, and gives out those that wait."""
+"""Assigns interactions that wait, oldest first, when an operator becomes available."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import (
-    InteractionClosed,
-    NobodyElse,
-    OperatorAtLimit,
-    OperatorInactive,
-    OperatorNotFound,
-)
-from app.crud import (
-    AssignmentCRUD,
-    InteractionCRUD,
-    OperatorCRUD,
-    QueueCRUD,
-)
+from app.crud import AssignmentCRUD, InteractionCRUD, QueueCRUD
 from app.crud.assignment import NewAssignment
 from app.crud.interaction import Latest, WaitingRow
 from app.db.database import Database
-from app.models import Interaction
-from app.services.locking import Queues, lock_interaction, oldest_queues
+from app.services.locking import Queues, oldest_queues
 from app.services.tally import Tally
-from app.utils.distribution import Choice, Distributor, open_distributor, write_credits
+from app.utils.distribution import Distributor, open_distributor, write_credits
 
 CHUNK = 500
 """Waiting interactions that one transaction looks at; intake's turn comes after it."""
-MOST_CANDIDATES = 50_000
+MAX_CANDIDATES = 50_000
 """Candidates that it looks at: of sources with very many operators it gives out fewer."""
 
 
-async def close(database: Database, interaction_id: int) -> Interaction:
-    """Close an interaction, and give what its operator can take now to those who wait.
-
-    Raises:
-        InteractionNotFound: there is no such interaction.
-
-    """
-    interaction, rest = await database.write(partial(_close, interaction_id=interaction_id))
-    await drain_rest(database, rest)
-    return interaction
-
-
-async def assign(database: Database, interaction_id: int, operator_id: int | None) -> Interaction:
-    """Give an interaction to this operator, or choose again without the present one.
-
-    Whoever had it can take what waits now.
-
-    Raises:
-        InteractionNotFound: there is no such interaction.
-        InteractionClosed: it needs nobody any more.
-        OperatorNotFound: there is no such operator.
-        OperatorInactive: the operator takes nothing at present.
-        OperatorAtLimit: the source enforces limits, and the operator's is reached.
-        NobodyElse: nobody but the present operator is available.
-
-    """
-    interaction, rest = await database.write(
-        partial(_assign, interaction_id=interaction_id, operator_id=operator_id)
-    )
-    await drain_rest(database, rest)
-    return interaction
-
-
-async def _close(session: AsyncSession, interaction_id: int) -> tuple[Interaction, set[int]]:
-    interaction, queues = await lock_interaction(session, interaction_id)
-    if not interaction.is_active:
-        return interaction, set()
-    await InteractionCRUD(session).set_inactive(interaction_id)
-    return interaction, await drain(session, queues)
-
-
-async def _assign(
-    session: AsyncSession, interaction_id: int, operator_id: int | None
-) -> tuple[Interaction, set[int]]:
-    interaction, queues = await lock_interaction(session, interaction_id, operator_id)
-    if not interaction.is_active:
-        raise InteractionClosed
-    before = interaction.operator_id
-    if operator_id is not None and operator_id == before:
-        return interaction, set()
-    distributor = await open_distributor(session, [interaction.source_id])
-    if operator_id is None:
-        choice = distributor.choose(interaction.source_id, without=before)
-    else:
-        choice = await _choose_by_hand(session, distributor, interaction, operator_id)
-    if choice.operator_id is None:
-        raise NobodyElse
-    interaction.operator_id = choice.operator_id
-    await session.flush()
-    await AssignmentCRUD(session).create_many([NewAssignment(interaction_id, *choice)])
-    await write_credits(session, distributor)
-    tally = Tally(distributor.rotations)
-    if before is None:
-        tally.give_out(interaction.source_id, interaction.created_at, choice)
-    else:
-        tally.move(
-            interaction.source_id, interaction.created_at, before, choice.operator_id, choice.reason
-        )
-    await tally.write(session)
-    return interaction, await drain(session, queues)
-
-
-async def _choose_by_hand(
-    session: AsyncSession, distributor: Distributor, interaction: Interaction, operator_id: int
-) -> Choice:
-    operator = await OperatorCRUD(session).lock(operator_id)
-    if operator is None:
-        raise OperatorNotFound
-    if not operator.active:
-        raise OperatorInactive
-    if distributor.rotations[interaction.source_id].enforce_load_limit:
-        load = (await OperatorCRUD(session).get_loads([operator_id]))[operator_id]
-        if load is not None and load >= (operator.load_limit or 0):
-            raise OperatorAtLimit
-    return Choice(operator_id, "manual", None, distributor.consider(interaction.source_id))
-
-
-async def drain(session: AsyncSession, queues: Queues) -> set[int]:
+async def assign_waiting(session: AsyncSession, queues: Queues) -> set[int]:
     """Give out what waits in these queues, oldest first, looking at most at `CHUNK` of it.
 
     To be called in the transaction of whatever may have freed capacity.
 
     Returns:
-        The sources for which somebody may be available yet; the rest is for `drain_rest`.
+        The sources for which somebody may be available yet; the rest is for `assign_remaining`.
 
     """
     if not queues.source_ids:
@@ -134,15 +34,15 @@ async def drain(session: AsyncSession, queues: Queues) -> set[int]:
     sources = {id for id, rotation in distributor.rotations.items() if rotation.has_queue}
     tally = Tally(distributor.rotations)
     most_operators = max((len(one.candidates) for one in distributor.rotations.values()), default=0)
-    left = max(1, min(CHUNK, MOST_CANDIDATES // max(1, most_operators)))
+    left = max(1, min(CHUNK, MAX_CANDIDATES // max(1, most_operators)))
     rest = queues.others
-    while (room := distributor.room(sources)) and left:
+    while (room := distributor.free_capacity(sources)) and left:
         most = int(min(left, sum(room.values())))
         waiting = await InteractionCRUD(session).list_waiting(
             room, limit=most, before=queues.before
         )
         if waiting:
-            await _give_out(session, distributor, tally, waiting)
+            await _assign(session, distributor, tally, waiting)
         left -= len(waiting)
         if len(waiting) < most:
             # There are no more, or the others' are next.
@@ -156,13 +56,13 @@ async def drain(session: AsyncSession, queues: Queues) -> set[int]:
     return rest
 
 
-async def drain_source(session: AsyncSession, source_id: int) -> set[int]:
+async def assign_waiting_of_source(session: AsyncSession, source_id: int) -> set[int]:
     """Drain the queue of a source whose rules or weights have changed."""
-    return await drain(session, oldest_queues({source_id: 0}))
+    return await assign_waiting(session, oldest_queues({source_id: 0}))
 
 
-async def drain_rest(database: Database, source_ids: Collection[int]) -> None:
-    """Go on where `drain` stopped, with a turn for intake after each transaction.
+async def assign_remaining(database: Database, source_ids: Collection[int]) -> None:
+    """Go on where `assign_waiting` stopped, with a turn for intake after each transaction.
 
     Nothing overtakes what waits meanwhile: see `intake`. Where this is cut short, `background`
     goes on.
@@ -172,7 +72,7 @@ async def drain_rest(database: Database, source_ids: Collection[int]) -> None:
             queues = oldest_queues(await QueueCRUD(session).get_available(source_ids))
         if not queues.source_ids:
             return
-        source_ids = await database.write(partial(drain, queues=queues))
+        source_ids = await database.write(partial(assign_waiting, queues=queues))
 
 
 async def find_available(database: Database) -> dict[int, int]:
@@ -192,7 +92,7 @@ async def find_stalled(database: Database, oldest: Mapping[int, int]) -> set[int
     return {source_id for source_id, id in now.items() if id == oldest[source_id]}
 
 
-async def _give_out(
+async def _assign(
     session: AsyncSession, distributor: Distributor, tally: Tally, waiting: Sequence[WaitingRow]
 ) -> None:
     """Give out these in order, as far as an operator is available for their source."""
@@ -214,7 +114,7 @@ async def _give_out(
                 latest[row.lead_uuid] = Latest(row.id, choice.operator_id)
             choice = choice._replace(reason="from_queue")
             assignments.append(NewAssignment(row.id, *choice))
-            tally.give_out(row.source_id, row.created_at, choice)
+            tally.count_assigned(row.source_id, row.created_at, choice)
         else:
             without_room.add(row.source_id)
     await interactions.set_operators(given)

@@ -12,7 +12,7 @@ from app.core.credits import apportion
 from app.core.distribution import PassedOver, Reason
 from app.core.metrics import count_assignments
 from app.crud import DailyCountCRUD, Rotation
-from app.crud.daily_count import Counts, Slot
+from app.crud.daily_count import CountKey, Counts
 from app.utils.distribution import Choice
 
 BILLION = 1_000_000_000
@@ -37,21 +37,21 @@ class Tally:
     def __init__(self, rotations: Mapping[int, Rotation]) -> None:
         self._rotations = rotations
         self._reasons: Counter[tuple[int, Reason]] = Counter()
-        self._moves: Counter[Slot] = Counter()
+        self._moves: Counter[CountKey] = Counter()
         self._given_out: defaultdict[tuple[int, date], Counter[int]] = defaultdict(Counter)
-        self._passed_over: Counter[tuple[Slot, PassedOver]] = Counter()
+        self._passed_over: Counter[tuple[CountKey, PassedOver]] = Counter()
 
-    def give_out(self, source_id: int, created_at: datetime, choice: Choice) -> None:
+    def count_assigned(self, source_id: int, created_at: datetime, choice: Choice) -> None:
         """Count an interaction that got its first operator, or waits."""
         self._reasons[source_id, choice.reason] += 1
         if choice.operator_id is None:
             return
         day = created_at.date()
         self._given_out[source_id, day][choice.operator_id] += 1
-        self._moves[Slot(source_id, day, choice.operator_id)] += 1
+        self._moves[CountKey(source_id, day, choice.operator_id)] += 1
         for one in choice.candidates:
             if one.passed_over is not None:
-                self._passed_over[Slot(source_id, day, one.operator_id), one.passed_over] += 1
+                self._passed_over[CountKey(source_id, day, one.operator_id), one.passed_over] += 1
 
     def move(
         self, source_id: int, created_at: datetime, old: int, new: int, reason: Reason
@@ -59,8 +59,8 @@ class Tally:
         """Count an interaction that went from one operator to another."""
         self._reasons[source_id, reason] += 1
         day = created_at.date()
-        self._moves[Slot(source_id, day, new)] += 1
-        self._moves[Slot(source_id, day, old)] -= 1
+        self._moves[CountKey(source_id, day, new)] += 1
+        self._moves[CountKey(source_id, day, old)] -= 1
 
     async def write(self, session: AsyncSession) -> None:
         """Add it all to the counts."""
@@ -69,7 +69,7 @@ class Tally:
             weights = _positive_weights(self._rotations[source_id])
             count = got.total()
             for operator_id, target in apportion(BILLION * count, weights or got).items():
-                slot = Slot(source_id, day, operator_id)
+                slot = CountKey(source_id, day, operator_id)
                 changes[slot] = changes.get(slot, Counts())._replace(
                     target=target,
                     lost_to_limit=target * self._passed_over[slot, "at_limit"] // count,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.credits import INQUIRY, apportion
-from app.core.distribution import Considered, PassedOver, Reason, Strategy
+from app.core.distribution import CandidateSnapshot, PassedOver, Reason, Strategy
 from app.crud import Candidate, Rotation, SourceOperatorSettingCRUD
 
 _random = Random()
@@ -87,7 +87,7 @@ class Choice(NamedTuple):
     operator_id: int | None
     reason: Reason
     strategy: Strategy | None
-    candidates: list[Considered]
+    candidates: list[CandidateSnapshot]
 
 
 class Distributor:
@@ -108,14 +108,14 @@ class Distributor:
         }
 
     def choose(
-        self, source_id: int, *, preferred: int | None = None, without: int | None = None
+        self, source_id: int, *, preferred: int | None = None, exclude: int | None = None
     ) -> Choice:
         """Choose for an inquiry of this source.
 
         Args:
             source_id: one of `rotations`.
             preferred: the operator of a returning lead, taken by a sticky source if eligible.
-            without: an operator that shall not be chosen.
+            exclude: an operator that shall not be chosen.
 
         """
         rotation = self.rotations[source_id]
@@ -123,7 +123,7 @@ class Distributor:
         eligible = {
             one.operator_id: one.weight
             for one in candidates
-            if one.passed_over is None and one.operator_id != without
+            if one.passed_over is None and one.operator_id != exclude
         }
         if not eligible:
             return Choice(None, "waiting", None, candidates)
@@ -138,7 +138,7 @@ class Distributor:
         """Let an inquiry wait its turn, whoever is there."""
         return Choice(None, "waiting", None, self.consider(source_id))
 
-    def consider(self, source_id: int) -> list[Considered]:
+    def consider(self, source_id: int) -> list[CandidateSnapshot]:
         """The source's operators as they stand, by operator id."""
         credits, loads = self._credits[source_id], self._loads
         considered = []
@@ -151,7 +151,7 @@ class Distributor:
                 passed_over = "zero_weight"
             elif load is not None and limit is not None and load >= limit:
                 passed_over = "at_limit"
-            considered.append(Considered(id, weight, credits[id], load, limit, passed_over))
+            considered.append(CandidateSnapshot(id, weight, credits[id], load, limit, passed_over))
         return considered
 
     def changed_credits(self) -> dict[tuple[int, int], int]:
@@ -163,7 +163,7 @@ class Distributor:
             if (credit := self._credits[source_id][one.operator_id]) != one.credit
         }
 
-    def room(self, source_ids: Iterable[int]) -> dict[int, float]:
+    def free_capacity(self, source_ids: Iterable[int]) -> dict[int, float]:
         """How many inquiries each of these sources can give out; those that can none are left out.
 
         Where operators are shared, so is their room.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.core.distribution import Considered
+from app.core.distribution import CandidateSnapshot
 from app.crud.assignment import AssignmentRow
 
 
@@ -66,7 +66,7 @@ def _passed_over(
     return [f"Passed over: {'; '.join(reasons)}."] if reasons else []
 
 
-def _why_passed_over(candidate: Considered) -> str:
+def _why_passed_over(candidate: CandidateSnapshot) -> str:
     match candidate.passed_over:
         case "at_limit":
             return f"at the limit of {candidate.load_limit}"

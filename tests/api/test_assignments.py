@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.core.credits import INQUIRY
-from app.core.distribution import Considered
+from app.core.distribution import CandidateSnapshot
 from app.db.candidates import encode
 from app.db.types import utc_now
 from tests.support.api import Api
@@ -404,8 +404,10 @@ async def test_page_of_moves_is_bounded(
     api: Api, client: httpx.AsyncClient, rows: Rows, moved: dict[str, Any]
 ) -> None:
     """It ends after about 1 MiB, however many operators each move considers; the next goes on."""
-    present = [Considered(id, 1_000_000, INQUIRY // 7, 9, 10, None) for id in (1, 2)]
-    away = [Considered(id, 1_000_000, -INQUIRY // 7, 9, 10, "inactive") for id in range(3, 1001)]
+    present = [CandidateSnapshot(id, 1_000_000, INQUIRY // 7, 9, 10, None) for id in (1, 2)]
+    away = [
+        CandidateSnapshot(id, 1_000_000, -INQUIRY // 7, 9, 10, "inactive") for id in range(3, 1001)
+    ]
     candidates = encode(present + away)
     operators = ", ".join(f"({id}, 'Maria', TRUE)" for id in range(3, 1001))
     rows.executescript(f"INSERT INTO operators (id, name, active) VALUES {operators}")

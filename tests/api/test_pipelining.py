@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 from fastapi import FastAPI
 
-from app.api.strict_protocol import StrictProtocol
+from app.server.strict_protocol import StrictProtocol
 from tests.support.raw import read_answers
 from tests.support.server import run_server
 

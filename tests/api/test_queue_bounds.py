@@ -13,7 +13,7 @@ OPERATORS = 3
 
 async def test_very_many_operators(api: Api, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each choice looks at all of them, so a transaction makes fewer choices."""
-    monkeypatch.setattr(queue, "MOST_CANDIDATES", 10 * OPERATORS)
+    monkeypatch.setattr(queue, "MAX_CANDIDATES", 10 * OPERATORS)
     operators = [await api.create_operator(active=False) for _ in range(OPERATORS)]
     source = await api.create_source(dict.fromkeys(operators, 1))
     waiting = queue_up(rows, 25, source)
@@ -31,7 +31,7 @@ async def test_more_operators_than_a_transaction_looks_at(
     api: Api, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It goes on all the same, one interaction at a time."""
-    monkeypatch.setattr(queue, "MOST_CANDIDATES", 1)
+    monkeypatch.setattr(queue, "MAX_CANDIDATES", 1)
     operators = [await api.create_operator(active=False) for _ in range(OPERATORS)]
     source = await api.create_source(dict.fromkeys(operators, 1))
     waiting = queue_up(rows, 3, source)

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from app.core.config import Settings
 from app.main import create_app
-from app.server import Config, Server, listen
+from app.server.serve import Config, Server, listen
 from tests.support.kinds import only_sqlite
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"

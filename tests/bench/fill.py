@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from app.core.distribution import Considered
+from app.core.distribution import CandidateSnapshot
 from app.db.candidates import encode
 from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
@@ -81,7 +81,7 @@ def _fill_leads(rows: sqlite3.Connection, numbers: range, leads: int) -> None:
 def _fill_accounts(rows: sqlite3.Connection) -> None:
     """Why each went where it went, and how many did on each day."""
     candidates = [
-        Considered(number, weight, 0, None, None, None)
+        CandidateSnapshot(number, weight, 0, None, None, None)
         for number, weight in enumerate(WEIGHTS, start=1)
     ]
     rows.execute(

@@ -15,7 +15,7 @@ from app.crud import InteractionCRUD, LeadCRUD, OperatorCRUD, QueueCRUD
 from app.db.database import Database, ReadSession, WriteSession
 from app.schemas import CreateInteraction
 from app.services.intake import Inquiry, record
-from app.services.queue import drain_source
+from app.services.queue import assign_waiting_of_source
 from app.services.reports import report_source
 from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows
@@ -124,7 +124,7 @@ async def test_intake_and_queue_walk_no_table(database: Database, rows: Rows) ->
     async with database.writing() as session:
         plans = await plans_of(session, record(session, inquiries))
         await OperatorCRUD(session).update(1, {"load_limit": 3})
-        plans += await plans_of(session, drain_source(session, 1))
+        plans += await plans_of(session, assign_waiting_of_source(session, 1))
 
     assert any("SEARCH leads USING INDEX" in plan for plan in plans)
     for plan in plans:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
 from app.crud import LeadCRUD, OperatorCRUD
 from app.db.database import Database, WriteSession
-from app.db.sqlite_cursor import OneHopConnection
+from app.db.sqlite_driver import InThreadConnection
 from tests.support.events import passing
 from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows
@@ -119,7 +119,7 @@ async def test_failing_commit_of_work_is_told_and_writes_nothing(
 
 async def test_work_in_the_thread_awaits_its_statements_only() -> None:
     """What would have to wait for the event loop is refused, and the connection goes on."""
-    connection = OneHopConnection(partial(sqlite3.connect, ":memory:"), iter_chunk_size=64)
+    connection = InThreadConnection(partial(sqlite3.connect, ":memory:"), iter_chunk_size=64)
     await connection
 
     async def work() -> int:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from app.core.credits import INQUIRY
-from app.core.distribution import Considered
+from app.core.distribution import CandidateSnapshot
 from app.core.errors import StartupError
 from app.crud import AssignmentCRUD
 from app.db import migrate
@@ -256,6 +256,6 @@ async def test_old_explanations_stay_readable(old_url: str) -> None:
         [move] = await AssignmentCRUD(session).list_by_interaction(1, limit=2)
 
     assert [
-        Considered(1, 3, 2 * INQUIRY // 3, None, None, None),
-        Considered(2, 1, -INQUIRY // 3, 3, 3, "at_limit"),
+        CandidateSnapshot(1, 3, 2 * INQUIRY // 3, None, None, None),
+        CandidateSnapshot(2, 1, -INQUIRY // 3, 3, 3, "at_limit"),
     ] == move.candidates

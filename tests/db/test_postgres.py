@@ -12,7 +12,7 @@ from app.core.errors import DatabaseUnavailable, RolledBack, StartupError, Stora
 from app.crud import LeadCRUD, OperatorCRUD
 from app.db.database import Database, WriteSession
 from app.schemas import CreateInteraction
-from app.services import admin, queue
+from app.services import interactions, operators, queue
 from app.services.intake import Inquiry, record
 from tests.support.events import until
 from tests.support.kinds import only_postgres
@@ -128,7 +128,7 @@ async def test_plans_for_small_tables_are_good_for_large_ones(
     async with database.writing() as session:
         with noted(session) as statements:
             await record(session, inquiries)
-            await queue.drain_source(session, 1)
+            await queue.assign_waiting_of_source(session, 1)
         connection = await session.connection()
         for sql, parameters in statements:
             once = parameters if isinstance(parameters, tuple) else parameters[0]
@@ -177,9 +177,9 @@ async def test_sources_without_a_queue_are_not_locked(database: Database, rows: 
     rows.execute("BEGIN")
     rows.execute("SELECT 1 FROM sources WHERE id = 3 FOR UPDATE")
 
-    await queue.close(database, closed)
-    await queue.assign(database, moved, 2)
-    await admin.update_operator(database, 1, {"load_limit": 5})
+    await interactions.close(database, closed)
+    await interactions.assign(database, moved, 2)
+    await operators.update(database, 1, {"load_limit": 5})
     rows.execute("ROLLBACK")
 
     assert [(closed, 1, False), (moved, 2, True), (waits, 1, True)] == rows.execute(
@@ -196,7 +196,7 @@ async def test_queue_that_begins_while_a_close_waits(database: Database, rows: R
     rows.execute("SELECT 1 FROM sources WHERE id = 2 FOR NO KEY UPDATE")
     rows.execute("SELECT 1 FROM operators WHERE id = 1 FOR NO KEY UPDATE")
     add_interaction(rows, 2, None)
-    closing = asyncio.create_task(queue.close(database, held))
+    closing = asyncio.create_task(interactions.close(database, held))
     await until(lambda: one_waits(rows))
     rows.execute("COMMIT")
     await closing
@@ -222,7 +222,7 @@ async def test_interaction_moved_while_its_close_waits(database: Database, rows:
     rows.execute("SELECT 1 FROM sources WHERE id = 1 FOR NO KEY UPDATE")
     rows.execute(f"UPDATE interactions SET operator_id = 2 WHERE id = {held}")
     add_interaction(rows, 1, 1)
-    closing = asyncio.create_task(queue.close(database, held))
+    closing = asyncio.create_task(interactions.close(database, held))
     await until(lambda: one_waits(rows))
     rows.execute("COMMIT")
     await closing

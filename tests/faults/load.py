@@ -12,7 +12,7 @@ from tests.faults.history import Answer, History, Intent
 from tests.support.api import Api
 from tests.support.load import keep_on, new_client
 
-PATIENCE = 60
+SESSION_TIMEOUT = 60
 """Seconds that bots go on asking for an answer once they take no new inquiries."""
 PAUSE = 0.05
 """Seconds before a request is sent again."""
@@ -63,7 +63,7 @@ async def bots_at_work(
             group.create_task(work(client))
         yield
         finished.set()
-        patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
+        patience.reschedule(asyncio.get_running_loop().time() + SESSION_TIMEOUT)
 
 
 @asynccontextmanager

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.upkeep.backup import back_up
-from app.upkeep.restore import restore
+from app.maintenance.backup import back_up
+from app.maintenance.restore import restore
 from tests.faults.checker import check
 from tests.faults.history import Answer, History
 from tests.faults.load import bots_at_work, set_up

@@ -12,8 +12,8 @@ import pytest
 
 from app.core.errors import StartupError
 from app.db.database import Database
+from app.maintenance.backup import back_up
 from app.models import Operator
-from app.upkeep.backup import back_up
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows keeps an open file where it is"

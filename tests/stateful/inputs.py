@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tests.stateful.records import Post
 
-MOST_OPERATORS, MOST_SOURCES = 4, 3
+MOST_OPERATORS, MAX_SOURCES = 4, 3
 FIRST_OPERATORS, FIRST_SOURCES = 3, 2
 # The last of each is there only if a rule has created it.
 OPERATORS = st.sampled_from([1, 2, 3, 1, 2, 3, 1, 2, 3, 4])

@@ -35,8 +35,8 @@ from tests.stateful.inputs import (
     FIRST_SOURCE,
     FIRST_SOURCES,
     FIRST_WEIGHTS,
+    MAX_SOURCES,
     MOST_OPERATORS,
-    MOST_SOURCES,
     OPERATOR,
     OPERATORS,
     POST,
@@ -123,7 +123,7 @@ class Comparison(Agreement):
         assert self.model.create_operator(fields) == created["id"]
 
     @rule(fields=SOURCE)
-    @precondition(lambda self: len(self.model.sources) < MOST_SOURCES)
+    @precondition(lambda self: len(self.model.sources) < MAX_SOURCES)
     def create_source(self, fields: dict[str, Any]) -> None:
         created = self.do("POST", "/sources", DESCRIPTION | fields)
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 
 from app.core.config import Settings
-from app.server import listening
+from app.server.serve import listening
 
 
 @dataclass(frozen=True)

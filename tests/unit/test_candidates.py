@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from app.core.credits import INQUIRY, inquiries
-from app.core.distribution import Considered, PassedOver
+from app.core.distribution import CandidateSnapshot, PassedOver
 from app.core.limits import MAX_ID, MAX_LOAD_LIMIT, MAX_WEIGHT
 from app.db.candidates import FEW, decode, encode
 
@@ -15,13 +15,13 @@ REASONS: list[PassedOver | None] = [None, "inactive", "at_limit", "zero_weight"]
 
 def random_candidates(
     count: int, *, load: int = 5000, gap: int = 1, seed: int = 1
-) -> list[Considered]:
+) -> list[CandidateSnapshot]:
     """Operators whose fields have little in common; ids have gaps of twice this on average."""
     random, id, candidates = Random(seed), 0, []
     for _ in range(count):
         id += random.randint(1, gap)
         candidates.append(
-            Considered(
+            CandidateSnapshot(
                 id,
                 random.randint(0, MAX_WEIGHT),
                 random.randint(-INQUIRY, INQUIRY),
@@ -33,19 +33,19 @@ def random_candidates(
     return candidates
 
 
-def alike(count: int) -> list[Considered]:
+def alike(count: int) -> list[CandidateSnapshot]:
     """Operators that are all the same."""
-    return [Considered(id, 10, 0, None, None, None) for id in range(1, count + 1)]
+    return [CandidateSnapshot(id, 10, 0, None, None, None) for id in range(1, count + 1)]
 
 
-def as_shown(candidates: Sequence[Considered]) -> list[tuple[Considered, float]]:
+def as_shown(candidates: Sequence[CandidateSnapshot]) -> list[tuple[CandidateSnapshot, float]]:
     """Candidates beside their credits as decimals."""
     return [(one._replace(credit=0), inquiries(one.credit)) for one in candidates]
 
 
 EXTREME = [
-    Considered(MAX_ID - 1, 0, -4 * INQUIRY, 0, 0, "zero_weight"),
-    Considered(MAX_ID, MAX_WEIGHT, 4 * INQUIRY, 2**40, MAX_LOAD_LIMIT, None),
+    CandidateSnapshot(MAX_ID - 1, 0, -4 * INQUIRY, 0, 0, "zero_weight"),
+    CandidateSnapshot(MAX_ID, MAX_WEIGHT, 4 * INQUIRY, 2**40, MAX_LOAD_LIMIT, None),
 ]
 NUMBERED = [one._replace(operator_id=number) for number, one in enumerate(EXTREME * 9, start=1)]
 
@@ -67,7 +67,7 @@ NUMBERED = [one._replace(operator_id=number) for number, one in enumerate(EXTREM
         [*NUMBERED, EXTREME[0]],
     ],
 )
-def test_candidates_come_back(candidates: list[Considered]) -> None:
+def test_candidates_come_back(candidates: list[CandidateSnapshot]) -> None:
     """In every field; credits to the six decimals that are shown."""
     assert as_shown(candidates) == as_shown(decode(encode(candidates)))
 

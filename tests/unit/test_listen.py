@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.server import listen
+from app.server.serve import listen
 
 BURST = 300
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")

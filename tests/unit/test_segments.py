@@ -8,11 +8,11 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from app.api.connections import Connections
+from app.server.connections import Connections
 
 pytest.importorskip("httptools")
 
-from app.api.protocol import PatientProtocol  # it needs httptools
+from app.server.protocol import DeadlineProtocol  # it needs httptools
 
 Seen = tuple[str, str, bytes]
 
@@ -71,7 +71,7 @@ async def understood(*segments: bytes) -> tuple[list[Seen], list[str], bytes]:
 
     config = uvicorn.Config(app, ws="none", log_config=None)
     config.load()
-    protocol = PatientProtocol(
+    protocol = DeadlineProtocol(
         config=config, server_state=ServerState(), app_state={}, connections=Connections(1)
     )
     transport = _Memory()

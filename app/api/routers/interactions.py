@@ -33,7 +33,7 @@ from app.crud.interaction import InteractionRow
 from app.models import Interaction
 from app.schemas import AssignInteraction, CreateInteraction, ReadAssignment, ReadInteraction
 from app.schemas.query import IdParameter, InteractionQuery
-from app.services import history, queue
+from app.services import interactions
 
 router = APIRouter(tags=["interactions"], route_class=JSONRoute)
 
@@ -111,7 +111,7 @@ async def close_interaction(interaction_id: IdParameter, request: Request) -> Re
 
     What its operator can take now goes to it from the queue, oldest first.
     """
-    interaction = await queue.close(database_of(request), interaction_id)
+    interaction = await interactions.close(database_of(request), interaction_id)
     return interaction_response(InteractionRow.of(interaction))
 
 
@@ -133,7 +133,7 @@ async def assign_interaction(
     interaction_id: IdParameter, body: AssignInteraction, request: Request
 ) -> Response:
     """Give an interaction to this operator, or with `{}` choose again without the present one."""
-    interaction = await queue.assign(database_of(request), interaction_id, body.operator_id)
+    interaction = await interactions.assign(database_of(request), interaction_id, body.operator_id)
     return interaction_response(InteractionRow.of(interaction))
 
 
@@ -148,12 +148,12 @@ async def list_assignments(
     session: ReadSession,
     request: Request,
     response: Response,
-) -> Sequence[history.Move]:
+) -> Sequence[interactions.Move]:
     """The moves of an interaction, oldest first: who got it, when, why, and among whom.
 
     A page also ends after about 1 MiB.
     """
-    moves, more = await history.list_moves(
+    moves, more = await interactions.list_moves(
         session, interaction_id, limit=page.limit, after=page.after
     )
     if more:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from app.api.dependencies import database_of
 from app.core.errors import DomainError
 from app.core.metrics import exposition
-from app.services.stock import Stock, read_stock
+from app.services.gauges import Gauges, read_gauges
 
 router = APIRouter()
 
@@ -22,7 +22,7 @@ async def expose_metrics(request: Request) -> Response:
     stock = None
     try:
         async with database_of(request).reading() as session:
-            stock = await read_stock(session)
+            stock = await read_gauges(session)
     except (DomainError, DBAPIError):
         # The rest is wanted all the more.
         pass
@@ -31,7 +31,7 @@ async def expose_metrics(request: Request) -> Response:
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
-def _metrics(stock: Stock | None) -> Iterator[Metric]:
+def _metrics(stock: Gauges | None) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "database_up", "Whether the database could be read.", value=stock is not None
     )

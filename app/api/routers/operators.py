@@ -15,7 +15,7 @@ from app.crud import OperatorCRUD
 from app.models import Operator
 from app.schemas import CreateOperator, ReadOperator, UpdateOperator
 from app.schemas.query import IdParameter
-from app.services import admin
+from app.services import operators
 
 router = APIRouter(prefix="/operators", tags=["operators"], route_class=JSONRoute)
 
@@ -43,7 +43,7 @@ async def list_operators(
 )
 async def create_operator(new: CreateOperator, request: Request, response: Response) -> Operator:
     """Create an operator. It gets inquiries once it has a weight in a source."""
-    operator = await admin.create_operator(database_of(request), new.model_dump())
+    operator = await operators.create(database_of(request), new.model_dump())
     response.headers["Location"] = address(request, f"/operators/{operator.id}")
     return operator
 
@@ -70,7 +70,7 @@ async def update_operator(
 
     What it can take by the change goes to it from the queues, oldest first.
     """
-    return await admin.update_operator(database_of(request), operator_id, changes)
+    return await operators.update(database_of(request), operator_id, changes)
 
 
 def _found(operator: Operator | None) -> Operator:

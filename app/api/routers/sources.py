@@ -24,7 +24,7 @@ from app.schemas import (
     UpdateSource,
 )
 from app.schemas.query import IdParameter
-from app.services import admin
+from app.services import sources
 from app.services.preview import Preview
 
 router = APIRouter(prefix="/sources", tags=["sources"], route_class=JSONRoute)
@@ -54,7 +54,7 @@ async def list_sources(
 )
 async def create_source(new: CreateSource, request: Request, response: Response) -> Source:
     """Create a source. Its inquiries wait until operators have weights in it."""
-    source = await admin.create_source(database_of(request), new.model_dump())
+    source = await sources.create(database_of(request), new.model_dump())
     response.headers["Location"] = address(request, f"/sources/{source.id}")
     return source
 
@@ -74,7 +74,7 @@ async def read_source(source_id: IdParameter, session: ReadSession) -> Source:
 )
 async def update_source(source_id: IdParameter, changes: UpdateSource, request: Request) -> Source:
     """Change what is named, keep the rest. What waits goes to whoever is available by it."""
-    return await admin.update_source(database_of(request), source_id, changes)
+    return await sources.update(database_of(request), source_id, changes)
 
 
 @router.get(
@@ -84,9 +84,9 @@ async def update_source(source_id: IdParameter, changes: UpdateSource, request: 
 )
 async def list_source_operators(
     source_id: IdParameter, session: ReadSession
-) -> Sequence[admin.WeightShare]:
+) -> Sequence[sources.WeightShare]:
     """The operators of a source with their weights and the shares expected of them."""
-    return await admin.read_weights(session, source_id)
+    return await sources.read_weights(session, source_id)
 
 
 @router.put(
@@ -96,14 +96,14 @@ async def list_source_operators(
 )
 async def replace_source_operators(
     source_id: IdParameter, settings: SetSourceOperators, request: Request
-) -> Sequence[admin.WeightShare]:
+) -> Sequence[sources.WeightShare]:
     """Replace the whole list at once: who is not named no longer answers for this source.
 
     Under the strategy `smooth` operators that stay keep what they are owed or owe; they share by
     weight what was owed to or by those that go, and new ones begin at zero. What waits goes to
     operators that are available by the new list. The list that stands already changes nothing.
     """
-    return await admin.replace_weights(database_of(request), source_id, _by_operator(settings))
+    return await sources.replace_weights(database_of(request), source_id, _by_operator(settings))
 
 
 @router.post(

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class WatchMiddleware:
+class AccessLogMiddleware:
     """Counts and logs each request by its route's template: paths hold what somebody typed."""
 
     def __init__(self, app: ASGIApp, log: FilteringBoundLogger) -> None:
@@ -58,7 +58,7 @@ class WatchMiddleware:
             )
 
 
-def watch_refusal(status: int, request_id: str) -> None:
+def log_refusal(status: int, request_id: str) -> None:
     """Count and log a request that was refused before it could be read."""
     count_request(OTHER, OTHER, status, 0)
     fields = {"method": OTHER, "route": OTHER, "status": status, "request_id": request_id}

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.core.errors import StartupError, UpkeepError
 from app.db.backend import Backend, original
-from app.db.bulk_statement import bulk_insert
+from app.db.bulk.statement import bulk_insert
 from app.db.database import open_backend
 from app.db.migrate import (
     current_revision,
@@ -19,8 +19,8 @@ from app.db.migrate import (
     made_by_newer,
     upgraded,
 )
-from app.upkeep.progress import progress
-from app.upkeep.stored import TABLES, Content, StoredTable
+from app.maintenance.progress import progress
+from app.maintenance.stored import TABLES, Content, StoredTable
 
 Advance = Callable[[int], None]
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from app.core.errors import UpkeepError
 from app.core.postgres_url import is_postgres_url
 from app.db.private_files import create_private
-from app.upkeep.progress import progress
+from app.maintenance.progress import progress
 
 _STEP = 1000
 """Pages; between two steps the bar moves, and Ctrl-C is heard."""

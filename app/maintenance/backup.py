@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from app.core.errors import UpkeepError
-from app.upkeep.sqlite_files import check, copy_into, draft_beside, file_of, reason_of, sync
+from app.maintenance.sqlite_files import check, copy_into, draft_beside, file_of, reason_of, sync
 
 
 def back_up(url: str, target: Path) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def calm_collector() -> Iterator[None]:
+def tuned_gc() -> Iterator[None]:
     """Leave alone what start-up loaded, and look at the young less often, until the block ends.
 
     A full collection that walked what start-up loaded took 70 ms; looking at the young after each

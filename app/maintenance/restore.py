@@ -15,7 +15,7 @@ from app.db.private_files import beside
 from app.db.sqlite_file import SQLiteFile
 from app.db.sqlite_lock import identity_locked, name_locked
 from app.db.sqlite_schema import foreign_objects, stored_revision
-from app.upkeep.sqlite_files import check, copy_into, draft_beside, file_of, reason_of, sync
+from app.maintenance.sqlite_files import check, copy_into, draft_beside, file_of, reason_of, sync
 
 
 def restore(url: str, backup: Path) -> Path | None:

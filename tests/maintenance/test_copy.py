@@ -17,7 +17,7 @@ from app.core.config import Settings
 from app.core.errors import UpkeepError
 from app.db.database import Database
 from app.main import create_app
-from app.upkeep.copy import copy_database
+from app.maintenance.copy import copy_database
 from tests.support.api import Api
 from tests.support.command import PYTHON_APP, read_until, run_command, running_command
 from tests.support.load import keep_on

@@ -6,13 +6,13 @@ from typing import Any
 from sqlalchemy import Table, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.arrays import as_arrays, insert_from_arrays
-from app.db.bulk_statement import bulk_insert
-from app.db.execute import execute
+from app.db.bulk.arrays import as_arrays, insert_from_arrays
+from app.db.bulk.execute import execute
+from app.db.bulk.statement import bulk_insert
 from app.db.id_order import announcement
 
 
-class NumberedInsert:
+class InsertReturningIds:
     """An INSERT of rows that are tuples into a table with the key `id`."""
 
     def __init__(self, table: Table, columns: Sequence[str], shared: Sequence[str] = ()) -> None:

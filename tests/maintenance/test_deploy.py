@@ -15,7 +15,7 @@ import pytest
 import app
 from app.core.config import Settings, check_database_url
 from app.main import DRAIN_TIMEOUT
-from app.server import GRACE
+from app.server.serve import GRACE
 from tests.support.command import read_until, run_command, running_command
 from tests.support.postgres import PostgresDatabases
 

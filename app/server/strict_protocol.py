@@ -9,10 +9,10 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.api.answering import Answering
 from app.api.errors import MalformedRequest
-from app.api.request_head import check_head
 from app.core.errors import Busy, DomainError
+from app.server.answering import Answering
+from app.server.request_head import check_head
 
 _MOST_WAITING = 100
 """Requests that may wait for the one before them on their connection."""

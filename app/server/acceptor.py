@@ -6,10 +6,10 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from app.api.connections import Connections
-from app.api.refusals import refusal
 from app.core.descriptors import is_out_of_descriptors
 from app.core.errors import Busy
+from app.server.connections import Connections
+from app.server.refusals import refusal
 
 _AT_ONCE = 16
 """Connections that are taken before others have their turn: other processes, and open requests."""

@@ -22,7 +22,7 @@ class OneHopCursor:
 
     arraysize = 1
 
-    def __init__(self, connection: "OneHopConnection") -> None:
+    def __init__(self, connection: "InThreadConnection") -> None:
         self._connection = connection
         self._rows: list[Any] = []
         self.description: Any = None
@@ -59,7 +59,7 @@ class OneHopCursor:
             cursor.close()
 
 
-class OneHopConnection(aiosqlite.Connection):
+class InThreadConnection(aiosqlite.Connection):
     """An aiosqlite connection whose cursors take one crossing a statement, and BEGIN none."""
 
     fetch: Callable[[sqlite3.Cursor], list[Any]] = staticmethod(sqlite3.Cursor.fetchall)

@@ -14,8 +14,8 @@ from app.core.errors import StartupError, UpkeepError
 from app.db.database import Database
 from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
-from app.upkeep.backup import back_up
-from app.upkeep.restore import restore
+from app.maintenance.backup import back_up
+from app.maintenance.restore import restore
 from tests.support.command import PYTHON_APP, run_command
 
 NAMES = "SELECT name FROM operators ORDER BY id"

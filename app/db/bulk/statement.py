@@ -18,8 +18,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from app.db.arrays import as_arrays, insert_from_arrays, rows_of_arrays
-from app.db.execute import execute
+from app.db.bulk.arrays import as_arrays, insert_from_arrays, rows_of_arrays
+from app.db.bulk.execute import execute
 
 _Processor = Callable[[Any], Any] | None
 

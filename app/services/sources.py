@@ -1,6 +1,6 @@
-"""What admins change: operators, sources and weights, and the queues that move by it.
+"""Sources: what admins change of their rules and weights, and the queues that move by it.
 
-Each change may free capacity for thousands that wait. It is committed with the first of them; the
+A change may free capacity for thousands that wait. It is committed with the first of them; the
 others follow in transactions of their own before the admin gets the answer.
 """
 
@@ -12,9 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import OperatorNotFound, SourceNotFound
 from app.crud import OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
 from app.db.database import Database
-from app.models import Operator, Source
-from app.services.locking import lock_operator
-from app.services.queue import drain, drain_rest, drain_source
+from app.models import Source
+from app.services.queue import assign_remaining, assign_waiting_of_source
 from app.utils.distribution import expected_shares
 
 
@@ -26,49 +25,16 @@ class WeightShare(NamedTuple):
     share: float
 
 
-async def create_operator(database: Database, values: Mapping[str, object]) -> Operator:
-    """A new operator."""
-
-    async def create(session: AsyncSession) -> Operator:
-        return await OperatorCRUD(session).create(**values)
-
-    return await database.write(create)
-
-
-async def create_source(database: Database, values: Mapping[str, object]) -> Source:
+async def create(database: Database, values: Mapping[str, object]) -> Source:
     """A new source."""
 
-    async def create(session: AsyncSession) -> Source:
+    async def write(session: AsyncSession) -> Source:
         return await SourceCRUD(session).create(**values)
 
-    return await database.write(create)
+    return await database.write(write)
 
 
-async def update_operator(
-    database: Database, operator_id: int, changes: Mapping[str, object]
-) -> Operator:
-    """Change an operator; what it can take now goes to it from the queues.
-
-    Raises:
-        OperatorNotFound: there is no such operator.
-
-    """
-
-    async def change(session: AsyncSession) -> tuple[Operator, set[int]]:
-        queues = await lock_operator(session, operator_id)
-        operator = await OperatorCRUD(session).update(operator_id, changes)
-        if operator is None:
-            raise OperatorNotFound
-        return operator, await drain(session, queues)
-
-    operator, rest = await database.write(change)
-    await drain_rest(database, rest)
-    return operator
-
-
-async def update_source(
-    database: Database, source_id: int, changes: Mapping[str, object]
-) -> Source:
+async def update(database: Database, source_id: int, changes: Mapping[str, object]) -> Source:
     """Change a source and its rules; whoever is available by the new ones takes from its queue.
 
     Raises:
@@ -81,10 +47,10 @@ async def update_source(
         source = await SourceCRUD(session).update(source_id, changes)
         if source is None:
             raise SourceNotFound
-        return source, await drain_source(session, source_id)
+        return source, await assign_waiting_of_source(session, source_id)
 
     source, rest = await database.write(change)
-    await drain_rest(database, rest)
+    await assign_remaining(database, rest)
     return source
 
 
@@ -124,9 +90,9 @@ async def replace_weights(
         if weights.keys() - await OperatorCRUD(session).existing_ids(weights):
             raise OperatorNotFound
         changed = await settings.replace_source_weights(source_id, weights)
-        rest = await drain_source(session, source_id) if changed else set()
+        rest = await assign_waiting_of_source(session, source_id) if changed else set()
         return await read_weights(session, source_id), rest
 
     shares, rest = await database.write(change)
-    await drain_rest(database, rest)
+    await assign_remaining(database, rest)
     return shares

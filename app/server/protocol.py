@@ -3,13 +3,13 @@
 import asyncio
 from typing import Any
 
-from app.api.connections import Connections
+from app.api.access_log import log_refusal
 from app.api.errors import HeaderFieldsTooLarge, RequestTimeout
 from app.api.middleware import MAX_HEAD_BYTES
-from app.api.refusals import refusal
-from app.api.strict_protocol import StrictProtocol
-from app.api.watching import watch_refusal
 from app.core.errors import Busy, DomainError
+from app.server.connections import Connections
+from app.server.refusals import refusal
+from app.server.strict_protocol import StrictProtocol
 
 _WATCH_INTERVAL = 1
 _REQUEST_TIMEOUT = 10 - _WATCH_INTERVAL
@@ -20,11 +20,11 @@ _LINGER = 2
 """Seconds that a refused client has to read why."""
 _ARRIVAL = 1
 """Seconds that a request which is on its way has to arrive, once the end is asked for."""
-_MOST_DISCARDED = 2 * 1024 * 1024
+_MAX_DISCARDED = 2 * 1024 * 1024
 """Bytes that a refused client may still be sending."""
 
 
-class PatientProtocol(StrictProtocol):
+class DeadlineProtocol(StrictProtocol):
     """A connection with an end to its patience.
 
     A request must be complete 10 s after the connection was made, or after its first byte on a
@@ -58,7 +58,7 @@ class PatientProtocol(StrictProtocol):
     def data_received(self, data: bytes) -> None:
         self._undigested += len(data)
         if self._given_up:
-            if self._undigested > _MOST_DISCARDED:
+            if self._undigested > _MAX_DISCARDED:
                 self.abort()
             return
         if self._due is None:
@@ -187,5 +187,5 @@ class PatientProtocol(StrictProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         answer, request_id = refusal(error, self.server_state.default_headers)
-        watch_refusal(error.status, request_id)
+        log_refusal(error.status, request_id)
         self.transport.write(answer)

@@ -14,16 +14,16 @@ from typing import Any, Final, TypeVar
 import uvicorn
 from fastapi import FastAPI
 
-from app.api.acceptor import Acceptor
-from app.api.connections import Connections
 from app.core.config import Settings
 from app.core.descriptors import descriptors_for_connections
 from app.core.errors import StartupError
+from app.server.acceptor import Acceptor
+from app.server.connections import Connections
 
 GRACE = 10
 """Seconds that requests have to finish once the end is asked for."""
 
-_MOST_UNSENT = 128 * 1024
+_MAX_UNSENT = 128 * 1024
 """Bytes of an answer that the kernel takes beside those that the client has room for."""
 _BACKLOG = 2048
 """Connections that may wait to be accepted, where the system allows as many."""
@@ -157,9 +157,9 @@ def _protocol(connections: Connections) -> Any:
     if find_spec("httptools") is None:
         # Less strict about headers that proxies read differently.
         return "h11"
-    from app.api.protocol import PatientProtocol  # noqa: PLC0415  # it needs httptools
+    from app.server.protocol import DeadlineProtocol  # noqa: PLC0415  # it needs httptools
 
-    return partial(PatientProtocol, connections=connections)
+    return partial(DeadlineProtocol, connections=connections)
 
 
 def _most_connections(settings: Settings) -> int:
@@ -192,7 +192,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise StartupError(f"Port {port} of {host} cannot be used: {reason}.") from None
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         # Else the kernel takes megabytes for a client that reads nothing, and looks like one.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MOST_UNSENT)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT)
     return listener
 
 

@@ -17,7 +17,7 @@ from app.core.errors import StartupError
 from app.core.logging import Log
 from app.core.startup import WORKER, begin
 from app.db.database import Database
-from app.server import Config, Server, base_url, listen
+from app.server.serve import Config, Server, base_url, listen
 
 
 def run_workers(

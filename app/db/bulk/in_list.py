@@ -11,16 +11,16 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
-def any_of(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+def in_list(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """Whether the column's value is in the list that the parameter of this name is.
 
     SQLAlchemy's own IN has a place for each value: PostgreSQL then plans each length of a list
     anew, which took longer than the rest of the statement.
     """
-    return _AnyOf(column, bindparam(parameter, type_=_ListOf(column.type)))
+    return _InList(column, bindparam(parameter, type_=_ListOf(column.type)))
 
 
-class _AnyOf(FunctionElement[bool]):
+class _InList(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
 
@@ -30,14 +30,14 @@ class _AnyOf(FunctionElement[bool]):
         return self
 
 
-@compiles(_AnyOf)
-def _in_json(element: _AnyOf, compiler: SQLCompiler, **kwargs: Any) -> str:
+@compiles(_InList)
+def _in_json(element: _InList, compiler: SQLCompiler, **kwargs: Any) -> str:
     column, values = (compiler.process(clause, **kwargs) for clause in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608  # rendered SQL
 
 
-@compiles(_AnyOf, "postgresql")
-def _in_array(element: _AnyOf, compiler: SQLCompiler, **kwargs: Any) -> str:
+@compiles(_InList, "postgresql")
+def _in_array(element: _InList, compiler: SQLCompiler, **kwargs: Any) -> str:
     column, values = (compiler.process(clause, **kwargs) for clause in element.clauses)
     return f"{column} = ANY ({values})"
 

@@ -1,0 +1,1 @@
+"""The HTTP server: all that depends on uvicorn."""

@@ -1,0 +1,173 @@
+"""What happens to an interaction: it is closed, assigned by hand, and its history is read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.distribution import CandidateSnapshot, Reason, Strategy
+from app.core.errors import (
+    InteractionClosed,
+    InteractionNotFound,
+    NobodyElse,
+    OperatorAtLimit,
+    OperatorInactive,
+    OperatorNotFound,
+)
+from app.crud import AssignmentCRUD, InteractionCRUD, OperatorCRUD
+from app.crud.assignment import AssignmentRow, NewAssignment
+from app.db.database import Database
+from app.models import Interaction
+from app.services.locking import lock_interaction
+from app.services.queue import assign_remaining, assign_waiting
+from app.services.tally import Tally
+from app.utils.distribution import Choice, Distributor, open_distributor, write_credits
+from app.utils.explanation import explain
+
+PAGE_BYTES = 2**20
+"""About how long a page may become: the next move begins another one."""
+
+_CANDIDATE_BYTES = 128
+"""What a candidate takes of an answer, at most."""
+
+_READ_AT_ONCE = 20
+"""Rows; each may have a thousand candidates, of which a page holds eight thousand."""
+
+
+class Move(NamedTuple):
+    """An assignment with its explanation in words."""
+
+    id: int
+    operator_id: int | None
+    reason: Reason
+    strategy: Strategy | None
+    explanation: str
+    candidates: Sequence[CandidateSnapshot]
+    created_at: datetime
+
+
+async def close(database: Database, interaction_id: int) -> Interaction:
+    """Close an interaction, and give what its operator can take now to those who wait.
+
+    Raises:
+        InteractionNotFound: there is no such interaction.
+
+    """
+    interaction, rest = await database.write(partial(_close, interaction_id=interaction_id))
+    await assign_remaining(database, rest)
+    return interaction
+
+
+async def assign(database: Database, interaction_id: int, operator_id: int | None) -> Interaction:
+    """Give an interaction to this operator, or choose again without the present one.
+
+    Whoever had it can take what waits now.
+
+    Raises:
+        InteractionNotFound: there is no such interaction.
+        InteractionClosed: it needs nobody any more.
+        OperatorNotFound: there is no such operator.
+        OperatorInactive: the operator takes nothing at present.
+        OperatorAtLimit: the source enforces limits, and the operator's is reached.
+        NobodyElse: nobody but the present operator is available.
+
+    """
+    interaction, rest = await database.write(
+        partial(_assign, interaction_id=interaction_id, operator_id=operator_id)
+    )
+    await assign_remaining(database, rest)
+    return interaction
+
+
+async def _close(session: AsyncSession, interaction_id: int) -> tuple[Interaction, set[int]]:
+    interaction, queues = await lock_interaction(session, interaction_id)
+    if not interaction.is_active:
+        return interaction, set()
+    await InteractionCRUD(session).set_inactive(interaction_id)
+    return interaction, await assign_waiting(session, queues)
+
+
+async def _assign(
+    session: AsyncSession, interaction_id: int, operator_id: int | None
+) -> tuple[Interaction, set[int]]:
+    interaction, queues = await lock_interaction(session, interaction_id, operator_id)
+    if not interaction.is_active:
+        raise InteractionClosed
+    before = interaction.operator_id
+    if operator_id is not None and operator_id == before:
+        return interaction, set()
+    distributor = await open_distributor(session, [interaction.source_id])
+    if operator_id is None:
+        choice = distributor.choose(interaction.source_id, exclude=before)
+    else:
+        choice = await _choose_by_hand(session, distributor, interaction, operator_id)
+    if choice.operator_id is None:
+        raise NobodyElse
+    interaction.operator_id = choice.operator_id
+    await session.flush()
+    await AssignmentCRUD(session).create_many([NewAssignment(interaction_id, *choice)])
+    await write_credits(session, distributor)
+    tally = Tally(distributor.rotations)
+    if before is None:
+        tally.count_assigned(interaction.source_id, interaction.created_at, choice)
+    else:
+        tally.move(
+            interaction.source_id, interaction.created_at, before, choice.operator_id, choice.reason
+        )
+    await tally.write(session)
+    return interaction, await assign_waiting(session, queues)
+
+
+async def _choose_by_hand(
+    session: AsyncSession, distributor: Distributor, interaction: Interaction, operator_id: int
+) -> Choice:
+    operator = await OperatorCRUD(session).lock(operator_id)
+    if operator is None:
+        raise OperatorNotFound
+    if not operator.active:
+        raise OperatorInactive
+    if distributor.rotations[interaction.source_id].enforce_load_limit:
+        load = (await OperatorCRUD(session).get_loads([operator_id]))[operator_id]
+        if load is not None and load >= (operator.load_limit or 0):
+            raise OperatorAtLimit
+    return Choice(operator_id, "manual", None, distributor.consider(interaction.source_id))
+
+
+async def list_moves(
+    session: AsyncSession, interaction_id: int, *, limit: int, after: int = 0
+) -> tuple[list[Move], bool]:
+    """An interaction's moves after this id, oldest first, and whether there are more of them.
+
+    At most `limit`, and no more than come to `PAGE_BYTES`, but one at least.
+
+    Raises:
+        InteractionNotFound: there is no such interaction.
+
+    """
+    if await InteractionCRUD(session).get_by_id(interaction_id) is None:
+        raise InteractionNotFound
+    assignments = AssignmentCRUD(session)
+    operator_before = await assignments.get_operator_at(interaction_id, after) if after else None
+    moves: list[Move] = []
+    size = 0
+    while rows := await assignments.list_by_interaction(
+        interaction_id, limit=_READ_AT_ONCE, after=moves[-1].id if moves else after
+    ):
+        names = await OperatorCRUD(session).names(_operators_in(rows) | {operator_before or 0})
+        for row in rows:
+            explanation = explain(row, operator_before, names)
+            size += len(explanation.encode()) + _CANDIDATE_BYTES * len(row.candidates)
+            if len(moves) == limit or (moves and size > PAGE_BYTES):
+                return moves, True
+            moves.append(Move(explanation=explanation, **row._asdict()))
+            operator_before = row.operator_id
+        if len(rows) < _READ_AT_ONCE:
+            break
+    return moves, False
+
+
+def _operators_in(rows: Sequence[AssignmentRow]) -> set[int]:
+    candidates = {one.operator_id for row in rows for one in row.candidates}
+    return candidates | {row.operator_id for row in rows if row.operator_id is not None}

@@ -1,0 +1,41 @@
+"""Operators: what admins change of them, and the queues that move by it."""
+
+from collections.abc import Mapping
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import OperatorNotFound
+from app.crud import OperatorCRUD
+from app.db.database import Database
+from app.models import Operator
+from app.services.locking import lock_operator
+from app.services.queue import assign_remaining, assign_waiting
+
+
+async def create(database: Database, values: Mapping[str, object]) -> Operator:
+    """A new operator."""
+
+    async def write(session: AsyncSession) -> Operator:
+        return await OperatorCRUD(session).create(**values)
+
+    return await database.write(write)
+
+
+async def update(database: Database, operator_id: int, changes: Mapping[str, object]) -> Operator:
+    """Change an operator; what it can take now goes to it from the queues.
+
+    Raises:
+        OperatorNotFound: there is no such operator.
+
+    """
+
+    async def change(session: AsyncSession) -> tuple[Operator, set[int]]:
+        queues = await lock_operator(session, operator_id)
+        operator = await OperatorCRUD(session).update(operator_id, changes)
+        if operator is None:
+            raise OperatorNotFound
+        return operator, await assign_waiting(session, queues)
+
+    operator, rest = await database.write(change)
+    await assign_remaining(database, rest)
+    return operator
