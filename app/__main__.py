@@ -13,7 +13,7 @@ import typer
 from app import __version__
 from app.core.config import check_database_url, load_settings, log_format, refusal
 from app.core.descriptors import allow_all_descriptors
-from app.core.errors import CutShort, DomainError, StartupError, UpkeepError
+from app.core.errors import CutShort, MaintenanceError, ServiceError, StartupError
 from app.core.logging import Log, for_terminal
 from app.core.startup import begin
 from app.db.database import Database
@@ -164,7 +164,7 @@ def copy(
     """Copy a database that is not served into an empty one, of the same kind or the other."""
     rows = run_until_signal(copy_database(source, target))
     if rows is None:
-        raise UpkeepError("ended before the copy was whole.")
+        raise MaintenanceError("ended before the copy was whole.")
     _say(f"{rows:,} rows copied, read back and found equal.")
 
 
@@ -174,10 +174,10 @@ def main() -> None:
         cli(prog_name="python -m app")
     except StartupError as error:
         sys.exit(refusal(str(error)))
-    except DomainError as error:
+    except ServiceError as error:
         # The database was there a moment ago, when it was migrated.
         sys.exit(refusal(error.message()))
-    except UpkeepError as error:
+    except MaintenanceError as error:
         sys.exit(for_terminal(log_format(), logging.ERROR, f"Nothing was written: {error}"))
     except CutShort as error:
         sys.exit(for_terminal(log_format(), logging.ERROR, str(error)))

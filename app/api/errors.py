@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from app.core.errors import DatabaseUnavailable, DomainError, IdempotencyKeyReused, StorageFull
+from app.core.errors import DatabaseUnavailable, IdempotencyKeyReused, ServiceError, StorageFull
 from app.core.limits import MAX_SHOWN_ERRORS
 from app.schemas.problem import FieldError, Problem
 
@@ -29,56 +29,56 @@ _NAMED_BY_CLIENT = (REPEATED, "extra_forbidden")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
-class MalformedRequest(DomainError):
+class MalformedRequest(ServiceError):
     """This is not HTTP, could be read in more than one way, or is meant for a proxy."""
 
     status = 400
     code = "malformed_request"
 
 
-class MalformedBody(DomainError):
+class MalformedBody(ServiceError):
     """The body is not JSON: UTF-8, one value, no key twice in an object."""
 
     status = 400
     code = "malformed_body"
 
 
-class RouteNotFound(DomainError):
+class RouteNotFound(ServiceError):
     """There is nothing at this path."""
 
     status = 404
     code = "not_found"
 
 
-class MethodNotAllowed(DomainError):
+class MethodNotAllowed(ServiceError):
     """This path does not take this method; `Allow` names those it takes."""
 
     status = 405
     code = "method_not_allowed"
 
 
-class RequestTimeout(DomainError):
+class RequestTimeout(ServiceError):
     """The request did not come in time."""
 
     status = 408
     code = "request_timeout"
 
 
-class BodyTooLarge(DomainError):
+class BodyTooLarge(ServiceError):
     """The body is larger than this service takes."""
 
     status = 413
     code = "body_too_large"
 
 
-class UnsupportedMediaType(DomainError):
+class UnsupportedMediaType(ServiceError):
     """The body must be sent as `Content-Type: application/json`."""
 
     status = 415
     code = "unsupported_media_type"
 
 
-class UnsupportedContentEncoding(DomainError):
+class UnsupportedContentEncoding(ServiceError):
     """The body must be sent as it is: `Content-Encoding` may be `identity` or absent."""
 
     status = 415
@@ -86,28 +86,28 @@ class UnsupportedContentEncoding(DomainError):
     headers: ClassVar = {"Accept-Encoding": "identity"}
 
 
-class InvalidRequest(DomainError):
+class InvalidRequest(ServiceError):
     """The request has fields that are missing, unknown or out of range; `errors` names them."""
 
     status = 422
     code = "invalid_request"
 
 
-class HeaderFieldsTooLarge(DomainError):
+class HeaderFieldsTooLarge(ServiceError):
     """The address and the headers are larger than this service takes."""
 
     status = 431
     code = "header_fields_too_large"
 
 
-class InternalError(DomainError):
+class InternalError(ServiceError):
     """The service failed; whether anything was written is unknown."""
 
     status = 500
     code = "internal_error"
 
 
-class TransferCodingNotSupported(DomainError):
+class TransferCodingNotSupported(ServiceError):
     """The body must be sent as it is, or with `Transfer-Encoding: chunked` alone."""
 
     status = 501
@@ -133,7 +133,7 @@ BODY_ERRORS = (MalformedBody, UnsupportedMediaType, UnsupportedContentEncoding)
 """What any request with a body can meet besides."""
 
 
-def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
+def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """The errors of a route as FastAPI's `responses`, several of one status joined."""
     responses: dict[int | str, dict[str, Any]] = {}
     for error in sorted(errors, key=lambda error: error.status):
@@ -176,13 +176,13 @@ def problem_response(
     )
 
 
-def domain_error_response(
+def error_response(
     request_id: str,
-    error: DomainError | type[DomainError],
+    error: ServiceError | type[ServiceError],
     errors: Sequence[FieldError] = (),
     more_errors: int = 0,
 ) -> Response:
-    """A domain error as its response."""
+    """An error as its response."""
     headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -200,16 +200,16 @@ def domain_error_response(
 def install_error_handlers(app: FastAPI) -> None:
     """Answer every error of the application as a problem."""
 
-    @app.exception_handler(DomainError)
-    async def on_domain_error(request: Request, error: DomainError) -> Response:
-        return domain_error_response(request.state.request_id, error, _fields_at_fault(error))
+    @app.exception_handler(ServiceError)
+    async def on_service_error(request: Request, error: ServiceError) -> Response:
+        return error_response(request.state.request_id, error, _fields_at_fault(error))
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
         entries = error.errors()
         fields = [_field_error(entry) for entry in entries[:MAX_SHOWN_ERRORS]]
         more = len(entries) - len(fields)
-        return domain_error_response(request.state.request_id, InvalidRequest, fields, more)
+        return error_response(request.state.request_id, InvalidRequest, fields, more)
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> Response:
@@ -240,7 +240,7 @@ def _methods(request: Request) -> set[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-def _fields_at_fault(error: DomainError) -> list[FieldError]:
+def _fields_at_fault(error: ServiceError) -> list[FieldError]:
     """What only the database can find wrong with a request, named like all that is."""
     if not isinstance(error, IdempotencyKeyReused):
         return []

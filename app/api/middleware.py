@@ -13,10 +13,10 @@ from app.api.errors import (
     BodyTooLarge,
     HeaderFieldsTooLarge,
     InternalError,
-    domain_error_response,
+    error_response,
 )
 from app.core.descriptors import is_out_of_descriptors
-from app.core.errors import DatabaseUnavailable, DomainError, StartupError
+from app.core.errors import DatabaseUnavailable, ServiceError, StartupError
 from app.core.startup import is_worker
 from app.db.database import Database
 
@@ -56,7 +56,7 @@ class RequestIdMiddleware:
         except ClientDisconnect:
             raise
         except Exception as error:
-            refusal: type[DomainError] = InternalError
+            refusal: type[ServiceError] = InternalError
             if is_out_of_descriptors(error):
                 _log.warning("no file can be opened: the process has no descriptor left")
                 refusal = DatabaseUnavailable
@@ -142,8 +142,8 @@ def _head_size(scope: Scope) -> int:
     return size
 
 
-async def _refuse(error: type[DomainError], scope: Scope, receive: Receive, send: Send) -> None:
-    await domain_error_response(scope["state"]["request_id"], error)(scope, receive, send)
+async def _refuse(error: type[ServiceError], scope: Scope, receive: Receive, send: Send) -> None:
+    await error_response(scope["state"]["request_id"], error)(scope, receive, send)
 
 
 class StartupMessageMiddleware:
@@ -167,7 +167,7 @@ class StartupMessageMiddleware:
                 database: Database = scope["app"].state.database
                 new = " (new)" if database.is_new else ""
                 _log.info("Database: %s%s.", database.location, new)
-            brief = isinstance(error, StartupError | DomainError)
+            brief = isinstance(error, StartupError | ServiceError)
             if message["type"] == "lifespan.startup.failed" and brief:
                 message = {**message, "message": str(error)}
             await send(message)

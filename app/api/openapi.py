@@ -1,16 +1,17 @@
 """The OpenAPI document: FastAPI's own, made exact and easy for generated clients."""
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, get_args
 
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from pydantic import TypeAdapter
 
-from app import schemas
 from app.api import errors as api_errors
 from app.api.errors import MEDIA_TYPE
 from app.core import errors as core_errors
-from app.core.errors import DomainError
+from app.core.errors import ServiceError
 from app.core.limits import MAX_ID
 
 Part = dict[str, Any]
@@ -19,11 +20,11 @@ Part = dict[str, Any]
 _INT32_MAX = 2**31 - 1
 _code = re.compile(r"^`(\w+)`: ", re.MULTILINE)
 
-_ERRORS: dict[str, type[DomainError]] = {
+_ERRORS: dict[str, type[ServiceError]] = {
     error.code: error
     for module in (core_errors, api_errors)
     for error in vars(module).values()
-    if isinstance(error, type) and issubclass(error, DomainError) and hasattr(error, "code")
+    if isinstance(error, type) and issubclass(error, ServiceError) and hasattr(error, "code")
 }
 
 _HEADERS: Part = {
@@ -45,16 +46,38 @@ def install_openapi(app: FastAPI) -> None:
 
     def openapi() -> Part:
         if app.openapi_schema is None:
-            app.openapi_schema = describe(generate())
+            app.openapi_schema = describe(generate(), _models(app))
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented hook
 
 
-def describe(document: Part) -> Part:
-    """FastAPI's document, completed: exact types, examples, headers, and shared error answers."""
+def _models(app: FastAPI) -> dict[str, Any]:
+    """The schemas that the routes take and give, by name."""
+    types: list[Any] = []
+    for route in iter_route_contexts(app.routes):
+        if route.methods and route.include_in_schema:
+            body = route.body_field
+            types += [route.response_model, body and body.field_info.annotation]
+            types += [response.get("model") for response in route.responses.values()]
+    return {
+        model.__name__: model
+        for type_ in types
+        if type_ is not None
+        for model in get_args(type_) or [type_]
+    }
+
+
+def describe(document: Part, models: Mapping[str, Any]) -> Part:
+    """FastAPI's document, completed: exact types, examples, headers, and shared error answers.
+
+    Args:
+        document: as FastAPI makes it; changed in place.
+        models: the schemas of the document by name.
+
+    """
     components = document["components"]
-    _complete_examples(components["schemas"])
+    _complete_examples(components["schemas"], models)
     _name_codes(components["schemas"])
     components["headers"] = _HEADERS
     components["responses"] = {}
@@ -68,12 +91,11 @@ def describe(document: Part) -> Part:
     return exact
 
 
-def _complete_examples(components: Part) -> None:
+def _complete_examples(components: Part, models: Mapping[str, Any]) -> None:
     """Give examples their nulls, which FastAPI leaves out."""
     for name, component in components.items():
-        if "examples" in component:
-            whole = TypeAdapter(getattr(schemas, name)).json_schema()
-            component["examples"] = whole["examples"]
+        if "examples" in component and name in models:
+            component["examples"] = TypeAdapter(models[name]).json_schema()["examples"]
 
 
 def _name_codes(components: Part) -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import perf_counter
 
-from app.core.errors import DomainError
+from app.core.errors import ServiceError
 from app.db.database import Database, quiet
 from app.services.queue import assign_remaining, find_available, find_stalled
 
@@ -50,7 +50,7 @@ async def _keep_looking(database: Database) -> None:
                     await asyncio.sleep(STALL)
                     await assign_remaining(database, await find_stalled(database, oldest))
             failed = False
-        except DomainError:
+        except ServiceError:
             failed = True
         except Exception:  # noqa: BLE001  # whatever it is, the next look may succeed
             if not failed:

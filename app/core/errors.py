@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from inspect import getdoc
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+Found = TypeVar("Found")
 
 
 class StartupError(Exception):
     """The service cannot start; the message says why in one line."""
 
 
-class UpkeepError(Exception):
+class MaintenanceError(Exception):
     """A database cannot be copied, backed up or restored; the message says why in one line."""
 
 
@@ -17,7 +19,7 @@ class CutShort(Exception):
     """What was begun on a database's files must be done again; the message says so in one line."""
 
 
-class DomainError(Exception):
+class ServiceError(Exception):
     """The request cannot be served."""
 
     status: ClassVar[int]
@@ -36,70 +38,77 @@ class DomainError(Exception):
         return getdoc(cls) or cls.__name__
 
 
-class SourceNotFound(DomainError):
+def found(row: Found | None, error: type[ServiceError]) -> Found:
+    """The row, or the error that there is none."""
+    if row is None:
+        raise error
+    return row
+
+
+class SourceNotFound(ServiceError):
     """There is no source with this id."""
 
     status = 404
     code = "source_not_found"
 
 
-class OperatorNotFound(DomainError):
+class OperatorNotFound(ServiceError):
     """There is no operator with this id."""
 
     status = 404
     code = "operator_not_found"
 
 
-class LeadNotFound(DomainError):
+class LeadNotFound(ServiceError):
     """There is no such lead."""
 
     status = 404
     code = "lead_not_found"
 
 
-class InteractionNotFound(DomainError):
+class InteractionNotFound(ServiceError):
     """There is no interaction with this id."""
 
     status = 404
     code = "interaction_not_found"
 
 
-class IdempotencyKeyReused(DomainError):
+class IdempotencyKeyReused(ServiceError):
     """Another request was sent under this idempotency key before."""
 
     status = 422
     code = "idempotency_key_reused"
 
 
-class InteractionClosed(DomainError):
+class InteractionClosed(ServiceError):
     """The interaction is closed; nobody can be assigned to it any more."""
 
     status = 409
     code = "interaction_closed"
 
 
-class OperatorInactive(DomainError):
+class OperatorInactive(ServiceError):
     """The operator is not active and takes no interaction."""
 
     status = 409
     code = "operator_inactive"
 
 
-class OperatorAtLimit(DomainError):
+class OperatorAtLimit(ServiceError):
     """The operator has as many active interactions as its limit allows."""
 
     status = 409
     code = "operator_at_limit"
 
 
-class NobodyElse(DomainError):
+class NobodyElse(ServiceError):
     """Nobody but the present operator is available; the interaction stays where it is."""
 
     status = 409
     code = "nobody_else"
 
 
-class Busy(DomainError):
+class Busy(ServiceError):
     """More requests wait than the service takes; nothing was written. Try again."""
 
     status = 503
@@ -107,7 +116,7 @@ class Busy(DomainError):
     retry_after = 1
 
 
-class DatabaseUnavailable(DomainError):
+class DatabaseUnavailable(ServiceError):
     """The database does not answer at present; nothing is known to be written. Try again."""
 
     status = 503
@@ -119,7 +128,7 @@ class RolledBack(DatabaseUnavailable):
     """The database gave the transaction up; nothing was written. Try again."""
 
 
-class StorageFull(DomainError):
+class StorageFull(ServiceError):
     """There is no room left to store anything; nothing was written."""
 
     status = 503
@@ -127,7 +136,7 @@ class StorageFull(DomainError):
     retry_after = 30
 
 
-class SchemaOutdated(DomainError):
+class SchemaOutdated(ServiceError):
     """The database's schema is not the one this version of the service works with."""
 
     status = 503

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from sqlalchemy.exc import DBAPIError
 
-from app.core.errors import DomainError, StartupError
+from app.core.errors import ServiceError, StartupError
 
 _CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
 _MET = "\nDuring handling of the above exception, another exception occurred:\n\n"
-_PLAIN_SPOKEN = (DomainError, StartupError, sqlite3.Error)
+_PLAIN_SPOKEN = (ServiceError, StartupError, sqlite3.Error)
 """Exceptions whose messages never hold a value: only names of tables, columns and constraints."""
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, false, func, not_, select, true
+from sqlalchemy import and_, bindparam, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.exact_json import is_json
@@ -20,7 +20,7 @@ from app.db.page import Page, SizedPage
 from app.db.sound_json import DAMAGED, sound_json
 from app.db.types import utc_now
 from app.models import Base, Interaction, Lead
-from app.models.interaction import payload_text
+from app.models.interaction import IS_ACTIVE, IS_CLOSED, IS_WAITING, payload_text
 
 
 class NewInteraction(NamedTuple):
@@ -111,9 +111,6 @@ _BY_LEAD = SizedPage(
     .limit(bindparam("limit")),
     column="payload",
 )
-IS_ACTIVE = _table.c.is_active == true()
-_is_closed = _table.c.is_active == false()
-IS_WAITING = and_(IS_ACTIVE, _table.c.operator_id.is_(None))
 _LATEST = (
     select(_leads.c.uuid, _table.c.id, _table.c.operator_id)
     .select_from(_leads)
@@ -149,7 +146,7 @@ def _filtered(ids: tuple[str, ...], *, is_active: bool | None, waiting: bool | N
     query = select(*COLUMNS).where(_table.c.id > bindparam("after"), _table.c.id <= UNTIL)
     query = query.where(*(_table.c[name] == bindparam(name) for name in ids))
     if is_active is not None:
-        query = query.where(IS_ACTIVE if is_active else _is_closed)
+        query = query.where(IS_ACTIVE if is_active else IS_CLOSED)
     if waiting is not None:
         query = query.where(IS_WAITING if waiting else not_(IS_WAITING))
     return SizedPage(query.order_by(_table.c.id).limit(bindparam("limit")), column="payload")

@@ -6,9 +6,9 @@ from typing import NamedTuple
 from sqlalchemy import case, exists, func, literal, select
 
 from app.crud.base import ResourceCRUD
-from app.crud.interaction import IS_ACTIVE, IS_WAITING
 from app.crud.source import QUEUE_LENGTH
 from app.models import Interaction, Operator, Source, SourceOperatorSetting
+from app.models.interaction import IS_ACTIVE, IS_WAITING
 
 _LOAD = (
     select(func.count())

@@ -18,12 +18,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.crud.interaction import IS_ACTIVE, IS_WAITING
 from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.db.bulk.execute import execute
 from app.db.bulk.in_list import in_list
 from app.db.bulk.likely import likely
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
+from app.models.interaction import IS_ACTIVE, IS_WAITING
 
 FEW = 100
 """Sources of an operator up to which each is looked at; of more, those that have a queue."""

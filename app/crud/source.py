@@ -3,8 +3,8 @@
 from sqlalchemy import func, select
 
 from app.crud.base import ResourceCRUD
-from app.crud.interaction import IS_WAITING
 from app.models import Interaction, Source
+from app.models.interaction import IS_WAITING
 
 # Source by source it counts in the index of waiting interactions; grouped, SQLite took another one
 # and looked every row up.

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ARRAY,
     CompoundSelect,
+    Row,
     Select,
     bindparam,
     case,
@@ -20,12 +21,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.credits import carry_over
 from app.core.distribution import Strategy
-from app.crud.interaction import IS_WAITING
 from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.db.bulk.execute import execute
 from app.db.bulk.in_list import in_list
 from app.db.bulk.statement import bulk_insert, bulk_update
+from app.db.locking import lock_rows
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
+from app.models.interaction import IS_WAITING
 
 _sources, _operators, _settings, _interactions = (
     Base.metadata.tables[model.__tablename__]
@@ -164,31 +166,17 @@ class SourceOperatorSettingCRUD:
             Whether others may have changed meanwhile what was read before.
 
         """
-        if self._session.get_bind().dialect.name == "sqlite":
-            return False
         parameters = {"source_ids": list(source_ids), "operator_ids": list(operator_ids)}
-        await execute(self._session, _LOCK_WITH_OPERATORS, parameters)
-        return True
+        locked = await lock_rows(self._session, _LOCK_WITH_OPERATORS, parameters)
+        return locked is not None
 
     async def lock_rotations(self, source_ids: Collection[int]) -> dict[int, Rotation]:
         """The rules and operators of several sources, locked as `lock` does."""
-        if self._session.get_bind().dialect.name == "sqlite":
-            return await self.get_rotations(source_ids)
         while True:
-            sources, operators = await self._lock(source_ids)
+            locked = await lock_rows(self._session, _LOCK, {"source_ids": list(source_ids)})
             rotations = await self.get_rotations(source_ids)
-            found = {
-                one.operator_id for rotation in rotations.values() for one in rotation.candidates
-            }
-            # Somebody may have put others in place before we had the lock of the source.
-            if rotations.keys() <= sources and found <= operators:
+            if locked is None or _covers(locked, rotations):
                 return rotations
-
-    async def _lock(self, source_ids: Iterable[int]) -> tuple[set[int], set[int]]:
-        """The sources and operators that are locked now, as the statement saw them at its start."""
-        [locked] = await execute(self._session, _LOCK, {"source_ids": list(source_ids)})
-        sources, operators = map(set, locked)
-        return sources, operators
 
     async def set_credits(self, credits: Mapping[tuple[int, int], int]) -> None:
         """Write credits by source and operator, in one statement."""
@@ -230,3 +218,14 @@ class SourceOperatorSettingCRUD:
         if changed:
             await _UPDATE(self._session, changed)
         return bool(removed or added or changed)
+
+
+def _covers(locked: Row[Any], rotations: Mapping[int, Rotation]) -> bool:
+    """Whether these are locked: weights may have been replaced before the source was."""
+    sources, operators = map(set, locked)
+    found = {
+        candidate.operator_id
+        for rotation in rotations.values()
+        for candidate in rotation.candidates
+    }
+    return rotations.keys() <= sources and found <= operators

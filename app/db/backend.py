@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
-from app.core.errors import DomainError
+from app.core.errors import ServiceError
 
 Session = TypeVar("Session", bound=AsyncSession)
 Result = TypeVar("Result")
@@ -84,7 +84,7 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
+    def service_error(self, error: Exception, *, committing: bool = False) -> ServiceError | None:
         """What an error means to a client; None if it is a fault of the service itself.
 
         `committing` says that COMMIT was on its way.

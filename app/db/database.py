@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.core.errors import DatabaseUnavailable, RolledBack, SchemaOutdated
 from app.core.postgres_url import is_postgres_url, parse_postgres_url
@@ -52,6 +52,14 @@ class ReadSession(AsyncSession):
 
 class WriteSession(AsyncSession):
     """A session on the writing connection; the block that opened it commits it."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine, expire_on_commit=False)
+        self.committed: list[Callable[[], None]] = []
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        """Make this call once the transaction is committed, and none if it is rolled back."""
+        self.committed.append(call)
 
 
 def open_backend(url: str, readers: int) -> Backend:
@@ -135,11 +143,13 @@ class Database:
         try:
             async with (
                 asyncio.timeout(self._backend.session_timeout),
-                WriteSession(self._backend.writers, expire_on_commit=False) as session,
+                WriteSession(self._backend.writers) as session,
             ):
                 yield session
                 committing = True
                 await session.commit()
+                for call in session.committed:
+                    call()
             if not self._backend.is_same_file():
                 # It is committed to a file that the next start will not find.
                 self._backend.look()
@@ -156,7 +166,7 @@ class Database:
 
         Raises:
             RolledBack: it gave up every time.
-            DomainError: as `writing`, or what the work raises.
+            ServiceError: as `writing`, or what the work raises.
 
         """
         for pause in RETRY_DELAYS:
@@ -186,7 +196,7 @@ class Database:
             try:
                 revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
             except DBAPIError as error:
-                if self._backend.domain_error(error) is None:
+                if self._backend.service_error(error) is None:
                     raise SchemaOutdated from error
                 raise
         if revision != head_revision():
@@ -204,7 +214,7 @@ class Database:
         """Raise in its place what an error means to a client, if it means anything."""
         if isinstance(error, PoolTimeout):
             raise DatabaseUnavailable from error
-        known = self._backend.domain_error(error, committing=committing)
+        known = self._backend.service_error(error, committing=committing)
         if known is not None:
             # The client hears what it can do about it; what it was, the log says.
             if not _is_quiet.get():

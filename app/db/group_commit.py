@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from time import perf_counter
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from app.core.errors import Busy, DatabaseUnavailable, DomainError
+from app.core.errors import Busy, DatabaseUnavailable, ServiceError
 from app.db.database import Database, WriteSession
 
 ANSWER_TIMEOUT = 4.5
@@ -28,7 +28,7 @@ _BATCH_TARGET = 128
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
-Work = Callable[[WriteSession, Sequence[Request]], Awaitable[Sequence[Result | DomainError]]]
+Work = Callable[[WriteSession, Sequence[Request]], Awaitable[Sequence[Result | ServiceError]]]
 """Does the work of a batch; returns each request's own result or error, in order."""
 
 Observe = Callable[[int, float, float], None]
@@ -77,7 +77,7 @@ class GroupCommit(Generic[Request, Result]):
         Raises:
             Busy: `capacity` requests are pending, or `drain` was called; nothing was written.
             DatabaseUnavailable: no result within `ANSWER_TIMEOUT`; it may be written yet.
-            DomainError: this request's own error, or that of the transaction.
+            ServiceError: this request's own error, or that of the transaction.
 
         """
         if self._closed or len(self._pending) >= self._capacity:
@@ -136,7 +136,7 @@ class GroupCommit(Generic[Request, Result]):
         outcomes: Sequence[Result | Exception]
         try:
             outcomes = await self._commit([pending.request for pending in batch])
-        except DomainError as error:
+        except ServiceError as error:
             # The database is unavailable or full, for one as for all.
             outcomes = [type(error)() for _ in batch]
         except Exception as error:  # noqa: BLE001  # whatever it is, each caller must get it
@@ -149,10 +149,10 @@ class GroupCommit(Generic[Request, Result]):
         for pending, outcome in zip(batch, outcomes, strict=True):
             pending.settle(outcome)
 
-    async def _commit(self, requests: Sequence[Request]) -> Sequence[Result | DomainError]:
+    async def _commit(self, requests: Sequence[Request]) -> Sequence[Result | ServiceError]:
         begin = worked = perf_counter()
 
-        async def work(session: WriteSession) -> Sequence[Result | DomainError]:
+        async def work(session: WriteSession) -> Sequence[Result | ServiceError]:
             nonlocal worked
             results = await self._work(session, requests)
             worked = perf_counter()

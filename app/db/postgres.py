@@ -13,9 +13,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, NullPool
 
 from app.core.errors import (
     DatabaseUnavailable,
-    DomainError,
     RolledBack,
     SchemaOutdated,
+    ServiceError,
     StorageFull,
 )
 from app.core.postgres_url import PostgresURL
@@ -115,7 +115,7 @@ class PostgreSQL(Backend):
         finally:
             await engine.dispose()
 
-    def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
+    def service_error(self, error: Exception, *, committing: bool = False) -> ServiceError | None:
         if not isinstance(error, DBAPIError):
             return DatabaseUnavailable()
         state = _state(error)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
-from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
+from app.core.errors import DatabaseUnavailable, ServiceError, StartupError, StorageFull
 from app.db.backend import Backend, Result, Session, original
 from app.db.sqlite_driver import InThreadConnection
 from app.db.sqlite_file import SQLiteFile
@@ -113,7 +113,7 @@ class SQLite(Backend):
             finally:
                 await engine.dispose()
 
-    def domain_error(self, error: Exception, *, committing: bool = False) -> DomainError | None:
+    def service_error(self, error: Exception, *, committing: bool = False) -> ServiceError | None:
         match getattr(original(error), "sqlite_errorcode", 0) & 0xFF:
             case sqlite3.SQLITE_FULL:
                 return StorageFull()

@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from app.core.errors import UpkeepError
+from app.core.errors import MaintenanceError
 from app.maintenance.sqlite_files import check, copy_into, draft_beside, file_of, reason_of, sync
 
 
@@ -13,14 +13,14 @@ def back_up(url: str, target: Path) -> None:
     The file has all that was committed before the copy began. It appears when it is whole.
 
     Raises:
-        UpkeepError: there is nothing to copy, the file exists, or the copy failed.
+        MaintenanceError: there is nothing to copy, the file exists, or the copy failed.
 
     """
     source = file_of(url, "back up PostgreSQL with pg_dump or pg_basebackup")
     if not source.is_file():
-        raise UpkeepError(f"there is no file {source.name}.")
+        raise MaintenanceError(f"there is no file {source.name}.")
     if target.exists():
-        raise UpkeepError(f"{target.name} exists already.")
+        raise MaintenanceError(f"{target.name} exists already.")
     try:
         with draft_beside(target) as draft:
             copy_into(draft, source)
@@ -30,4 +30,5 @@ def back_up(url: str, target: Path) -> None:
         sync(target.parent)
     except (sqlite3.Error, OSError) as error:
         reason = reason_of(error)
-        raise UpkeepError(f"{source.name} cannot be copied to {target.name}: {reason}.") from error
+        message = f"{source.name} cannot be copied to {target.name}: {reason}."
+        raise MaintenanceError(message) from error

@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from app.core.errors import StartupError, UpkeepError
+from app.core.errors import MaintenanceError, StartupError
 from app.db.backend import Backend, original
 from app.db.bulk.statement import bulk_insert
 from app.db.database import open_backend
@@ -34,8 +34,8 @@ async def copy_database(from_url: str, to_url: str) -> int:
         How many rows were copied.
 
     Raises:
-        UpkeepError: the source is served or not of this version, the target has rows, or the copy
-            failed; the target is as it was.
+        MaintenanceError: the source is served or not of this version, the target has rows, or the
+            copy failed; the target is as it was.
 
     """
     source, target = open_backend(from_url, readers=1), open_backend(to_url, readers=1)
@@ -46,7 +46,7 @@ async def copy_database(from_url: str, to_url: str) -> int:
             with progress(f"{source.name} to {target.name}", 2 * total) as advance:
                 return sum([await _copy(table, reader, writer, advance) for table in TABLES])
     except StartupError as error:
-        raise UpkeepError(str(error)) from error
+        raise MaintenanceError(str(error)) from error
 
 
 @asynccontextmanager
@@ -55,13 +55,15 @@ async def _reading(source: Backend) -> AsyncIterator[AsyncConnection]:
         async with source.snapshot() as reader:
             revision = await reader.run_sync(current_revision)
             if is_newer(revision):
-                raise UpkeepError(made_by_newer(source, revision))
+                raise MaintenanceError(made_by_newer(source, revision))
             if revision != head_revision():
-                raise UpkeepError(f"{source.name} has no schema of this version; migrate it first.")
+                raise MaintenanceError(
+                    f"{source.name} has no schema of this version; migrate it first."
+                )
             await _require_parents(reader)
             yield reader
     except (DBAPIError, OSError) as error:
-        raise UpkeepError(f"{source.name} cannot be read: {_cause(error)}.") from error
+        raise MaintenanceError(f"{source.name} cannot be read: {_cause(error)}.") from error
 
 
 async def _require_parents(reader: AsyncConnection) -> None:
@@ -71,7 +73,7 @@ async def _require_parents(reader: AsyncConnection) -> None:
         if orphan is not None:
             # A table whose rows have no number of their own has the key only.
             row = "a row" if orphan[1] is None else orphan[1]
-            raise UpkeepError(f"{orphan[0]}: {row} has no parent in {orphan[2]}.")
+            raise MaintenanceError(f"{orphan[0]}: {row} has no parent in {orphan[2]}.")
 
 
 @asynccontextmanager
@@ -79,7 +81,7 @@ async def _writing(target: Backend) -> AsyncIterator[AsyncConnection]:
     async with target.serving(), upgraded(target) as (writer, _):
         for table in TABLES:
             if await table.count(writer):
-                raise UpkeepError(f"{target.name} is not empty: it has {table.name}.")
+                raise MaintenanceError(f"{target.name} is not empty: it has {table.name}.")
         yield writer
 
 
@@ -99,9 +101,9 @@ async def _copy(
             stored.add(batch)
             advance(len(batch))
     except (DBAPIError, OSError) as error:
-        raise UpkeepError(f"copying {table.name} failed: {_cause(error)}.") from error
+        raise MaintenanceError(f"copying {table.name} failed: {_cause(error)}.") from error
     if sent != stored:
-        raise UpkeepError(
+        raise MaintenanceError(
             f"{table.name} came out otherwise: {stored.rows} rows of {sent.rows}, or other values."
         )
     return sent.rows

@@ -9,7 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 from stat import S_IMODE
 
-from app.core.errors import CutShort, StartupError, UpkeepError
+from app.core.errors import CutShort, MaintenanceError, StartupError
 from app.db.migrate import is_newer
 from app.db.private_files import beside
 from app.db.sqlite_file import SQLiteFile
@@ -28,7 +28,7 @@ def restore(url: str, backup: Path) -> Path | None:
         Where the old database is kept, with its write-ahead log beside it; None if there was none.
 
     Raises:
-        UpkeepError: the database is served, or the backup is not a sound one of the service;
+        MaintenanceError: the database is served, or the backup is not a sound one of the service;
             nothing was changed.
         CutShort: the files could not be renamed.
 
@@ -36,9 +36,9 @@ def restore(url: str, backup: Path) -> Path | None:
     file = SQLiteFile(file_of(url, "restore PostgreSQL with pg_restore"))
     backup = backup.resolve()
     if not backup.is_file():
-        raise UpkeepError(f"there is no file {backup.name}.")
+        raise MaintenanceError(f"there is no file {backup.name}.")
     if file.path.exists() and file.path.samefile(backup):
-        raise UpkeepError(f"{backup.name} is the database itself.")
+        raise MaintenanceError(f"{backup.name} is the database itself.")
     try:
         with _alone(file.path), draft_beside(file.path) as draft:
             copy_into(draft, backup, _mode(backup))
@@ -47,9 +47,9 @@ def restore(url: str, backup: Path) -> Path | None:
             sync(draft)
             return _put_in_place(draft, file)
     except StartupError as error:
-        raise UpkeepError(str(error)) from error
+        raise MaintenanceError(str(error)) from error
     except (sqlite3.Error, OSError) as error:
-        raise UpkeepError(f"{backup.name} cannot be restored: {reason_of(error)}.") from error
+        raise MaintenanceError(f"{backup.name} cannot be restored: {reason_of(error)}.") from error
 
 
 @contextmanager
@@ -72,17 +72,17 @@ def _mode(backup: Path) -> str:
 def _require_sound_rows(rows: sqlite3.Connection) -> None:
     orphans = len(rows.execute("PRAGMA foreign_key_check").fetchall())
     if orphans:
-        raise UpkeepError(f"the backup has {orphans:,} rows without their parent.")
+        raise MaintenanceError(f"the backup has {orphans:,} rows without their parent.")
 
 
 def _require_our_schema(rows: sqlite3.Connection) -> None:
     revision = stored_revision(rows)
     if revision is None:
-        raise UpkeepError("the backup has no schema of the service.")
+        raise MaintenanceError("the backup has no schema of the service.")
     if is_newer(revision):
-        raise UpkeepError("the backup was made by a newer version of the service.")
+        raise MaintenanceError("the backup was made by a newer version of the service.")
     if foreign := foreign_objects(rows):
-        raise UpkeepError(f"the backup has what is not the service's: {foreign}.")
+        raise MaintenanceError(f"the backup has what is not the service's: {foreign}.")
 
 
 def _present(file: SQLiteFile) -> Path | None:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy.engine import make_url
 
-from app.core.errors import UpkeepError
+from app.core.errors import MaintenanceError
 from app.core.postgres_url import is_postgres_url
 from app.db.private_files import create_private
 from app.maintenance.progress import progress
@@ -24,11 +24,11 @@ def file_of(url: str, otherwise: str) -> Path:
     """Where the database of a URL lies.
 
     Raises:
-        UpkeepError: it is PostgreSQL's; `otherwise` says what to do then.
+        MaintenanceError: it is PostgreSQL's; `otherwise` says what to do then.
 
     """
     if is_postgres_url(url):
-        raise UpkeepError(f"this is for SQLite; {otherwise}.")
+        raise MaintenanceError(f"this is for SQLite; {otherwise}.")
     return Path(make_url(url).database or "").resolve()
 
 
@@ -61,7 +61,7 @@ def check(draft: Path, *further: Callable[[sqlite3.Connection], None]) -> None:
     """Check the pages of a database, and whatever else is asked for.
 
     Raises:
-        UpkeepError: it is damaged.
+        MaintenanceError: it is damaged.
 
     """
     with closing(sqlite3.connect(draft)) as rows:
@@ -69,7 +69,7 @@ def check(draft: Path, *further: Callable[[sqlite3.Connection], None]) -> None:
         rows.set_progress_handler(lambda: 0, _INSTRUCTIONS)
         [(verdict,), *_] = rows.execute("PRAGMA integrity_check")
         if verdict != "ok":
-            raise UpkeepError(f"the copy is damaged, and so may be the database: {verdict}.")
+            raise MaintenanceError(f"the copy is damaged, and so may be the database: {verdict}.")
         for look in further:
             look(rows)
 

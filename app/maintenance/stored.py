@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from app.core.errors import UpkeepError
+from app.core.errors import MaintenanceError
 from app.db.candidates import Candidates, decode
 from app.models import Base, Interaction
 
@@ -52,7 +52,7 @@ class StoredTable:
         """All rows, in the key's order.
 
         Raises:
-            UpkeepError: the service could not read a row, which is named by its key.
+            MaintenanceError: the service could not read a row, which is named by its key.
 
         """
         first = select(self.clause).order_by(*self._key).limit(BATCH)
@@ -92,9 +92,9 @@ class StoredTable:
             except (ValueError, TypeError, AttributeError, DBAPIError) as error:
                 raise self._unreadable(key) from error
 
-    def _unreadable(self, key: Sequence[Any]) -> UpkeepError:
+    def _unreadable(self, key: Sequence[Any]) -> MaintenanceError:
         names = " ".join(map(str, key))
-        return UpkeepError(f"{self.name} {names} has a value that the service cannot read.")
+        return MaintenanceError(f"{self.name} {names} has a value that the service cannot read.")
 
 
 @dataclass

@@ -16,7 +16,7 @@ class Assignment(Base):
     """Who got an interaction, when and why; without an operator, why it had to wait."""
 
     __tablename__ = "assignments"
-    __table_args__ = (Index(None, "interaction_id", "id"),)
+    __table_args__ = (Index("ix_assignments_interaction_id_id", "interaction_id", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     interaction_id: Mapped[int] = mapped_column(ForeignKey("interactions.id"))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Text, and_, false, true
+from sqlalchemy import ColumnElement, ForeignKey, Index, Text, and_, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.exact_json import decode_json, encode_json
@@ -45,27 +45,27 @@ class Interaction(Base):
         self.payload_text = payload_text(value)
 
 
+_columns = Interaction.__table__.c
+IS_ACTIVE = _columns.is_active == true()
+IS_CLOSED = _columns.is_active == false()
+IS_WAITING = and_(IS_ACTIVE, _columns.operator_id.is_(None))
+
+
+def _partial_index(name: str, where: ColumnElement[bool], *columns: ColumnElement[Any]) -> Index:
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 # Lists are read by keyset in id order, so each index ends in the id. Those of active interactions
 # stay small however long the history grows, and count an operator's load; those of closed and of
 # waiting ones cost intake nothing, as nothing is born closed, and little waits.
-_is_active = Interaction.is_active == true()
-_is_closed = Interaction.is_active == false()
-_is_waiting = and_(_is_active, Interaction.operator_id.is_(None))
-Index(None, Interaction.lead_uuid, Interaction.id)
-Index(None, Interaction.operator_id, Interaction.id)
-Index(None, Interaction.source_id, Interaction.id)
-for _state, _where in {"active": _is_active, "closed": _is_closed}.items():
-    for _columns in (
-        (Interaction.id,),
-        (Interaction.operator_id, Interaction.id),
-        (Interaction.source_id, Interaction.id),
-    ):
-        _name = f"ix_interactions_{_state}_{'_'.join(column.key for column in _columns)}"
-        Index(_name, *_columns, sqlite_where=_where, postgresql_where=_where)
-Index(
-    "ix_interactions_waiting_source_id_id",
-    Interaction.source_id,
-    Interaction.id,
-    sqlite_where=_is_waiting,
-    postgresql_where=_is_waiting,
-)
+_id, _source_id, _operator_id = _columns.id, _columns.source_id, _columns.operator_id
+Index("ix_interactions_lead_uuid_id", _columns.lead_uuid, _id)
+Index("ix_interactions_operator_id_id", _operator_id, _id)
+Index("ix_interactions_source_id_id", _source_id, _id)
+_partial_index("ix_interactions_active_id", IS_ACTIVE, _id)
+_partial_index("ix_interactions_active_operator_id_id", IS_ACTIVE, _operator_id, _id)
+_partial_index("ix_interactions_active_source_id_id", IS_ACTIVE, _source_id, _id)
+_partial_index("ix_interactions_closed_id", IS_CLOSED, _id)
+_partial_index("ix_interactions_closed_operator_id_id", IS_CLOSED, _operator_id, _id)
+_partial_index("ix_interactions_closed_source_id_id", IS_CLOSED, _source_id, _id)
+_partial_index("ix_interactions_waiting_source_id_id", IS_WAITING, _source_id, _id)

@@ -6,7 +6,7 @@ from typing import Any
 from app.api.access_log import log_refusal
 from app.api.errors import HeaderFieldsTooLarge, RequestTimeout
 from app.api.middleware import MAX_HEAD_BYTES
-from app.core.errors import Busy, DomainError
+from app.core.errors import Busy, ServiceError
 from app.server.connections import Connections
 from app.server.refusals import refusal
 from app.server.strict_protocol import StrictProtocol
@@ -39,7 +39,7 @@ class DeadlineProtocol(StrictProtocol):
         self._idle_until: float | None = None
         self._undigested = 0
         self._given_up = False
-        self._refusal: type[DomainError] | None = None
+        self._refusal: type[ServiceError] | None = None
         self._unsent = 0
         self._taken_at = self.loop.time()
 
@@ -67,7 +67,7 @@ class DeadlineProtocol(StrictProtocol):
         self._connections.idle.pop(self, None)
         try:
             self.feed(data)
-        except DomainError as error:
+        except ServiceError as error:
             self._refuse(type(error))
         if self._undigested > MAX_HEAD_BYTES:
             self._refuse(HeaderFieldsTooLarge)
@@ -158,7 +158,7 @@ class DeadlineProtocol(StrictProtocol):
         begun = self.cycle.response_started and self.cycle.more_body
         return not begun and not self._is_answering()
 
-    def _refuse(self, error: type[DomainError]) -> None:
+    def _refuse(self, error: type[ServiceError]) -> None:
         """Answer and hang up, when all that came before it is answered."""
         if self._given_up or self.transport.is_closing():
             return
@@ -170,7 +170,7 @@ class DeadlineProtocol(StrictProtocol):
         else:
             self._refusal = error
 
-    def _hang_up(self, error: type[DomainError]) -> None:
+    def _hang_up(self, error: type[ServiceError]) -> None:
         """Not on a client that is still sending: it would read nothing."""
         self._answer(error)
         self.transport.write_eof()
@@ -182,7 +182,7 @@ class DeadlineProtocol(StrictProtocol):
         else:
             self.abort()
 
-    def _answer(self, error: type[DomainError]) -> None:
+    def _answer(self, error: type[ServiceError]) -> None:
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

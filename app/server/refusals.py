@@ -4,16 +4,16 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from secrets import token_hex
 
-from app.api.errors import domain_error_response
-from app.core.errors import DomainError
+from app.api.errors import error_response
+from app.core.errors import ServiceError
 
 Headers = Iterable[tuple[bytes, bytes]]
 
 
-def refusal(error: type[DomainError], headers: Headers) -> tuple[bytes, str]:
+def refusal(error: type[ServiceError], headers: Headers) -> tuple[bytes, str]:
     """The whole answer, which announces that the connection is closed, and its request id."""
     request_id = token_hex(16)
-    response = domain_error_response(request_id, error)
+    response = error_response(request_id, error)
     fields = [
         *headers,
         *response.raw_headers,

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.api.errors import MalformedRequest
-from app.core.errors import Busy, DomainError
+from app.core.errors import Busy, ServiceError
 from app.server.answering import Answering
 from app.server.request_head import check_head
 
@@ -59,7 +59,7 @@ class StrictProtocol(HttpToolsProtocol):
         """Take in bytes that have come.
 
         Raises:
-            DomainError: they cannot be served, nor can what comes behind them.
+            ServiceError: they cannot be served, nor can what comes behind them.
 
         """
         try:
@@ -67,7 +67,7 @@ class StrictProtocol(HttpToolsProtocol):
         except httptools.HttpParserError as error:
             # What a callback raises is the context of the parser's own error.
             # (Kept in no variable: with its traceback it would hold the connection in memory.)
-            if isinstance(error.__context__, DomainError):
+            if isinstance(error.__context__, ServiceError):
                 raise error.__context__ from None
             raise MalformedRequest from None
 

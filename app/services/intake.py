@@ -6,16 +6,13 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from app.core.errors import DomainError, IdempotencyKeyReused, SourceNotFound
+from app.core.errors import IdempotencyKeyReused, ServiceError, SourceNotFound
 from app.core.exact_json import ExactNumber, encode_canonical_json
 from app.core.metrics import count_batch
 from app.crud import AssignmentCRUD, IdempotencyKeyCRUD, InteractionCRUD, LeadCRUD
-from app.crud.assignment import NewAssignment
 from app.crud.idempotency_key import Answer, IdempotencySlot
 from app.crud.interaction import InteractionRow, NewInteraction
-from app.db.database import Database
+from app.db.database import Database, WriteSession
 from app.db.group_commit import GroupCommit
 from app.models.interaction import payload_text
 from app.schemas.interaction import CreateInteraction
@@ -91,8 +88,8 @@ class Intake:
 
 
 async def record(
-    session: AsyncSession, inquiries: Sequence[Inquiry]
-) -> list[Recorded | DomainError]:
+    session: WriteSession, inquiries: Sequence[Inquiry]
+) -> list[Recorded | ServiceError]:
     """Write down a batch of inquiries, in order, in a fixed number of statements.
 
     Returns:
@@ -107,7 +104,7 @@ async def record(
     written = dict(zip(positions, await _write(session, new, distributor), strict=True))
     answers |= await _remember(session, list(zip(new, written.values(), strict=True)))
 
-    def result(position: int, inquiry: Inquiry) -> Recorded | DomainError:
+    def result(position: int, inquiry: Inquiry) -> Recorded | ServiceError:
         if position in written:
             return Recorded(written[position])
         if inquiry.slot not in answers:
@@ -121,7 +118,7 @@ async def record(
 
 
 async def _earlier_answers(
-    session: AsyncSession, inquiries: Sequence[Inquiry]
+    session: WriteSession, inquiries: Sequence[Inquiry]
 ) -> dict[IdempotencySlot, Answer]:
     slots = {inquiry.slot for inquiry in inquiries if inquiry.slot is not None}
     return await IdempotencyKeyCRUD(session).get_answers(slots) if slots else {}
@@ -143,7 +140,7 @@ def _positions_to_write(
 
 
 async def _write(
-    session: AsyncSession, inquiries: Sequence[Inquiry], distributor: Distributor
+    session: WriteSession, inquiries: Sequence[Inquiry], distributor: Distributor
 ) -> list[InteractionRow]:
     if not inquiries:
         return []
@@ -167,7 +164,7 @@ async def _write(
 
 
 async def _choose(
-    session: AsyncSession,
+    session: WriteSession,
     inquiries: Sequence[Inquiry],
     leads: Mapping[str, UUID],
     distributor: Distributor,
@@ -198,7 +195,7 @@ async def _choose(
 
 
 async def _record_moves(
-    session: AsyncSession,
+    session: WriteSession,
     distributor: Distributor,
     choices: Sequence[tuple[InteractionRow, Choice]],
 ) -> None:
@@ -207,14 +204,14 @@ async def _record_moves(
     for row, choice in choices:
         tally.count_assigned(row.source_id, row.created_at, choice)
     await AssignmentCRUD(session).create_many(
-        [NewAssignment(row.id, *choice) for row, choice in choices]
+        [choice.assignment_of(row.id) for row, choice in choices]
     )
     await write_credits(session, distributor)
     await tally.write(session)
 
 
 async def _remember(
-    session: AsyncSession, written: Sequence[tuple[Inquiry, InteractionRow]]
+    session: WriteSession, written: Sequence[tuple[Inquiry, InteractionRow]]
 ) -> dict[IdempotencySlot, Answer]:
     answers = {
         inquiry.slot: Answer(inquiry.fingerprint(), interaction)

@@ -17,8 +17,8 @@ from app.core.errors import (
     OperatorNotFound,
 )
 from app.crud import AssignmentCRUD, InteractionCRUD, OperatorCRUD
-from app.crud.assignment import AssignmentRow, NewAssignment
-from app.db.database import Database
+from app.crud.assignment import AssignmentRow
+from app.db.database import Database, WriteSession
 from app.models import Interaction
 from app.services.locking import lock_interaction
 from app.services.queue import assign_remaining, assign_waiting
@@ -81,7 +81,7 @@ async def assign(database: Database, interaction_id: int, operator_id: int | Non
     return interaction
 
 
-async def _close(session: AsyncSession, interaction_id: int) -> tuple[Interaction, set[int]]:
+async def _close(session: WriteSession, interaction_id: int) -> tuple[Interaction, set[int]]:
     interaction, queues = await lock_interaction(session, interaction_id)
     if not interaction.is_active:
         return interaction, set()
@@ -90,7 +90,7 @@ async def _close(session: AsyncSession, interaction_id: int) -> tuple[Interactio
 
 
 async def _assign(
-    session: AsyncSession, interaction_id: int, operator_id: int | None
+    session: WriteSession, interaction_id: int, operator_id: int | None
 ) -> tuple[Interaction, set[int]]:
     interaction, queues = await lock_interaction(session, interaction_id, operator_id)
     if not interaction.is_active:
@@ -107,7 +107,7 @@ async def _assign(
         raise NobodyElse
     interaction.operator_id = choice.operator_id
     await session.flush()
-    await AssignmentCRUD(session).create_many([NewAssignment(interaction_id, *choice)])
+    await AssignmentCRUD(session).create_many([choice.assignment_of(interaction_id)])
     await write_credits(session, distributor)
     tally = Tally(distributor.rotations)
     if before is None:
@@ -121,7 +121,7 @@ async def _assign(
 
 
 async def _choose_by_hand(
-    session: AsyncSession, distributor: Distributor, interaction: Interaction, operator_id: int
+    session: WriteSession, distributor: Distributor, interaction: Interaction, operator_id: int
 ) -> Choice:
     operator = await OperatorCRUD(session).lock(operator_id)
     if operator is None:

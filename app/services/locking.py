@@ -10,10 +10,9 @@ be out of order. On SQLite one transaction writes at a time, and nothing is foun
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.core.errors import InteractionNotFound
 from app.crud import InteractionCRUD, QueueCRUD, SourceOperatorSettingCRUD
+from app.db.database import WriteSession
 from app.models import Interaction
 
 MAX_SOURCES = 500
@@ -40,7 +39,7 @@ def oldest_queues(oldest: Mapping[int, int]) -> Queues:
 
 
 async def lock_operator(
-    session: AsyncSession,
+    session: WriteSession,
     operator_id: int | None,
     *,
     source_ids: Collection[int] = (),
@@ -70,7 +69,7 @@ async def lock_operator(
 
 
 async def lock_interaction(
-    session: AsyncSession, interaction_id: int, with_operator: int | None = None
+    session: WriteSession, interaction_id: int, with_operator: int | None = None
 ) -> tuple[Interaction, Queues]:
     """Lock an interaction's source and its operator with the queues that one can take from.
 
@@ -93,7 +92,7 @@ async def lock_interaction(
         await session.rollback()
 
 
-async def _queues_of(session: AsyncSession, operator_id: int | None) -> Queues:
+async def _queues_of(session: WriteSession, operator_id: int | None) -> Queues:
     if operator_id is None:
         return oldest_queues({})
     return oldest_queues(await QueueCRUD(session).get_oldest_of_operator(operator_id))

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.core.errors import OperatorNotFound
 from app.crud import OperatorCRUD
-from app.db.database import Database
+from app.db.database import Database, WriteSession
 from app.models import Operator
 from app.services.locking import lock_operator
 from app.services.queue import assign_remaining, assign_waiting
@@ -15,7 +13,7 @@ from app.services.queue import assign_remaining, assign_waiting
 async def create(database: Database, values: Mapping[str, object]) -> Operator:
     """A new operator."""
 
-    async def write(session: AsyncSession) -> Operator:
+    async def write(session: WriteSession) -> Operator:
         return await OperatorCRUD(session).create(**values)
 
     return await database.write(write)
@@ -29,7 +27,7 @@ async def update(database: Database, operator_id: int, changes: Mapping[str, obj
 
     """
 
-    async def change(session: AsyncSession) -> tuple[Operator, set[int]]:
+    async def change(session: WriteSession) -> tuple[Operator, set[int]]:
         queues = await lock_operator(session, operator_id)
         operator = await OperatorCRUD(session).update(operator_id, changes)
         if operator is None:

@@ -3,12 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from app.crud import AssignmentCRUD, InteractionCRUD, QueueCRUD
-from app.crud.assignment import NewAssignment
 from app.crud.interaction import Latest, WaitingRow
-from app.db.database import Database
+from app.db.database import Database, WriteSession
 from app.services.locking import Queues, oldest_queues
 from app.services.tally import Tally
 from app.utils.distribution import Distributor, open_distributor, write_credits
@@ -19,7 +16,7 @@ MAX_CANDIDATES = 50_000
 """Candidates that it looks at: of sources with very many operators it gives out fewer."""
 
 
-async def assign_waiting(session: AsyncSession, queues: Queues) -> set[int]:
+async def assign_waiting(session: WriteSession, queues: Queues) -> set[int]:
     """Give out what waits in these queues, oldest first, looking at most at `CHUNK` of it.
 
     To be called in the transaction of whatever may have freed capacity.
@@ -56,7 +53,7 @@ async def assign_waiting(session: AsyncSession, queues: Queues) -> set[int]:
     return rest
 
 
-async def assign_waiting_of_source(session: AsyncSession, source_id: int) -> set[int]:
+async def assign_waiting_of_source(session: WriteSession, source_id: int) -> set[int]:
     """Drain the queue of a source whose rules or weights have changed."""
     return await assign_waiting(session, oldest_queues({source_id: 0}))
 
@@ -93,7 +90,7 @@ async def find_stalled(database: Database, oldest: Mapping[int, int]) -> set[int
 
 
 async def _assign(
-    session: AsyncSession, distributor: Distributor, tally: Tally, waiting: Sequence[WaitingRow]
+    session: WriteSession, distributor: Distributor, tally: Tally, waiting: Sequence[WaitingRow]
 ) -> None:
     """Give out these in order, as far as an operator is available for their source."""
     interactions = InteractionCRUD(session)
@@ -113,7 +110,7 @@ async def _assign(
             if before is None or before.interaction_id < row.id:
                 latest[row.lead_uuid] = Latest(row.id, choice.operator_id)
             choice = choice._replace(reason="from_queue")
-            assignments.append(NewAssignment(row.id, *choice))
+            assignments.append(choice.assignment_of(row.id))
             tally.count_assigned(row.source_id, row.created_at, choice)
         else:
             without_room.add(row.source_id)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import OperatorNotFound, SourceNotFound
 from app.crud import OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
-from app.db.database import Database
+from app.db.database import Database, WriteSession
 from app.models import Source
 from app.services.queue import assign_remaining, assign_waiting_of_source
 from app.utils.distribution import expected_shares
@@ -28,7 +28,7 @@ class WeightShare(NamedTuple):
 async def create(database: Database, values: Mapping[str, object]) -> Source:
     """A new source."""
 
-    async def write(session: AsyncSession) -> Source:
+    async def write(session: WriteSession) -> Source:
         return await SourceCRUD(session).create(**values)
 
     return await database.write(write)
@@ -42,7 +42,7 @@ async def update(database: Database, source_id: int, changes: Mapping[str, objec
 
     """
 
-    async def change(session: AsyncSession) -> tuple[Source, set[int]]:
+    async def change(session: WriteSession) -> tuple[Source, set[int]]:
         await SourceOperatorSettingCRUD(session).lock([source_id])
         source = await SourceCRUD(session).update(source_id, changes)
         if source is None:
@@ -82,7 +82,7 @@ async def replace_weights(
 
     """
 
-    async def change(session: AsyncSession) -> tuple[list[WeightShare], set[int]]:
+    async def change(session: WriteSession) -> tuple[list[WeightShare], set[int]]:
         settings = SourceOperatorSettingCRUD(session)
         await settings.lock([source_id], weights)
         if await SourceCRUD(session).get_by_id(source_id) is None:

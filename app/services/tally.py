@@ -3,27 +3,18 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime
-
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
+from functools import partial
 
 from app.core.credits import apportion
 from app.core.distribution import PassedOver, Reason
 from app.core.metrics import count_assignments
 from app.crud import DailyCountCRUD, Rotation
 from app.crud.daily_count import CountKey, Counts
+from app.db.database import WriteSession
 from app.utils.distribution import Choice
 
 BILLION = 1_000_000_000
 """Parts of an interaction that targets are counted in: whole numbers add up exactly."""
-
-_REASONS = "assignments by source and reason"
-
-
-@event.listens_for(Session, "after_commit")
-def _count_what_is_committed(session: Session) -> None:
-    count_assignments(session.info.pop(_REASONS, Counter()))
 
 
 class Tally:
@@ -62,7 +53,7 @@ class Tally:
         self._moves[CountKey(source_id, day, new)] += 1
         self._moves[CountKey(source_id, day, old)] -= 1
 
-    async def write(self, session: AsyncSession) -> None:
+    async def write(self, session: WriteSession) -> None:
         """Add it all to the counts."""
         changes = {slot: Counts(interactions=moves) for slot, moves in self._moves.items()}
         for (source_id, day), got in self._given_out.items():
@@ -77,7 +68,7 @@ class Tally:
                 )
         if changes:
             await DailyCountCRUD(session).add(changes)
-        session.info.setdefault(_REASONS, Counter()).update(self._reasons)
+        session.on_commit(partial(count_assignments, self._reasons))
 
 
 def _positive_weights(rotation: Rotation) -> dict[int, int]:

@@ -3,13 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.credits import INQUIRY, apportion
 from app.core.distribution import CandidateSnapshot, PassedOver, Reason, Strategy
 from app.crud import Candidate, Rotation, SourceOperatorSettingCRUD
+from app.crud.assignment import NewAssignment
 
 _random = Random()
 
@@ -88,6 +89,16 @@ class Choice(NamedTuple):
     reason: Reason
     strategy: Strategy | None
     candidates: list[CandidateSnapshot]
+
+    def assignment_of(self, interaction_id: int) -> NewAssignment:
+        """The choice as the assignment of this interaction."""
+        return NewAssignment(
+            interaction_id=interaction_id,
+            operator_id=self.operator_id,
+            reason=self.reason,
+            strategy=self.strategy,
+            candidates=self.candidates,
+        )
 
 
 class Distributor:
@@ -179,9 +190,13 @@ class Distributor:
         return {source_id: room for source_id, room in rooms.items() if room}
 
     def _pick(self, source_id: int, strategy: Strategy, eligible: Mapping[int, int]) -> int:
-        if strategy == "random":
-            return pick_random(eligible, self._random)
-        return pick_smooth(eligible, self._credits[source_id])
+        match strategy:
+            case "smooth":
+                return pick_smooth(eligible, self._credits[source_id])
+            case "random":
+                return pick_random(eligible, self._random)
+            case unknown:
+                assert_never(unknown)
 
     def _take(self, operator_id: int) -> None:
         if operator_id in self._loads:

@@ -1,67 +1,91 @@
 """Says in words why an interaction went where it went."""
 
 from collections.abc import Mapping
+from typing import assert_never
 
-from app.core.distribution import CandidateSnapshot
+from app.core.distribution import CandidateSnapshot, Strategy
 from app.crud.assignment import AssignmentRow
 
+Names = Mapping[int, str]
+"""Operators' names by id."""
 
-def explain(assignment: AssignmentRow, before: int | None, names: Mapping[int, str]) -> str:
+
+def explain(assignment: AssignmentRow, before: int | None, names: Names) -> str:
     """A move in a sentence or three: the operator that got it, how, and which could not.
 
     Args:
         assignment: the move.
         before: the operator that had the interaction until then, if one had.
-        names: the names of the operators in the move and of the one before, by id.
+        names: of the operators in the move and of the one before.
 
     """
-    if assignment.operator_id is None:
-        return " ".join([_why_it_waits(assignment), *_passed_over(assignment, before, names)])
-    winner = _name(assignment.operator_id, names)
-    if assignment.reason == "manual":
-        return f"It was given to {winner} by hand."
-    sentences = []
-    if assignment.reason == "from_queue":
-        sentences.append("It had waited until somebody was available.")
-    elif before is not None:
-        sentences.append(f"It was to go to somebody other than {_name(before, names)}.")
-    if assignment.strategy is None:
-        sentences.append(f"{winner} was the lead's latest operator, and available.")
-    else:
-        sentences.append(_how(assignment, winner, before))
-        sentences += _passed_over(assignment, before, names)
+    operator_id = assignment.operator_id or 0
+    match assignment.reason:
+        case "waiting":
+            sentences = [_why_it_waits(assignment), *_passed_over(assignment, before, names)]
+        case "manual":
+            sentences = [f"It was given to {_name(operator_id, names)} by hand."]
+        case "from_queue":
+            sentences = ["It had waited until an operator was available."]
+            sentences += _why_this_one(assignment, operator_id, before, names)
+        case "selected" | "sticky":
+            sentences = _why_not_as_before(before, names)
+            sentences += _why_this_one(assignment, operator_id, before, names)
+        case _:
+            assert_never(assignment.reason)
     return " ".join(sentences)
 
 
 def _why_it_waits(assignment: AssignmentRow) -> str:
     if not assignment.candidates:
         return "It had to wait: its source has no operators."
-    if any(one.passed_over is None for one in assignment.candidates):
+    if any(candidate.passed_over is None for candidate in assignment.candidates):
         return "It had to wait behind older ones, which go first."
-    return "It had to wait: nobody was available."
+    return "It had to wait: no operator was available."
 
 
-def _how(assignment: AssignmentRow, winner: str, before: int | None) -> str:
+def _why_not_as_before(before: int | None, names: Names) -> list[str]:
+    if before is None:
+        return []
+    return [f"It was to go to an operator other than {_name(before, names)}."]
+
+
+def _why_this_one(
+    assignment: AssignmentRow, operator_id: int, before: int | None, names: Names
+) -> list[str]:
+    winner = _name(operator_id, names)
+    if assignment.strategy is None:
+        return [f"{winner} was the lead's latest operator, and available."]
     weights = {
-        one.operator_id: one.weight
-        for one in assignment.candidates
-        if one.passed_over is None and one.operator_id != before
+        candidate.operator_id: candidate.weight
+        for candidate in assignment.candidates
+        if candidate.passed_over is None and candidate.operator_id != before
     }
     if len(weights) == 1:
-        return f"{winner} was the only one available."
-    how = "was next in turn" if assignment.strategy == "smooth" else "was drawn by lot"
-    part = f"{weights[assignment.operator_id or 0]} of {sum(weights.values())}"
-    return f"{winner} {how}, with weight {part} among those available."
+        sentence = f"{winner} was the only one available."
+    else:
+        weight = f"{weights[operator_id]} of {sum(weights.values())}"
+        how = _how(assignment.strategy)
+        sentence = f"{winner} {how}, with weight {weight} among those available."
+    return [sentence, *_passed_over(assignment, before, names)]
 
 
-def _passed_over(
-    assignment: AssignmentRow, before: int | None, names: Mapping[int, str]
-) -> list[str]:
-    """A sentence on whoever could not be picked, if there is anyone."""
+def _how(strategy: Strategy) -> str:
+    match strategy:
+        case "smooth":
+            return "was next in turn"
+        case "random":
+            return "was drawn by lot"
+        case _:
+            assert_never(strategy)
+
+
+def _passed_over(assignment: AssignmentRow, before: int | None, names: Names) -> list[str]:
+    """A sentence on the operators that could not be picked, if there are any."""
     reasons = [
-        f"{_name(one.operator_id, names)}, {_why_passed_over(one)}"
-        for one in assignment.candidates
-        if one.passed_over is not None and one.operator_id != before
+        f"{_name(candidate.operator_id, names)}, {_why_passed_over(candidate)}"
+        for candidate in assignment.candidates
+        if candidate.passed_over is not None and candidate.operator_id != before
     ]
     return [f"Passed over: {'; '.join(reasons)}."] if reasons else []
 
@@ -72,9 +96,13 @@ def _why_passed_over(candidate: CandidateSnapshot) -> str:
             return f"at the limit of {candidate.load_limit}"
         case "zero_weight":
             return "with weight 0"
-        case _:
+        case "inactive":
             return "inactive"
+        case None:
+            return "available"
+        case _:
+            assert_never(candidate.passed_over)
 
 
-def _name(operator_id: int, names: Mapping[int, str]) -> str:
+def _name(operator_id: int, names: Names) -> str:
     return f"{names[operator_id]} (operator {operator_id})"

@@ -4,9 +4,12 @@ import asyncio
 
 import pytest
 from sqlalchemy.exc import InvalidRequestError
+from uuid_utils.compat import uuid7
 
 from app.crud import LeadCRUD
+from app.crud.lead import UUIDS_BY_EMAIL
 from app.db.database import Database
+from app.db.types import utc_now
 
 
 async def test_created_once_and_found_by_any_case(database: Database) -> None:
@@ -33,12 +36,13 @@ async def test_many_at_once_keep_known_leads(database: Database) -> None:
 
 
 async def test_losing_a_race_keeps_the_earlier_rows(database: Database) -> None:
-    """Creating a lead that somebody else created meanwhile rolls nothing back."""
+    """Creating a lead that another transaction created meanwhile rolls nothing back."""
     async with database.writing() as session:
         leads = LeadCRUD(session)
         await leads.get_or_create_by_email("earlier@example.com")
         # What a transaction does that read before the other one's commit, and inserts after it.
-        await leads._create_missing(["earlier@example.com", "later@example.com"])  # noqa: SLF001  # the race
+        new = {"earlier@example.com": uuid7(), "later@example.com": uuid7()}
+        await UUIDS_BY_EMAIL.insert(session, new, utc_now())
     async with database.reading() as session:
         found = [
             await LeadCRUD(session).get_by_email(f"{name}@example.com")

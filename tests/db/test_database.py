@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from app.core.errors import DatabaseUnavailable, DomainError, StartupError, StorageFull
+from app.core.errors import DatabaseUnavailable, ServiceError, StartupError, StorageFull
 from app.crud import LeadCRUD, OperatorCRUD
 from app.db.database import Database, WriteSession
 from app.db.sqlite_driver import InThreadConnection
@@ -137,7 +137,7 @@ async def test_work_in_the_thread_awaits_its_statements_only() -> None:
 
 async def test_reading_cannot_write(database: Database) -> None:
     """A reading session refuses to write."""
-    with pytest.raises(DomainError):
+    with pytest.raises(ServiceError):
         async with database.reading() as session:
             await OperatorCRUD(session).create(name="Maria")
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app.core.errors import Busy, DatabaseUnavailable, DomainError, OperatorNotFound
+from app.core.errors import Busy, DatabaseUnavailable, OperatorNotFound, ServiceError
 from app.crud import OperatorCRUD
 from app.db.database import Database, WriteSession
 from app.db.group_commit import GroupCommit
@@ -34,14 +34,14 @@ class Line(GroupCommit[str, int]):
 
     async def write(
         self, session: WriteSession, names: Sequence[str]
-    ) -> Sequence[int | DomainError]:
+    ) -> Sequence[int | ServiceError]:
         """The new operators' ids."""
         await session.execute(text("INSERT INTO transactions VALUES (:size)"), {"size": len(names)})
         self.begun.set()
         await passing(self.open)
         return [await self._write_one(session, name) for name in names]
 
-    async def _write_one(self, session: WriteSession, name: str) -> int | DomainError:
+    async def _write_one(self, session: WriteSession, name: str) -> int | ServiceError:
         if name == UNKNOWN:
             return OperatorNotFound()
         if name == GUILTY:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from app.core.config import Settings
-from app.core.errors import StartupError, UpkeepError
+from app.core.errors import MaintenanceError, StartupError
 from app.db.database import Database
 from app.main import create_app
 from app.maintenance.copy import copy_database
@@ -72,7 +72,7 @@ async def test_by_transaction_it_is_refused(postgres_url: str, settings: dict[st
         for _ in range(5):
             with pytest.raises(StartupError, match="pool_mode = session"):
                 await start_and_stop(url)
-        with pytest.raises(UpkeepError, match="pool_mode = session"):
+        with pytest.raises(MaintenanceError, match="pool_mode = session"):
             await copy_database(url, url)
         connection = await asyncpg.connect(url, statement_cache_size=0)
         async with connection.transaction():

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from app.core.config import Settings
-from app.core.errors import UpkeepError
+from app.core.errors import MaintenanceError
 from app.db.database import Database
 from app.main import create_app
 from app.maintenance.copy import copy_database
@@ -184,7 +184,7 @@ async def test_copy_into_a_database_with_rows(sqlite_url: str, postgres: Postgre
         with open_rows(url) as rows:
             rows.execute("INSERT INTO sources (description) VALUES ('bot')")
         before = content(url)
-        with pytest.raises(UpkeepError, match="is not empty: it has sources"):
+        with pytest.raises(MaintenanceError, match="is not empty: it has sources"):
             await copy_database(sqlite_url, url)
 
         assert before == content(url)
@@ -197,13 +197,13 @@ async def test_served_file_is_left_alone(
     """What a server takes in meanwhile would be missing in the copy."""
     urls = {"source": sqlite_url, "target": f"sqlite:///{tmp_path}/copy.db"}
     async with Database(urls[served]).serving():
-        with pytest.raises(UpkeepError, match="Another process already serves the database"):
+        with pytest.raises(MaintenanceError, match="Another process already serves the database"):
             await copy_database(urls["source"], urls["target"])
 
 
 async def test_missing_source_is_not_made(postgres_url: str, tmp_path: Path) -> None:
     """A mistyped name makes no database, and nothing of the target."""
-    with pytest.raises(UpkeepError, match=r"There is no database typo\.db"):
+    with pytest.raises(MaintenanceError, match=r"There is no database typo\.db"):
         await copy_database(f"sqlite:///{tmp_path}/typo.db", postgres_url)
 
     assert [] == list(tmp_path.iterdir())
@@ -220,7 +220,9 @@ async def test_source_of_another_version(
     """Only what this version understands is copied."""
     with closing(sqlite3.connect(database_path, isolation_level=None)) as rows:
         rows.execute(change)
-    with pytest.raises(UpkeepError, match=r"test\.db has no schema of this version; migrate it"):
+    with pytest.raises(
+        MaintenanceError, match=r"test\.db has no schema of this version; migrate it"
+    ):
         await copy_database(sqlite_url, postgres_url)
 
     with open_rows(postgres_url) as rows:
@@ -249,7 +251,7 @@ async def test_copy_that_is_not_equal(
                 "CREATE TRIGGER mischief AFTER INSERT ON interactions"
                 " FOR EACH ROW WHEN (new.id = 1) EXECUTE FUNCTION mischief()"
             )
-        with pytest.raises(UpkeepError, match=reason):
+        with pytest.raises(MaintenanceError, match=reason):
             await copy_database(sqlite_url, url)
 
         assert not any(content(url))
@@ -264,7 +266,7 @@ async def test_objects_of_others_are_refused(
     changed = {"source": database_path, "target": target}[role]
     with closing(sqlite3.connect(changed, isolation_level=None)) as rows:
         rows.execute("CREATE VIEW v AS SELECT 1")
-    with pytest.raises(UpkeepError, match="not the service's: view 'v'"):
+    with pytest.raises(MaintenanceError, match="not the service's: view 'v'"):
         await copy_database(sqlite_url, f"sqlite:///{target}")
 
     assert [] == in_file(target)
@@ -297,7 +299,7 @@ async def test_rows_that_nobody_can_read_are_refused(
     """The first one is named by its table and key, without its values."""
     with closing(sqlite3.connect(database_path, isolation_level=None)) as rows:
         rows.execute(f"UPDATE {change}")
-    with pytest.raises(UpkeepError, match=named) as refused:
+    with pytest.raises(MaintenanceError, match=named) as refused:
         await copy_database(sqlite_url, f"sqlite:///{tmp_path}/target.db")
 
     assert "canary" not in str(refused.value) or "leads canary" in str(refused.value)

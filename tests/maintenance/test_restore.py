@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import StartupError, UpkeepError
+from app.core.errors import MaintenanceError, StartupError
 from app.db.database import Database
 from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
@@ -82,7 +82,7 @@ def test_backup_comes_back_and_what_was_there_is_kept(backup: Path, database_pat
 async def test_served_database_is_left_alone(backup: Path, database_path: Path) -> None:
     """What the service takes in would go to a file that nobody opens again."""
     async with Database(url_of(database_path)).serving():
-        with pytest.raises(UpkeepError, match="Another process already serves the database"):
+        with pytest.raises(MaintenanceError, match="Another process already serves the database"):
             restore(url_of(database_path), backup)
 
     assert ["Maria", "Boris", "Olga"] == operators(database_path)
@@ -127,7 +127,7 @@ def test_what_is_no_backup_is_refused(
 ) -> None:
     """The line says why, and the database is as it was."""
     deed(backup)
-    with pytest.raises(UpkeepError, match=reason):
+    with pytest.raises(MaintenanceError, match=reason):
         restore(url_of(database_path), backup)
 
     assert ["Maria", "Boris", "Olga"] == operators(database_path)
@@ -139,7 +139,7 @@ def test_database_itself_is_no_backup(backup: Path, database_path: Path) -> None
     link = database_path.with_name("link.db")
     link.symlink_to(database_path)
     for path in (database_path, link):
-        with pytest.raises(UpkeepError, match="is the database itself"):
+        with pytest.raises(MaintenanceError, match="is the database itself"):
             restore(url_of(database_path), path)
 
     assert backup.exists()

@@ -9,7 +9,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from sqlalchemy.exc import DBAPIError
 
 from app.api.dependencies import database_of
-from app.core.errors import DomainError
+from app.core.errors import ServiceError
 from app.core.metrics import exposition
 from app.services.gauges import Gauges, read_gauges
 
@@ -23,7 +23,7 @@ async def expose_metrics(request: Request) -> Response:
     try:
         async with database_of(request).reading() as session:
             stock = await read_gauges(session)
-    except (DomainError, DBAPIError):
+    except (ServiceError, DBAPIError):
         # The rest is wanted all the more.
         pass
     metrics = [*_metrics(stock), *_log_metrics(database_of(request).log_bytes())]

@@ -1,0 +1,23 @@
+"""Row locks, which only a database with several writers needs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Executable, Row
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.bulk.execute import execute
+
+
+async def lock_rows(
+    session: AsyncSession, statement: Executable, parameters: Mapping[str, Any]
+) -> Row[Any] | None:
+    """Lock the rows of a `SELECT … FOR UPDATE` until the transaction ends.
+
+    Returns:
+        Its only row; None on SQLite, where one transaction writes at a time and nothing is locked.
+
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return None
+    return (await execute(session, statement, parameters)).one()
