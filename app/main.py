@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(
         title="Lead distribution",
-        summary="Takes inquiries from bots and assigns the operator who answers.",
+        summary="Takes inquiries from bots and assigns each to an operator.",
         description=DESCRIPTION,
         servers=[{"url": "/"}],
         version=__version__,

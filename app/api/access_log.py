@@ -1,4 +1,4 @@
-"""What is written down about every request."""
+"""Logs and counts every request."""
 
 import logging
 from time import perf_counter
@@ -19,7 +19,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class AccessLogMiddleware:
-    """Counts and logs each request by its route's template: paths hold what somebody typed."""
+    """Counts and logs each request by its route's template: paths hold what clients typed."""
 
     def __init__(self, app: ASGIApp, log: FilteringBoundLogger) -> None:
         self._app = app
@@ -41,7 +41,7 @@ class AccessLogMiddleware:
         try:
             await self._app(scope, receive, send_watched)
         except ClientDisconnect:
-            # Nobody is left to answer. A body that never came whole did nothing, either.
+            # No client is left to answer. A body that did not arrive whole did nothing, either.
             status = NO_ANSWER
         finally:
             seconds = perf_counter() - begin

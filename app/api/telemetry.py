@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry, if whoever starts the service has set up where they go."""
+"""Traces by OpenTelemetry, if the starting process has configured where they go."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -22,9 +22,9 @@ _SHOWN = frozenset(
 
 
 def telemetry() -> TelemetryConfig:
-    """What FastAPI shall report: all, discreetly, or nothing where nobody has asked.
+    """What FastAPI reports: redacted spans, or nothing where no provider is configured.
 
-    Looking for somebody who would listen at each request took 4 µs of it.
+    Looking for a provider at each request took 4 µs of it.
     """
     provider = get_tracer_provider()
     # This one stands in until another is set.

@@ -81,7 +81,7 @@ class IdempotencyKeyReused(ServiceError):
 
 
 class InteractionClosed(ServiceError):
-    """The interaction is closed; nobody can be assigned to it any more."""
+    """The interaction is closed; no operator can be assigned to it any more."""
 
     status = 409
     code = "interaction_closed"
@@ -102,7 +102,7 @@ class OperatorAtLimit(ServiceError):
 
 
 class NobodyElse(ServiceError):
-    """Nobody but the present operator is available; the interaction stays where it is."""
+    """Only the present operator is available; the interaction stays where it is."""
 
     status = 409
     code = "nobody_else"

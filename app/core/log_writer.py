@@ -54,10 +54,10 @@ class LogWriter:
     def _pass_on(self, stream: TextIO) -> None:
         # Of the lines here now: the loop may go on adding.
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        # Whoever read the log has gone; that is no reason to stop serving.
+        # The reader of the log has gone; that is no reason to stop serving.
         with suppress(OSError, ValueError):
             stream.write("".join(lines))
             stream.flush()
         if self._lost:
             lost, self._lost = self._lost, 0
-            _log.warning("%d lines of the log were lost: nobody read them in time", lost)
+            _log.warning("%d lines of the log were lost: its reader was too slow", lost)

@@ -29,7 +29,7 @@ _HEAD: list[Processor] = [
 class Log:
     """What the service has to say, on stderr.
 
-    Nobody's data is in it: no address of a lead, no payload, no key, no path or query that was
+    No client's data is in it: no address of a lead, no payload, no key, no path or query that was
     asked for, and no message of an exception that may quote them.
     """
 
@@ -109,7 +109,7 @@ def _formatter(format: LogFormat) -> logging.Formatter:
 
 def _log_failure_in_loop(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     # asyncio's own message shows arguments and results, which are what was sent.
-    _log.error("a task failed with nobody waiting for it", exc_info=context.get("exception"))
+    _log.error("a task failed that no caller waits for", exc_info=context.get("exception"))
 
 
 def _discreet(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -1,4 +1,4 @@
-"""What Prometheus may ask: counters and times of this process, or of all that serve together.
+"""Metrics for Prometheus: counters and times of this process, or of all that serve together.
 
 With `PROMETHEUS_MULTIPROC_DIR` set, each process keeps its numbers in a file of that folder, and
 any of them answers for all.
@@ -54,7 +54,7 @@ _commit = Histogram(
 )
 _assignments = Counter(
     "assignments",
-    "Interactions that were given to somebody, or to wait, by source and reason.",
+    "Interactions that were assigned, or have to wait, by source and reason.",
     ["source_id", "reason"],
     registry=_registry,
 )

@@ -33,7 +33,7 @@ class ResourceCRUD(Generic[Resource]):
         return await self._session.get(self.model, id)
 
     async def lock(self, id: int) -> Resource | None:
-        """The row with this id as it is, which nobody else changes until the transaction ends."""
+        """The row with this id as it is, locked until the transaction ends."""
         return await self._session.get(
             self.model, id, populate_existing=True, with_for_update={"key_share": True}
         )

@@ -43,7 +43,7 @@ class WaitingRow(NamedTuple):
 
 
 class Latest(NamedTuple):
-    """A lead's latest interaction that somebody has, and who that is."""
+    """A lead's latest interaction that has an operator, and which one."""
 
     interaction_id: int
     operator_id: int
@@ -194,7 +194,7 @@ class InteractionCRUD:
         return interaction
 
     async def get_latest(self, lead_uuids: Iterable[UUID]) -> dict[UUID, Latest]:
-        """The latest interaction that somebody has, of each lead that has one."""
+        """The latest interaction that has an operator, of each lead that has one."""
         rows = await execute(self._session, _LATEST, {"lead_uuids": list(lead_uuids)})
         return {lead_uuid: Latest(*latest) for lead_uuid, *latest in rows}
 

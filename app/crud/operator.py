@@ -30,7 +30,7 @@ LOAD_AGAINST_LIMIT = case(
         select(func.count()).select_from(_active_ones).scalar_subquery(),
     )
 )
-"""Active interactions, counted no further than any limit, as nobody asks for more; or NULL."""
+"""Active interactions, counted no further than any limit; NULL without a limit."""
 # Once for all operators, and only of sources that have a queue: an operator may be in thousands.
 _QUEUES = (
     select(Source.id.label("source_id"), QUEUE_LENGTH.label("length"))

@@ -154,9 +154,9 @@ class SourceOperatorSettingCRUD:
         return rotations
 
     async def lock(self, source_ids: Iterable[int], operator_ids: Iterable[int] = ()) -> bool:
-        """Let nobody else choose for these sources and operators until the transaction ends.
+        """Lock these sources and operators: no other transaction can choose for them meanwhile.
 
-        Whoever changes a source, its weights or its interactions holds its lock and those of its
+        A transaction that changes a source, its weights or interactions locks it and its
         operators, who share their loads among sources; sources first, in id order, so that no two
         wait for each other. On SQLite, where one transaction writes at a time, there is no need.
 

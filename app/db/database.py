@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 RETRY_DELAYS = (0.02, 0.1)
-"""Seconds, at most, after which work is begun anew: those who met shall not meet again."""
+"""Seconds, at most, before each retry; with jitter, so that two that collided do not again."""
 
 # Connecting fails with the system's own errors, whatever the driver.
 _FAILURES = (DBAPIError, PoolTimeout, OSError)
@@ -133,7 +133,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: the turn or a lock did not come in time, or the connection was lost
-                during COMMIT: then nobody knows whether it was done. Or the file was taken away.
+                during COMMIT, when it is unknown whether it was done. Or the file was taken away.
             RolledBack: the transaction came to nothing, and may be tried again.
             StorageFull: there was no room; nothing was written.
 
@@ -159,7 +159,7 @@ class Database:
             raise
 
     async def write(self, work: Callable[[WriteSession], Coroutine[Any, Any, Result]]) -> Result:
-        """The result of work that is committed; begun anew where the database gives it up.
+        """Do the work in a transaction, commit it, and retry it where the database rolls it back.
 
         The work awaits nothing but its session. On SQLite it runs in the connection's thread, and
         is committed there: a caller that is cancelled waits for it.

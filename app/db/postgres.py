@@ -35,7 +35,7 @@ IDLE_TIMEOUT = 10
 """Seconds after which a frozen process loses its transaction, and with it the locks it holds."""
 
 _LOCK_OF_MIGRATIONS = 0x1EAD
-"""The advisory lock of whoever changes the schema; any number would do."""
+"""The advisory lock of a process that changes the schema; any number would do."""
 
 _LIMITS = {
     "lock_timeout": f"{LOCK_TIMEOUT}s",
@@ -44,7 +44,7 @@ _LIMITS = {
     # Compiling takes longer than any of the service's short statements.
     "jit": "off",
     # Plans are kept, and one made for a small table would read all of it as it grows, until
-    # somebody analyzes it: a third of the speed after half a minute. All that grows has an index.
+    # an ANALYZE: a third of the speed after half a minute. All tables that grow have indexes.
     "enable_seqscan": "off",
 }
 

@@ -8,7 +8,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 DAMAGED = ""
-"""Stands for a text that is no JSON, as whoever edits SQLite's file by hand may leave it."""
+"""Stands for a text that is no JSON, as an edit of SQLite's file by hand may leave it."""
 
 
 def sound_json(column: ColumnElement[Any]) -> ColumnElement[str]:

@@ -48,7 +48,7 @@ class SQLite(Backend):
                 async with self._watch.going_on():
                     yield
             finally:
-                # The writer goes last: whoever closes last checkpoints, and only the writer may.
+                # The writer goes last: the last one closed checkpoints, and only the writer may.
                 await self.readers.dispose()
                 await self.writers.dispose()
 

@@ -96,7 +96,7 @@ class InThreadConnection(aiosqlite.Connection):
         try:
             [result] = await asyncio.shield(running)
         except asyncio.CancelledError:
-            # Nobody may close what the thread still uses, however often this is cancelled.
+            # The thread still uses it, however often this is cancelled: it must not be closed.
             while not running.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait({running})

@@ -56,7 +56,7 @@ def shares_table(
                 f"{picked}",
             )
         table.add_section()
-    table.caption = "Nobody is ever further from the target than one inquiry."
+    table.caption = "No operator is ever further from the target than one inquiry."
     return table
 
 
@@ -72,7 +72,7 @@ def history_table(team: Team, email: str, history: Iterable[Mapping[str, Any]]) 
             team.sources[interaction["source_id"]],
             team.operators.get(interaction["operator_id"], "waiting"),
             "open" if interaction["is_active"] else "closed",
-            # The text and not its column: the column shall give way to the others.
+            # The text and not its column: the column gives way to the others.
             Text(
                 json.dumps(interaction["payload"], ensure_ascii=False),
                 no_wrap=True,

@@ -19,7 +19,7 @@ from app.maintenance.sqlite_files import check, copy_into, draft_beside, file_of
 
 
 def restore(url: str, backup: Path) -> Path | None:
-    """Put a copy of a backup in the place of the database at a URL, which nobody serves.
+    """Put a copy of a backup in the place of the database at a URL, which no process serves.
 
     At every moment the old database is in place, or the new one, or a file beside them keeps the
     service from starting until the restore is done again.

@@ -50,7 +50,7 @@ def copy_into(draft: Path, source: Path, mode: str = "mode=ro") -> None:
     reading = sqlite3.connect(f"{source.as_uri()}?{mode}", uri=True, isolation_level=None)
     with closing(reading), closing(sqlite3.connect(draft)) as writing:
         # All steps read the state of this transaction. Without it every write of the service would
-        # begin the copy anew.
+        # restart the copy.
         reading.execute("BEGIN")
         [(pages,)] = reading.execute("SELECT page_count FROM pragma_page_count")
         with progress(f"{source.name} to {draft.name}", pages) as advance:

@@ -21,4 +21,4 @@ class IdempotencyKey(Base):
     """SHA-256 of the request."""
     interaction_id: Mapped[int] = mapped_column(BigId, ForeignKey("interactions.id"))
     operator_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("operators.id"))
-    """Who was named in the answer; the interaction may have gone to somebody else since."""
+    """The operator in the answer; the interaction may have gone to another one since."""

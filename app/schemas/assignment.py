@@ -11,7 +11,7 @@ from app.schemas.base import Id, ReadId, RequestSchema, ResponseSchema
 
 
 class AssignInteraction(RequestSchema):
-    """Who shall take an interaction over."""
+    """The operator that takes an interaction over."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"operator_id": 2}, {}]})
 

@@ -88,6 +88,6 @@ class ReadPreview(ResponseSchema):
     )
 
     sequence: list[ReadId | None] = Field(
-        description="Operators in order; null where nobody would be available."
+        description="Operators in order; null where none would be available."
     )
     operators: list[ReadOperatorPreview]

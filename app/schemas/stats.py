@@ -48,7 +48,7 @@ class ReadOperatorShare(ResponseSchema):
         "those that wait at present. All targets sum to `interactions` + `waiting`, except where "
         "something waits and no operator has a weight."
     )
-    share: float | None = Field(description="Its part of all that anybody has.")
+    share: float | None = Field(description="Its part of all that operators have.")
     target_share: float | None = Field(
         description="The part that its weight was worth, whenever one was given out."
     )
@@ -88,7 +88,7 @@ class ReadSourceReport(ResponseSchema):
         }
     )
 
-    interactions: int = Field(description="Those that somebody has, closed ones included.")
+    interactions: int = Field(description="Those that have an operator, closed ones included.")
     waiting: int = Field(description="Those of the period that wait at present.")
     operators: list[ReadOperatorShare]
 

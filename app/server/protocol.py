@@ -15,7 +15,7 @@ _WATCH_INTERVAL = 1
 _REQUEST_TIMEOUT = 10 - _WATCH_INTERVAL
 """Seconds that a request may take to come; noticed in time to close it within 10."""
 _STALL_TIMEOUT = 30
-"""Seconds without a byte taken, after which nobody is thought to read the answer."""
+"""Seconds without a byte taken, after which the client is thought not to read the answer."""
 _LINGER = 2
 """Seconds that a refused client has to read why."""
 _ARRIVAL = 1
@@ -25,7 +25,7 @@ _MAX_DISCARDED = 2 * 1024 * 1024
 
 
 class DeadlineProtocol(StrictProtocol):
-    """A connection with an end to its patience.
+    """A connection with a deadline for each request.
 
     A request must be complete 10 s after the connection was made, or after its first byte on a
     connection that was kept alive: else it is answered with 408. However long the service itself

@@ -36,7 +36,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "log_config": None,
     "log_level": "warning",
     "server_header": False,
-    # Nobody asks for the client's address.
+    # The client's address is not used.
     "proxy_headers": False,
     "timeout_graceful_shutdown": GRACE,
 }
@@ -85,7 +85,7 @@ async def listening(
         StartupError: the application does not start, or the address cannot be listened on.
 
     """
-    # First of all the port: a start that fails on it shall not have made a database.
+    # First of all the port: a start that fails on it must not have made a database.
     with listen(host, port) as listener:
         # The lifespan is entered here and not by uvicorn, which would only log why it fails.
         async with app.router.lifespan_context(app):
@@ -146,7 +146,7 @@ class Server(uvicorn.Server):
 
 
 class _EmbeddedServer(Server):
-    """Leaves signals to whoever runs the event loop."""
+    """Leaves signals to the caller that runs the event loop."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

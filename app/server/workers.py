@@ -70,7 +70,7 @@ class _Worker(Process):
 
 
 def _end_after(parent: BaseProcess) -> None:
-    """Left alone, nobody would replace this process or end it, and it would hold the port."""
+    """Without its supervisor this process would not be replaced or ended, and hold the port."""
     parent.join()
     signal.raise_signal(signal.SIGTERM)
 
@@ -85,7 +85,7 @@ class _Workers(Multiprocess):
         self.processes = [self._start() for _ in range(self.processes_num)]
 
     def keep_subprocess_alive(self) -> None:
-        """Replace whoever has died.
+        """Replace processes that have died.
 
         uvicorn ends all when one cannot start, which may be for a moment only: the database is
         away. And it kills who takes seconds for a sign of life, as do many that start at once.
@@ -97,7 +97,7 @@ class _Workers(Multiprocess):
                 self.processes[index] = self._start()
 
     def terminate_all(self) -> None:
-        # Held open here, the port would go on taking connections that nobody serves any more.
+        # Held open here, the port would go on taking connections that no process serves any more.
         for listener in self.sockets:
             listener.close()
         super().terminate_all()

@@ -1,4 +1,4 @@
-"""What is at hand and what waits, for whoever watches the service."""
+"""Operators' loads and the lengths of queues, for metrics."""
 
 from typing import NamedTuple
 

@@ -171,7 +171,7 @@ async def _choose(
 ) -> list[Choice]:
     """Choose for each in order; what a lead gets here is its latest for the next one.
 
-    Where others wait already, who comes now waits behind them, even if somebody is there: a long
+    Where interactions wait already, new ones wait behind them, operator or not: a long
     queue is given out in several transactions.
     """
     sticky = {

@@ -63,11 +63,11 @@ async def close(database: Database, interaction_id: int) -> Interaction:
 async def assign(database: Database, interaction_id: int, operator_id: int | None) -> Interaction:
     """Give an interaction to this operator, or choose again without the present one.
 
-    Whoever had it can take what waits now.
+    The operator that had it can take what waits now.
 
     Raises:
         InteractionNotFound: there is no such interaction.
-        InteractionClosed: it needs nobody any more.
+        InteractionClosed: it needs no operator any more.
         OperatorNotFound: there is no such operator.
         OperatorInactive: the operator takes nothing at present.
         OperatorAtLimit: the source enforces limits, and the operator's is reached.

@@ -22,7 +22,7 @@ async def assign_waiting(session: WriteSession, queues: Queues) -> set[int]:
     To be called in the transaction of whatever may have freed capacity.
 
     Returns:
-        The sources for which somebody may be available yet; the rest is for `assign_remaining`.
+        The sources for which an operator may still be available, for `assign_remaining`.
 
     """
     if not queues.source_ids:

@@ -35,7 +35,7 @@ async def create(database: Database, values: Mapping[str, object]) -> Source:
 
 
 async def update(database: Database, source_id: int, changes: Mapping[str, object]) -> Source:
-    """Change a source and its rules; whoever is available by the new ones takes from its queue.
+    """Change a source and its rules; operators available by the new ones take from its queue.
 
     Raises:
         SourceNotFound: there is no such source.

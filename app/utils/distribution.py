@@ -1,4 +1,4 @@
-"""Picks the operator who shall answer: the one place where the choice is made."""
+"""Picks the assigned operator: the one place where the choice is made."""
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
@@ -16,7 +16,7 @@ _random = Random()
 
 
 async def select_operator(session: AsyncSession, source_id: int) -> int | None:
-    """The id of the operator for the source's next inquiry, by weight; None if there is nobody.
+    """The id of the operator for the source's next inquiry, by weight; None if none is available.
 
     For a single inquiry. Intake opens one `Distributor` for a whole batch.
     """
@@ -126,7 +126,7 @@ class Distributor:
         Args:
             source_id: one of `rotations`.
             preferred: the operator of a returning lead, taken by a sticky source if eligible.
-            exclude: an operator that shall not be chosen.
+            exclude: an operator that is not to be chosen.
 
         """
         rotation = self.rotations[source_id]
@@ -146,7 +146,7 @@ class Distributor:
         return Choice(winner, "selected", rotation.strategy, candidates)
 
     def queue_up(self, source_id: int) -> Choice:
-        """Let an inquiry wait its turn, whoever is there."""
+        """Let an inquiry wait, even if an operator is available."""
         return Choice(None, "waiting", None, self.consider(source_id))
 
     def consider(self, source_id: int) -> list[CandidateSnapshot]:
@@ -204,7 +204,7 @@ class Distributor:
 
 
 async def open_distributor(session: AsyncSession, source_ids: Collection[int]) -> Distributor:
-    """Read what the choices for these sources depend on, and let nobody else change it."""
+    """Read what the choices for these sources depend on, and lock it."""
     return Distributor(await SourceOperatorSettingCRUD(session).lock_rotations(source_ids))
 
 

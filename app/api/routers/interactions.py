@@ -62,8 +62,8 @@ _CREATED: dict[str, Any] = {
 async def create_interaction(body: CreateInteraction, request: Request) -> Response:
     """Take an inquiry in: find or create the lead, pick the operator, write the interaction.
 
-    201 means that all of it is on disk. With nobody available `operator_id` is null and the
-    interaction waits.
+    201 means that all of it is on disk. With no operator available `operator_id` is null
+    and the interaction waits.
 
     Without an answer, or with a 5xx, send the same request again: with the same `Idempotency-Key`
     it is written once, and answered as it was the first time, with `Idempotent-Replayed: true`.

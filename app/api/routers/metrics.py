@@ -38,7 +38,9 @@ def _metrics(stock: Gauges | None) -> Iterator[Metric]:
     if stock is None:
         return
     waiting = GaugeMetricFamily(
-        "waiting_interactions", "Interactions that nobody has, by source.", labels=["source_id"]
+        "waiting_interactions",
+        "Interactions that no operator has, by source.",
+        labels=["source_id"],
     )
     for source_id, length in stock.queues.items():
         waiting.add_metric([str(source_id)], length)

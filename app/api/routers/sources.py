@@ -73,7 +73,7 @@ async def read_source(source_id: IdParameter, session: ReadSession) -> Source:
     responses=problems(SourceNotFound, *WRITE_ERRORS, *BODY_ERRORS),
 )
 async def update_source(source_id: IdParameter, changes: UpdateSource, request: Request) -> Source:
-    """Change what is named, keep the rest. What waits goes to whoever is available by it."""
+    """Change the named fields, keep the rest. What waits goes to operators available by it."""
     return await sources.update(database_of(request), source_id, changes)
 
 
@@ -97,7 +97,7 @@ async def list_source_operators(
 async def replace_source_operators(
     source_id: IdParameter, settings: SetSourceOperators, request: Request
 ) -> Sequence[sources.WeightShare]:
-    """Replace the whole list at once: who is not named no longer answers for this source.
+    """Replace the whole list at once: an operator that is not named gets no more from this source.
 
     Under the strategy `smooth` operators that stay keep what they are owed or owe; they share by
     weight what was owed to or by those that go, and new ones begin at zero. What waits goes to
@@ -112,7 +112,7 @@ async def replace_source_operators(
     responses=problems(SourceNotFound, OperatorNotFound, Busy, *READ_ERRORS, *BODY_ERRORS),
 )
 async def preview_source(source_id: IdParameter, body: PreviewSource, request: Request) -> Preview:
-    """Who would get the next inquiries under the present or other weights. Writes nothing.
+    """Which operators would get the next inquiries, by these or other weights. Writes nothing.
 
     Inquiries of new leads, one after another, while nothing is closed; those that wait already
     come first. One preview is played at a time; while a long one goes on, others are `busy`.

@@ -1,4 +1,4 @@
-"""Reports: admins see who got what, and how much everybody has at hand."""
+"""Reports: admins see what each operator got, and its load."""
 
 from collections.abc import Sequence
 from typing import Annotated

@@ -14,8 +14,8 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 def in_list(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
     """Whether the column's value is in the list that the parameter of this name is.
 
-    SQLAlchemy's own IN has a place for each value: PostgreSQL then plans each length of a list
-    anew, which took longer than the rest of the statement.
+    SQLAlchemy's own IN has a place for each value: PostgreSQL then makes a new plan for
+    each length of a list, which took longer than the rest of the statement.
     """
     return _InList(column, bindparam(parameter, type_=_ListOf(column.type)))
 

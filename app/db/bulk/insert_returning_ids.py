@@ -35,7 +35,7 @@ class InsertReturningIds:
             # order of the rows, but who knows in which they are returned.
             values = as_arrays(self._names, rows, shared)
             return sorted((await execute(session, self._from_arrays, values)).scalars())
-        # Under the write lock nobody else takes the ids that follow the first one, and SQLite would
+        # Under the write lock no other transaction draws ids, and SQLite would
         # run INSERT … RETURNING once for each row.
         first_id = (await self._insert(session, rows[:1], *shared)).lastrowid
         if len(rows) > 1:

@@ -4,7 +4,7 @@ from alembic import context
 
 context.configure(
     connection=context.config.attributes["connection"],
-    # SQLite alters a table by building it anew.
+    # SQLite alters a table by rebuilding it.
     render_as_batch=True,
 )
 context.run_migrations()
