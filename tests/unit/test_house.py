@@ -15,6 +15,8 @@ from app.db.migrate import head_revision
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "app"
 README = ROOT / "README.md"
+OPERATION = APP / "deploy" / "README.md"
+CODE = APP / "README.md"
 TOP_LEVEL = {
     ".ci",
     ".gitignore",
@@ -24,7 +26,10 @@ TOP_LEVEL = {
     "requirements.txt",
     "tests",
 }
-MOST_LINES = 300
+MAX_LINES = 300
+MAX_README_LINES = 150
+OLD_WORDS = ("anew", "patience", "whoever", "shall", "somebody", "nobody")
+CONTRACT_WORDS = re.compile("nobody_else|NobodyElse")
 LINT_IMPORTS = """
 import sys
 from importlinter.cli import lint_imports
@@ -60,17 +65,17 @@ def test_top_level_is_closed() -> None:
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_setting_is_documented(name: str) -> None:
-    """The README names every setting with the default that is in force."""
+    """The README of the operation names every setting with the default that is in force."""
     default = Settings.model_fields[name].default
 
-    assert f"| `{name.upper()}` | `{default}` |" in README.read_text(encoding="utf-8")
+    assert f"| `{name.upper()}` | `{default}` |" in OPERATION.read_text(encoding="utf-8")
 
 
 def test_files_are_short() -> None:
     """No file is longer than what can be read in one sitting."""
     lengths = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in sources}
 
-    assert {} == {file: length for file, length in lengths.items() if length > MOST_LINES}
+    assert {} == {file: length for file, length in lengths.items() if length > MAX_LINES}
 
 
 def test_packages_say_what_they_are() -> None:
@@ -82,16 +87,47 @@ def test_packages_say_what_they_are() -> None:
 
 
 def test_map_shows_every_room() -> None:
-    """The README's map of `app/` has a line for every room, and for none that is gone."""
-    modules = {f"app/{file.name}" for file in APP.glob("*.py")} - {"app/__init__.py"}
-    rooms = {f"{package.relative_to(ROOT).as_posix()}/" for package in packages} - {"app/"}
-    mapped = re.findall(r"^\| `(app/[^`]+)`", README.read_text(encoding="utf-8"), re.MULTILINE)
+    """The map in `app/README.md` has a line for every room, and for none that is gone."""
+    modules = {file.name for file in APP.glob("*.py")} - {"__init__.py"}
+    rooms = {f"{package.relative_to(APP).as_posix()}/" for package in packages} - {"./"}
+    mapped = re.findall(r"^\| `([^`]+)`", CODE.read_text(encoding="utf-8"), re.MULTILINE)
 
     assert modules | rooms == set(mapped)
 
 
 def test_next_migration_is_numbered() -> None:
-    """Whoever follows the README's recipe does not take a number that is taken."""
+    """A migration made by the recipe in `app/README.md` takes the next free number."""
     following = f"{int(head_revision() or 0) + 1:04}"
 
-    assert f'`revision = "{following}"`' in README.read_text(encoding="utf-8")
+    assert f'`revision = "{following}"`' in CODE.read_text(encoding="utf-8")
+
+
+def test_readme_is_a_page() -> None:
+    """The README of the project is at most 150 lines."""
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= MAX_README_LINES
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of a README is to a file."""
+    dangling = [
+        f"{file.relative_to(ROOT)}: {target}"
+        for file in (README, *APP.rglob("*.md"), *(ROOT / "tests").rglob("*.md"))
+        for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8"))
+        if not (file.parent / target).exists()
+    ]
+
+    assert [] == dangling
+
+
+@pytest.mark.parametrize("word", OLD_WORDS)
+def test_old_words_stay_away(word: str) -> None:
+    """Texts name their actor, and use the trade's words."""
+    found = [
+        f"{file.relative_to(ROOT)}: {line.strip()}"
+        for file in (*sources, *(ROOT / "tests").rglob("*.py"), *ROOT.rglob("README.md"))
+        if file != Path(__file__)
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if re.search(word, CONTRACT_WORDS.sub("", line), re.IGNORECASE)
+    ]
+
+    assert [] == found
