@@ -1,3 +1,3 @@
-"""Lead distribution: an inquiry comes in, the right operator is found, and all is written down."""
+"""Lead distribution: receives inquiries, assigns operators and stores the interactions."""
 
 __version__ = "0.1.0"

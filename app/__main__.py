@@ -39,11 +39,11 @@ def _root_path(value: str) -> str:
     return path
 
 
-Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 picks a free one.")]
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"lead-distribution {__version__}")
         raise typer.Exit
 
@@ -63,12 +63,14 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Port = 8000,
     workers: Annotated[
-        int, typer.Option(min=1, max=64, help="Processes; more than one needs PostgreSQL.")
+        int,
+        typer.Option(min=1, max=64, help="Number of processes; more than one requires PostgreSQL."),
     ] = 1,
     root_path: Annotated[
         str,
         typer.Option(
-            callback=_root_path, help="The path under which a proxy shows it: /leads-api."
+            callback=_root_path,
+            help="The path under which a proxy serves the API, such as /leads-api.",
         ),
     ] = "",
 ) -> None:
@@ -77,10 +79,10 @@ def serve(
     if workers > 1:
         run_workers(host, port, workers, root_path, _announce)
     else:
-        run_until_signal(_serve_alone(host, port, root_path))
+        run_until_signal(_serve_one_process(host, port, root_path))
 
 
-async def _serve_alone(host: str, port: int, root_path: str) -> None:
+async def _serve_one_process(host: str, port: int, root_path: str) -> None:
     from app.main import app  # noqa: PLC0415  # reads the settings, which --help does not need
 
     settings = load_settings()
@@ -91,25 +93,25 @@ async def _serve_alone(host: str, port: int, root_path: str) -> None:
 
 def _announce(url: str, database: Database) -> None:
     new = " (new)" if database.is_new else ""
-    _say(
+    _print(
         f"Serving on {url}, Swagger UI on {url}/docs. Database: {database.location}{new}. "
-        "Ctrl-C ends it.",
+        "Press Ctrl-C to stop.",
         url=url,
         database=database.location,
         new=database.is_new,
     )
 
 
-def _say(sentence: str, **fields: object) -> None:
+def _print(sentence: str, **fields: object) -> None:
     typer.echo(for_terminal(log_format(), logging.INFO, sentence, **fields))
 
 
 @cli.command()
 def demo(
     port: Port = 0,
-    exit: Annotated[bool, typer.Option("--exit", help="End after the report.")] = False,
+    exit: Annotated[bool, typer.Option("--exit", help="Exit after the report.")] = False,
 ) -> None:
-    """Show the service at work: 1,000 inquiries, on a database that is thrown away after."""
+    """Run the service on a temporary database and send it 1,000 inquiries."""
     from app.demo.story import tell  # noqa: PLC0415  # loads the app, and so the settings
 
     if run_until_signal(tell(port, stay=not exit)) is False:
@@ -118,35 +120,39 @@ def demo(
 
 @cli.command()
 def migrate() -> None:
-    """Bring the database's schema up to date, as every start of the service does."""
+    """Upgrade the database schema, as every start of the service does."""
     settings = begin()
     database = Database(settings.database_url)
 
-    async def story() -> None:
+    async def upgrade() -> None:
         log = Log(settings.log_format, settings.log_level)
         async with log.installed(), database.serving():
-            _say(f"{database.name} is at revision {head_revision()}.")
+            _print(f"{database.name} is at revision {head_revision()}.")
 
-    run_until_signal(story())
+    run_until_signal(upgrade())
 
 
 @cli.command()
 def backup(file: Annotated[Path, typer.Argument(help="A file that does not exist yet.")]) -> None:
-    """Copy the SQLite database into a file, also while it is served."""
+    """Copy the SQLite database to a file; the service may be running."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     back_up(begin().database_url, file)
-    _say(f"{file} is whole and has passed the integrity check.")
+    _print(f"{file} is complete and has passed the integrity check.")
 
 
 @cli.command()
 def restore(
-    file: Annotated[Path, typer.Argument(help="A backup, or a database that was put aside.")],
+    file: Annotated[
+        Path, typer.Argument(help="A backup, or a database that an earlier restore kept.")
+    ],
 ) -> None:
-    """Put a backup in the place of the SQLite database, which is kept; stop the service first."""
+    """Replace the SQLite database with a backup and keep the old one; stop the service first."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     aside = restore_backup(begin().database_url, file)
-    kept = f"what was there is {aside.name} now" if aside else "there was none before"
-    _say(f"The database is a copy of {file}, which has passed the check; {kept}.")
+    kept = (
+        f"the previous database is now {aside.name}" if aside else "there was no previous database"
+    )
+    _print(f"Restored the database from {file}, which has passed the integrity check; {kept}.")
 
 
 def _database_url(value: str) -> str:
@@ -161,21 +167,21 @@ def copy(
     source: Annotated[str, typer.Option("--from", callback=_database_url, metavar="URL")],
     target: Annotated[str, typer.Option("--to", callback=_database_url, metavar="URL")],
 ) -> None:
-    """Copy a database that is not served into an empty one, of the same kind or the other."""
+    """Copy a database to an empty one, on SQLite or PostgreSQL; stop the service first."""
     rows = run_until_signal(copy_database(source, target))
     if rows is None:
-        raise MaintenanceError("ended before the copy was whole.")
-    _say(f"{rows:,} rows copied, read back and found equal.")
+        raise MaintenanceError("the copy was interrupted.")
+    _print(f"{rows:,} rows copied, read back and verified.")
 
 
 def main() -> None:
-    """Run a command; what keeps it from its work is one line on stderr."""
+    """Run a command; report an expected error in one line on stderr."""
     try:
         cli(prog_name="python -m app")
     except StartupError as error:
         sys.exit(refusal(str(error)))
     except ServiceError as error:
-        # The database was there a moment ago, when it was migrated.
+        # The database became unavailable after it was migrated.
         sys.exit(refusal(error.message()))
     except MaintenanceError as error:
         sys.exit(for_terminal(log_format(), logging.ERROR, f"Nothing was written: {error}"))

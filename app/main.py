@@ -30,11 +30,11 @@ from app.services.intake import Intake
 from app.services.preview import Previews
 
 DRAIN_TIMEOUT = 10
-"""Seconds that inquiries which wait at shutdown are given."""
+"""Seconds that pending inquiries have to be written at shutdown."""
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The service under these settings, or under those of the environment."""
+    """Build the application with these settings, by default those of the environment."""
     settings = settings or begin()
     log = Log(settings.log_format, settings.log_level)
 
@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = FastAPI(
         title="Lead distribution",
-        summary="Takes inquiries from bots and assigns each to an operator.",
+        summary="Receives inquiries from bots and assigns each to an operator.",
         description=DESCRIPTION,
         servers=[{"url": "/"}],
         version=__version__,
@@ -69,7 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         telemetry=telemetry(),
     )
-    # The last one added is the outermost.
+    # The middleware added last is the outermost.
     app.add_middleware(SizeLimitMiddleware, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)
     app.add_middleware(HeadMiddleware)

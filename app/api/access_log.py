@@ -10,16 +10,16 @@ from structlog.typing import FilteringBoundLogger
 from app.core.metrics import count_request
 
 NO_ANSWER = 499
-"""The status of a request whose client had gone before it had an answer, as nginx has it."""
+"""The status of a request whose client disconnected before the response, as in nginx."""
 OTHER = "other"
-"""Stands for every path that is no route of the API, and every method that none takes."""
+"""Replaces paths that match no route, and unknown methods."""
 
 _log = logging.getLogger(__name__)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class AccessLogMiddleware:
-    """Counts and logs each request by its route's template: paths hold what clients typed."""
+    """Counts and logs each request by its route's template: paths may contain client data."""
 
     def __init__(self, app: ASGIApp, log: FilteringBoundLogger) -> None:
         self._app = app
@@ -30,21 +30,21 @@ class AccessLogMiddleware:
             await self._app(scope, receive, send)
             return
         status = NO_ANSWER
-        begin = perf_counter()
+        started = perf_counter()
 
-        async def send_watched(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self._app(scope, receive, send_watched)
+            await self._app(scope, receive, send_and_note_status)
         except ClientDisconnect:
-            # No client is left to answer. A body that did not arrive whole did nothing, either.
+            # The client has disconnected. If its body was incomplete, the request had no effect.
             status = NO_ANSWER
         finally:
-            seconds = perf_counter() - begin
+            seconds = perf_counter() - started
             method = scope["method"] if scope["method"] in _METHODS else OTHER
             route = scope["route"].path_format if "route" in scope else OTHER
             count_request(route, method, status, seconds)
@@ -59,7 +59,7 @@ class AccessLogMiddleware:
 
 
 def log_refusal(status: int, request_id: str) -> None:
-    """Count and log a request that was refused before it could be read."""
+    """Count and log a request that was refused before it was parsed."""
     count_request(OTHER, OTHER, status, 0)
     fields = {"method": OTHER, "route": OTHER, "status": status, "request_id": request_id}
     _log.info("request", extra=fields)

@@ -1,4 +1,4 @@
-"""What routes ask for."""
+"""Dependencies of routes."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -21,14 +21,14 @@ def database_of(request: Request) -> Database:
 def intake_of(request: Request) -> Intake:
     """The intake of this process.
 
-    Called, not injected: FastAPI takes 8 µs to solve a dependency, and this is the hot path.
+    Called, not injected: FastAPI takes 8 µs to resolve a dependency, and this is the hot path.
     """
     intake: Intake = request.app.state.intake
     return intake
 
 
 def previews_of(request: Request) -> Previews:
-    """What plays previews in this process."""
+    """The previews of this process."""
     previews: Previews = request.app.state.previews
     return previews
 
@@ -38,7 +38,7 @@ async def _reading(request: Request) -> AsyncIterator[_ReadSession]:
         yield session
 
 
-# With FastAPI's default scope it would keep its connection until the response is sent.
+# With FastAPI's default scope the session would keep its connection until the response is sent.
 ReadSession = Annotated[_ReadSession, Depends(_reading, scope="function")]
 
 Page = Annotated[PageQuery, Query()]

@@ -1,4 +1,4 @@
-"""Swagger UI at `/docs`, from assets of the service's own, and the OpenAPI document it shows."""
+"""Swagger UI at `/docs`, with bundled assets, and the OpenAPI document that it shows."""
 
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from app.api.addresses import address
 from app.api.openapi import install_openapi
 
 DESCRIPTION = """
-Bots send inquiries to `POST /interaction`. The service finds or creates the lead by e-mail, picks
-an operator by the weights set for the source, and answers 201 once all of it is on disk. Staff
-read, assign and close interactions; admins set operators, sources and weights.
+Bots send inquiries to `POST /interaction`. The service finds or creates the lead by e-mail,
+assigns an operator by the weights of the source, and returns 201 once the transaction is committed
+to disk. Staff read, assign and close interactions; admins set operators, sources and weights.
 
-Lists come in pages: the `Link` header leads to the next one. Errors are `application/problem+json`
-(RFC 9457) with a stable `code`, and never repeat a value that was sent. After a 503 the client
-waits as long as `Retry-After` says and sends the same request again.
+Lists are paginated: the `Link` header has the URL of the next page. Errors are
+`application/problem+json` (RFC 9457) with a stable `code`, and never repeat a value that was sent.
+After a 503, retry the same request after the number of seconds in `Retry-After`.
 """
 
 TAGS = [
@@ -27,10 +27,13 @@ TAGS = [
         "description": "Bots send inquiries; staff list, read, assign and close them.",
     },
     {"name": "leads", "description": "Staff look leads up and read their interactions."},
-    {"name": "operators", "description": "Admins set who answers."},
-    {"name": "sources", "description": "Admins set where inquiries come from and who answers."},
-    {"name": "stats", "description": "Admins see shares, loads and queues."},
-    {"name": "health", "description": "Probes."},
+    {"name": "operators", "description": "Admins create and update operators."},
+    {
+        "name": "sources",
+        "description": "Admins create and update sources, and set the weights of their operators.",
+    },
+    {"name": "stats", "description": "Admins read the shares, loads and queues of operators."},
+    {"name": "health", "description": "Liveness and readiness probes."},
 ]
 
 _ASSETS = Path(__file__).parent / "static" / "swagger-ui"
@@ -39,7 +42,7 @@ _DOCUMENT_PATH = "/openapi.json"
 
 
 class _WholeFiles(StaticFiles):
-    """Files that are sent whole: Starlette answers a `Range` it cannot read with 400, in text."""
+    """Static files without ranges: Starlette answers an invalid `Range` with 400 in plain text."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
@@ -53,12 +56,12 @@ def install_docs(app: FastAPI) -> None:
 
     app.get(_DOCUMENT_PATH, include_in_schema=False)(_document)
     app.get("/docs", include_in_schema=False)(_swagger_ui)
-    app.get("/", include_in_schema=False)(_to_swagger_ui)
+    app.get("/", include_in_schema=False)(_redirect_to_swagger_ui)
 
 
-# FastAPI remembers every endpoint for good: a function of the app's own would keep the app with it.
+# Module-level: FastAPI keeps every endpoint in memory, and a closure would keep its app as well.
 async def _document(request: Request) -> JSONResponse:
-    # FastAPI's own route would name `/` beside the root path, which is not ours under one.
+    # FastAPI's own route would also list `/`, which is not the service under a root path.
     servers = [{"url": address(request, "") or "/"}]
     return JSONResponse({**request.app.openapi(), "servers": servers})
 
@@ -73,5 +76,5 @@ async def _swagger_ui(request: Request) -> HTMLResponse:
     )
 
 
-async def _to_swagger_ui(request: Request) -> RedirectResponse:
+async def _redirect_to_swagger_ui(request: Request) -> RedirectResponse:
     return RedirectResponse(address(request, "/docs"))

@@ -1,4 +1,4 @@
-"""The one place where errors become HTTP: `application/problem+json` (RFC 9457)."""
+"""Turns errors into HTTP responses: `application/problem+json` (RFC 9457)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,54 +18,54 @@ from app.schemas.problem import FieldError, Problem
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:lead-distribution:problem:"
-# Pydantic's messages are constant but for these, which quote the input or count it.
+# These messages of pydantic quote the input or count it; all others are constant.
 _CONSTANT_DETAILS = {
     "uuid_parsing": "Input should be a UUID.",
     "too_long": "The list has too many items.",
 }
 REPEATED = "repeated"
-"""The code of a parameter that is given twice."""
+"""The code of a parameter that is given more than once."""
 _NAMED_BY_CLIENT = (REPEATED, "extra_forbidden")
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}", re.ASCII)
 
 
 class MalformedRequest(ServiceError):
-    """This is not HTTP, could be read in more than one way, or is meant for a proxy."""
+    """The request is not valid HTTP, is ambiguous, or is addressed to a proxy."""
 
     status = 400
     code = "malformed_request"
 
 
 class MalformedBody(ServiceError):
-    """The body is not JSON: UTF-8, one value, no key twice in an object."""
+    """The body is not valid JSON: one value in UTF-8, without duplicate keys in an object."""
 
     status = 400
     code = "malformed_body"
 
 
 class RouteNotFound(ServiceError):
-    """There is nothing at this path."""
+    """There is no resource at this path."""
 
     status = 404
     code = "not_found"
 
 
 class MethodNotAllowed(ServiceError):
-    """This path does not take this method; `Allow` names those it takes."""
+    """The path does not support this method; `Allow` lists the methods that it supports."""
 
     status = 405
     code = "method_not_allowed"
 
 
 class RequestTimeout(ServiceError):
-    """The request did not come in time."""
+    """The request was not received in time."""
 
     status = 408
     code = "request_timeout"
 
 
 class BodyTooLarge(ServiceError):
-    """The body is larger than this service takes."""
+    """The body exceeds the size limit."""
 
     status = 413
     code = "body_too_large"
@@ -79,7 +79,7 @@ class UnsupportedMediaType(ServiceError):
 
 
 class UnsupportedContentEncoding(ServiceError):
-    """The body must be sent as it is: `Content-Encoding` may be `identity` or absent."""
+    """The body must not be compressed: `Content-Encoding` must be `identity` or absent."""
 
     status = 415
     code = "unsupported_content_encoding"
@@ -87,14 +87,14 @@ class UnsupportedContentEncoding(ServiceError):
 
 
 class InvalidRequest(ServiceError):
-    """The request has fields that are missing, unknown or out of range; `errors` names them."""
+    """The request has missing, unknown or invalid fields; `errors` lists them."""
 
     status = 422
     code = "invalid_request"
 
 
 class HeaderFieldsTooLarge(ServiceError):
-    """The address and the headers are larger than this service takes."""
+    """The URL and headers together exceed the size limit."""
 
     status = 431
     code = "header_fields_too_large"
@@ -108,7 +108,7 @@ class InternalError(ServiceError):
 
 
 class TransferCodingNotSupported(ServiceError):
-    """The body must be sent as it is, or with `Transfer-Encoding: chunked` alone."""
+    """The only supported transfer coding is a single `chunked`."""
 
     status = 501
     code = "transfer_coding_not_supported"
@@ -124,17 +124,17 @@ ANY_ERRORS = (
     InternalError,
     TransferCodingNotSupported,
 )
-"""What any request can meet."""
+"""Errors of every request."""
 READ_ERRORS = (*ANY_ERRORS, InvalidRequest, DatabaseUnavailable)
-"""What any request to the database can meet."""
+"""Errors of every request that uses the database."""
 WRITE_ERRORS = (*READ_ERRORS, StorageFull)
-"""What any request that writes can meet."""
+"""Errors of every request that writes."""
 BODY_ERRORS = (MalformedBody, UnsupportedMediaType, UnsupportedContentEncoding)
-"""What any request with a body can meet besides."""
+"""Further errors of every request with a body."""
 
 
 def problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
-    """The errors of a route as FastAPI's `responses`, several of one status joined."""
+    """The errors of a route as FastAPI's `responses`; errors with the same status are joined."""
     responses: dict[int | str, dict[str, Any]] = {}
     for error in sorted(errors, key=lambda error: error.status):
         line = f"`{error.code}`: {error.message()}"
@@ -157,7 +157,7 @@ def problem_response(
     more_errors: int = 0,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An error as its response."""
+    """A problem as a response."""
     problem = Problem(
         type=_TYPE_PREFIX + code,
         title=HTTPStatus(status).phrase,
@@ -182,7 +182,7 @@ def error_response(
     errors: Sequence[FieldError] = (),
     more_errors: int = 0,
 ) -> Response:
-    """An error as its response."""
+    """A service error as a response."""
     headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -198,11 +198,11 @@ def error_response(
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Answer every error of the application as a problem."""
+    """Answer every error of the application with a problem."""
 
     @app.exception_handler(ServiceError)
     async def on_service_error(request: Request, error: ServiceError) -> Response:
-        return error_response(request.state.request_id, error, _fields_at_fault(error))
+        return error_response(request.state.request_id, error, _service_error_fields(error))
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
@@ -216,7 +216,7 @@ def install_error_handlers(app: FastAPI) -> None:
         known = _BY_STATUS.get(error.status_code, InternalError)
         headers = dict(error.headers or {})
         if known is MethodNotAllowed:
-            headers["Allow"] = ", ".join(sorted(_methods(request))) or headers["Allow"]
+            headers["Allow"] = ", ".join(sorted(_allowed_methods(request))) or headers["Allow"]
         return problem_response(
             request.state.request_id,
             error.status_code,
@@ -226,8 +226,8 @@ def install_error_handlers(app: FastAPI) -> None:
         )
 
 
-def _methods(request: Request) -> set[str]:
-    """What the path of the request takes; the router itself names the methods of one route only."""
+def _allowed_methods(request: Request) -> set[str]:
+    """The methods that the path supports; the router itself returns those of one route only."""
     # Within a mount, `root_path` is the mount's.
     root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
     scope = {**request.scope, "root_path": root}
@@ -240,8 +240,8 @@ def _methods(request: Request) -> set[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-def _fields_at_fault(error: ServiceError) -> list[FieldError]:
-    """What only the database can find wrong with a request, named like all that is."""
+def _service_error_fields(error: ServiceError) -> list[FieldError]:
+    """The fields of an error that only the database can detect."""
     if not isinstance(error, IdempotencyKeyReused):
         return []
     return [
@@ -255,10 +255,10 @@ def _fields_at_fault(error: ServiceError) -> list[FieldError]:
 
 
 def _field_error(entry: dict[str, Any]) -> FieldError:
-    """Say what is wrong with a field, without a character of any value that was sent.
+    """Describe an invalid field without repeating any value that was sent.
 
-    The name of an unknown field is repeated, so that a misspelt one can be found, if it could be a
-    field's name at all.
+    The name of an unknown field is repeated if it has the form of a field name, so that the client
+    can find a misspelling.
     """
     location, *path = entry["loc"]
     if entry["type"] in _NAMED_BY_CLIENT and not _FIELD_NAME.fullmatch(str(path[-1])):

@@ -1,6 +1,6 @@
-"""The header `Idempotency-Key`: a bot's own name for an inquiry that it may send again.
+"""The header `Idempotency-Key`, with which a bot can safely retry an inquiry.
 
-Read by hand: as a parameter of FastAPI's it took 14 µs of the 130 µs that a request takes here.
+Read without FastAPI: as a parameter of a route it took 14 µs of the 130 µs of a request.
 """
 
 import re
@@ -12,39 +12,39 @@ from app.core.limits import MAX_IDEMPOTENCY_KEY_LENGTH
 
 _NAME = "Idempotency-Key"
 _PATTERN = rf"^[\x21-\x7e]{{1,{MAX_IDEMPOTENCY_KEY_LENGTH}}}$"
-_REFUSAL = {
+_INVALID_KEY = {
     "type": "string_pattern_mismatch",
     "loc": ("header", _NAME),
-    "msg": "One key, of 1 to 255 visible ASCII characters.",
+    "msg": "Input should be one key of 1 to 255 visible ASCII characters.",
 }
 _is_key = re.compile(_PATTERN).fullmatch
 
 IDEMPOTENCY_KEY_PARAMETER = {
     "name": _NAME,
     "in": "header",
-    "description": "The bot's own name for this inquiry, unique in its source: 1 to 255 visible "
-    "ASCII characters.",
+    "description": "A key that the bot chooses for this inquiry, unique in its source: 1 to 255 "
+    "visible ASCII characters.",
     "schema": {"type": "string", "pattern": _PATTERN, "examples": ["update-42"]},
 }
 """The header as the OpenAPI document describes it."""
 
 IDEMPOTENT_REPLAYED_HEADER = {
-    "description": "`true` if this is the answer to an earlier request under the same key.",
+    "description": "`true` if this is the response to an earlier request with the same key.",
     "schema": {"type": "string", "const": "true"},
 }
-"""The header of a repeated answer as the OpenAPI document describes it."""
+"""The header of a replayed response as the OpenAPI document describes it."""
 
 
 def read_idempotency_key(request: Request) -> str | None:
-    """The key that the request came with, if it came with one.
+    """The key of the request, or None.
 
     Raises:
-        RequestValidationError: it is not one key of 1 to 255 visible ASCII characters.
+        RequestValidationError: there is more than one key, or it is not valid.
 
     """
     keys = request.headers.getlist(_NAME)
     if not keys:
         return None
     if len(keys) > 1 or not _is_key(keys[0]):
-        raise RequestValidationError([_REFUSAL])
+        raise RequestValidationError([_INVALID_KEY])
     return keys[0]

@@ -1,7 +1,7 @@
-"""Interactions as answers: `ReadInteraction`, with the payload's stored text as it is.
+"""Interactions as responses: `ReadInteraction`, with the payload's stored text unchanged.
 
-FastAPI would parse each payload, look through it and write it again, which took most of a page's
-time, and would change numbers.
+FastAPI would parse, validate and serialize each payload again, which took most of a page's time and
+would change numbers.
 """
 
 import logging
@@ -26,7 +26,7 @@ def interaction_response(
 
 
 def interactions_response(page: Page[InteractionRow], request: Request) -> Response:
-    """A page of them, with a link to the next one if there is one."""
+    """A page of interactions, with a link to the next page if there is one."""
     headers = next_page(request, page.items[-1].id) if page.has_more else None
     return _response(f"[{','.join(map(_text, page.items))}]", 200, headers)
 
@@ -40,7 +40,7 @@ def _text(row: InteractionRow) -> str:
     is_active = "true" if row.is_active else "false"
     payload = "null" if row.payload is None else row.payload
     if payload == DAMAGED:
-        _log.error("interaction %s has a payload that is no JSON; it is shown as null", row.id)
+        _log.error("interaction %s: the payload is not valid JSON and is returned as null", row.id)
         payload = "null"
     closed_at = "null" if row.closed_at is None else _time(row.closed_at)
     return (
@@ -51,5 +51,5 @@ def _text(row: InteractionRow) -> str:
 
 
 def _time(moment: datetime) -> str:
-    """A moment of UTC in RFC 3339, as pydantic writes it."""
+    """A UTC time in RFC 3339, in pydantic's format."""
     return f'"{moment.isoformat().removesuffix("+00:00")}Z"'

@@ -1,4 +1,4 @@
-"""Requests read strictly: bodies are JSON as RFC 8259 has it, and nothing is given twice."""
+"""Strict parsing of requests: JSON by RFC 8259, without duplicate keys or parameters."""
 
 import json
 import re
@@ -19,17 +19,17 @@ from app.api.errors import (
 )
 from app.core.exact_json import parse_float, parse_int
 
-_is_json_of_a_kind = re.compile(r"application/[!#$%&'*+.^_`|~\w-]+\+json", re.ASCII).fullmatch
+_is_json_suffix_type = re.compile(r"application/[!#$%&'*+.^_`|~\w-]+\+json", re.ASCII).fullmatch
 
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class JSONRoute(APIRoute):
-    """A route whose body and query are read strictly.
+    """A route whose body and query are parsed strictly.
 
-    FastAPI's own parsing takes other encodings and doubled keys, and hands a body of another
-    content type on as bytes. Of a parameter that is given twice it takes the last.
+    FastAPI itself accepts other encodings and duplicate keys, and passes a body of another content
+    type as bytes. Of a repeated parameter it uses the last.
     """
 
     def get_route_handler(self) -> Handle:
@@ -41,9 +41,9 @@ class JSONRoute(APIRoute):
 
 def _with_distinct_parameters(handle: Handle) -> Handle:
     async def handle_distinct(request: Request) -> Response:
-        given = request.query_params.multi_items()
-        if len(given) > len(request.query_params):
-            raise RequestValidationError(_repeated(name for name, _ in given))
+        parameters = request.query_params.multi_items()
+        if len(parameters) > len(request.query_params):
+            raise RequestValidationError(_repeated(name for name, _ in parameters))
         return await handle(request)
 
     return handle_distinct
@@ -51,7 +51,7 @@ def _with_distinct_parameters(handle: Handle) -> Handle:
 
 def _repeated(names: Iterable[str]) -> list[dict[str, Any]]:
     return [
-        {"type": REPEATED, "loc": ("query", name), "msg": "This can be given only once."}
+        {"type": REPEATED, "loc": ("query", name), "msg": "This parameter can be given only once."}
         for name, times in Counter(names).items()
         if times > 1
     ]
@@ -80,19 +80,21 @@ class _JSONRequest(Request):
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of a JSON text; a byte order mark before it is no part of it (RFC 8259, 8.1).
+    """The value of a JSON text; a leading byte order mark is ignored (RFC 8259, section 8.1).
 
-    A number that Python would write otherwise is an `ExactNumber`, which only a payload takes. NaN
-    and the infinities pass, as they name a field that can be pointed at; no schema takes them.
+    A number that Python would format differently becomes an `ExactNumber`, which only a payload
+    accepts. NaN and infinities are parsed so that the error can name their field; no schema accepts
+    them.
 
     Raises:
-        MalformedBody: not UTF-8, not JSON, a key twice in one object, or nested beyond all measure.
+        MalformedBody: the body is not UTF-8, not JSON, has a duplicate key in an object, or is
+            nested too deeply for the parser.
 
     """
     try:
         return _decode(body.removeprefix(BOM_UTF8).decode())
     except (ValueError, RecursionError):
-        # Not chained: the parser's error carries the body.
+        # Not chained: the parser's error contains the body.
         raise MalformedBody from None
 
 
@@ -110,7 +112,7 @@ _decode = json.JSONDecoder(
 
 def _require_json(content_type: str) -> None:
     media_type = content_type.partition(";")[0].strip().lower()
-    if media_type != "application/json" and not _is_json_of_a_kind(media_type):
+    if media_type != "application/json" and not _is_json_suffix_type(media_type):
         raise UnsupportedMediaType
 
 

@@ -1,15 +1,15 @@
-"""Where an answer leads, as the OpenAPI document says it: `Location`, and links to operations."""
+"""`Location` and links to operations, as the OpenAPI document describes them."""
 
 from typing import Any
 
 LOCATION_HEADER = {
-    "description": "Where it can be read.",
+    "description": "The URL of the created resource.",
     "schema": {"type": "string", "format": "uri-reference"},
 }
 
 
 def link(operation_id: str, **parameters: str) -> dict[str, Any]:
-    """A link to an operation, whose parameters are members of this answer's body, by name."""
+    """A link to an operation; each parameter is mapped to a member of the response body."""
     return {
         operation_id: {
             "operationId": operation_id,

@@ -1,4 +1,4 @@
-"""What happens around every request, as pure ASGI."""
+"""Middleware of every request, as pure ASGI."""
 
 import logging
 import re
@@ -27,9 +27,9 @@ MAX_HEAD_BYTES = 32 * 1024
 
 
 class RequestIdMiddleware:
-    """Gives every request an id, and every failure an answer that carries it.
+    """Gives every request an id, and answers unexpected errors with it.
 
-    The id of a proxy in front (`X-Request-ID`) is kept if it has the form of one.
+    The id that a proxy sends in `X-Request-ID` is kept if it is valid.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,8 +39,8 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = _header(scope, b"x-request-id", default=b"")
-        request_id = given if _REQUEST_ID.fullmatch(given) else token_hex(16).encode()
+        proxy_id = _header(scope, b"x-request-id", default=b"")
+        request_id = proxy_id if _REQUEST_ID.fullmatch(proxy_id) else token_hex(16).encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
         started = False
 
@@ -56,25 +56,25 @@ class RequestIdMiddleware:
         except ClientDisconnect:
             raise
         except Exception as error:
-            refusal: type[ServiceError] = InternalError
+            response_error: type[ServiceError] = InternalError
             if is_out_of_descriptors(error):
-                _log.warning("no file can be opened: the process has no descriptor left")
-                refusal = DatabaseUnavailable
+                _log.warning("the process has no file descriptor left and cannot open a file")
+                response_error = DatabaseUnavailable
             else:
                 _log.exception("request failed", extra={"request_id": request_id.decode()})
             if started:
                 raise
-            await _refuse(refusal, scope, receive, send_with_id)
+            await _refuse(response_error, scope, receive, send_with_id)
 
 
 class HeadMiddleware:
-    """Answers HEAD as GET, without the body: FastAPI's routes do not take it by themselves."""
+    """Answers HEAD like GET, without the body: FastAPI's routes do not support HEAD."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        # No coroutine of its own: all other requests would go through it at each step.
+        # Not a coroutine: each step of every other request would pass through it.
         if scope["type"] != "http" or scope["method"] != "HEAD":
             return self._app(scope, receive, send)
         return self._answer_head(scope, receive, send)
@@ -85,7 +85,7 @@ class HeadMiddleware:
                 message = {**message, "body": b""}
             await send(message)
 
-        # A copy, as the server itself looks at the method when it sends the answer.
+        # A copy, as the server reads the method from its own scope when it sends the response.
         as_get = {**scope, "method": "GET"}
         try:
             await self._app(as_get, receive, send_head)
@@ -94,10 +94,10 @@ class HeadMiddleware:
 
 
 class SizeLimitMiddleware:
-    """Refuses heads and bodies over a limit; bodies by their announced length or while they come.
+    """Rejects heads and bodies over a limit; bodies by `Content-Length` or while they arrive.
 
-    httptools limits no header, and FastAPI's own `max_body_size` answers in plain text and outside
-    the error handlers.
+    httptools does not limit headers, and FastAPI's own `max_body_size` answers in plain text,
+    without the error handlers.
     """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
@@ -111,8 +111,8 @@ class SizeLimitMiddleware:
         if _head_size(scope) > MAX_HEAD_BYTES:
             await _refuse(HeaderFieldsTooLarge, scope, receive, send)
             return
-        announced = _header(scope, b"content-length", default=b"0")
-        if not _LENGTH.fullmatch(announced) or int(announced) > self._max_body_bytes:
+        content_length = _header(scope, b"content-length", default=b"0")
+        if not _LENGTH.fullmatch(content_length) or int(content_length) > self._max_body_bytes:
             await _refuse(BodyTooLarge, scope, receive, send)
             return
         received = 0
@@ -147,9 +147,9 @@ async def _refuse(error: type[ServiceError], scope: Scope, receive: Receive, sen
 
 
 class StartupMessageMiddleware:
-    """Says in one line which database is served; or why none is, instead of a traceback.
+    """Logs the database in one line at startup, or the error in place of a traceback.
 
-    For servers that start the application themselves, as `uvicorn app.main:app` does.
+    For servers that start the application themselves, such as `uvicorn app.main:app`.
     """
 
     def __init__(self, app: ASGIApp) -> None:

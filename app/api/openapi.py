@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's own, made exact and easy for generated clients."""
+"""The OpenAPI document: FastAPI's own, completed for generated clients."""
 
 import re
 from collections.abc import Mapping
@@ -29,19 +29,19 @@ _ERRORS: dict[str, type[ServiceError]] = {
 
 _HEADERS: Part = {
     "X-Request-ID": {
-        "description": "The id under which the service knows this request.",
+        "description": "The id of the request, as the service logs it.",
         "schema": {"type": "string"},
     },
     "Retry-After": {
-        "description": "Seconds after which the client may send the same request again.",
+        "description": "Seconds to wait before retrying the request.",
         "schema": {"type": "integer", "minimum": 1},
     },
 }
-"""Headers of answers of all kinds."""
+"""Headers that responses share."""
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Serve FastAPI's document as `describe` completes it."""
+    """Make the application generate the document that `describe` completes."""
     generate = app.openapi
 
     def openapi() -> Part:
@@ -53,7 +53,7 @@ def install_openapi(app: FastAPI) -> None:
 
 
 def _models(app: FastAPI) -> dict[str, Any]:
-    """The schemas that the routes take and give, by name."""
+    """The schemas of requests and responses, by name."""
     types: list[Any] = []
     for route in iter_route_contexts(app.routes):
         if route.methods and route.include_in_schema:
@@ -69,11 +69,11 @@ def _models(app: FastAPI) -> dict[str, Any]:
 
 
 def describe(document: Part, models: Mapping[str, Any]) -> Part:
-    """FastAPI's document, completed: exact types, examples, headers, and shared error answers.
+    """FastAPI's document with exact types, examples, headers and shared error responses.
 
     Args:
-        document: as FastAPI makes it; changed in place.
-        models: the schemas of the document by name.
+        document: FastAPI's document; it is changed in place.
+        models: the schemas of the document, by name.
 
     """
     components = document["components"]
@@ -92,27 +92,27 @@ def describe(document: Part, models: Mapping[str, Any]) -> Part:
 
 
 def _complete_examples(components: Part, models: Mapping[str, Any]) -> None:
-    """Give examples their nulls, which FastAPI leaves out."""
+    """Restore nulls in examples, which FastAPI omits."""
     for name, component in components.items():
         if "examples" in component and name in models:
             component["examples"] = TypeAdapter(models[name]).json_schema()["examples"]
 
 
 def _name_codes(components: Part) -> None:
-    """List the codes of all problems, as an enum of its own."""
+    """List the codes of all problems as an enum."""
     components["ProblemCode"] = {
         "type": "string",
         "enum": sorted(_ERRORS),
-        "description": "What is wrong, for programs to act on.",
+        "description": "The kind of error, for programs to act on.",
     }
     components["Problem"]["properties"]["code"] = {"$ref": "#/components/schemas/ProblemCode"}
 
 
 def _complete_parameter(parameter: Part) -> None:
-    """Leave out null, which a parameter cannot be, and show an example where one is needed.
+    """Omit null, which a parameter cannot be, and add an example to path parameters.
 
-    Swagger UI fills in a parameter's `example`. Filters that a person has not set must stay empty,
-    so the examples of optional parameters stay in their schemas.
+    Swagger UI fills in a parameter's `example`. Filters must stay empty, so the examples of
+    optional parameters stay in their schemas.
     """
     schema = parameter["schema"]
     [type_] = [s for s in schema.pop("anyOf", [{}]) if s.get("type") != "null"]
@@ -122,7 +122,7 @@ def _complete_parameter(parameter: Part) -> None:
 
 
 def _show_example(operation: Part, components: Part) -> None:
-    """Show an example of a request's body with the body itself; the schema has them all."""
+    """Copy the first example of the body's schema to the body."""
     for content in operation.get("requestBody", {}).get("content", {}).values():
         schema = content["schema"]
         name = schema.get("items", schema)["$ref"].rpartition("/")[2]
@@ -131,9 +131,9 @@ def _show_example(operation: Part, components: Part) -> None:
 
 
 def _complete_responses(responses: Part, shared: Part) -> None:
-    """Describe the headers of all answers, and move those with a problem to where all share them.
+    """Describe the headers of responses, and move problems to the shared responses.
 
-    FastAPI gives problems the media type of the route's own answer.
+    FastAPI gives problems the media type of the route's own response.
     """
     for status, response in responses.items():
         codes = _code.findall(response["description"]) if status >= "400" else []
@@ -150,10 +150,10 @@ def _complete_responses(responses: Part, shared: Part) -> None:
 
 
 def _exact(part: Any) -> Any:
-    """Say exactly which integers are taken and given.
+    """Add exact bounds and formats to integers.
 
-    FastAPI writes bounds as floats, which makes 2^63 of the greatest id. Without a format,
-    generated clients read 32 bits; ids in answers name theirs (`ReadId`).
+    FastAPI writes bounds as floats, which rounds the greatest id to 2^63. Without a format,
+    generated clients assume 32 bits; ids in responses have theirs by `ReadId`.
     """
     if isinstance(part, list):
         return [_exact(item) for item in part]

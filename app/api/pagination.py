@@ -1,4 +1,4 @@
-"""Keyset pages: an array, and a link to the next one."""
+"""Keyset pagination: an array, and a link to the next page."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
@@ -10,7 +10,7 @@ from app.schemas.query import PageQuery
 
 
 class Numbered(Protocol):
-    """Anything with an id."""
+    """An object with an id."""
 
     @property
     def id(self) -> int: ...
@@ -22,19 +22,19 @@ PAGE: dict[int | str, dict[str, Any]] = {
     200: {
         "headers": {
             "Link": {
-                "description": 'Where the next page is, as `<…>; rel="next"`; absent on the last.',
+                "description": 'URL of the next page, as `<…>; rel="next"`; absent on the last.',
                 "schema": {"type": "string"},
             }
         }
     }
 }
-"""The answer of a list as a route's `responses`."""
+"""The response of a list as a route's `responses`."""
 
 
 def paginate(
     items: Sequence[Item], page: PageQuery, request: Request, response: Response
 ) -> Sequence[Item]:
-    """Cut `page.limit` items out of up to one more, and link to the next page if there is one."""
+    """Return `page.limit` of at most one item more, and link to the next page if there is one."""
     if len(items) <= page.limit:
         return items
     shown = items[: page.limit]

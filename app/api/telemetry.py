@@ -18,29 +18,29 @@ from opentelemetry.util.types import Attributes
 _SHOWN = frozenset(
     {"http.request.method", "url.scheme", "network.protocol.version", "code.function.name"}
 )
-"""What a span says from its beginning; FastAPI adds route, status and type of error at its end."""
+"""Attributes of a span at its start; FastAPI adds route, status and error type at its end."""
 
 
 def telemetry() -> TelemetryConfig:
-    """What FastAPI reports: redacted spans, or nothing where no provider is configured.
+    """What FastAPI reports: redacted spans, or nothing if no provider is configured.
 
-    Looking for a provider at each request took 4 µs of it.
+    Looking up the provider at each request took 4 µs.
     """
     provider = get_tracer_provider()
-    # This one stands in until another is set.
-    asked = not isinstance(provider, ProxyTracerProvider)
+    # The proxy is the default until a provider is set.
+    configured = not isinstance(provider, ProxyTracerProvider)
     return TelemetryConfig(
-        tracing=asked,
-        metrics=asked,
-        # They hold exceptions' messages, which may quote what was sent.
+        tracing=configured,
+        metrics=configured,
+        # Logs contain messages of exceptions, which may quote what clients sent.
         logs=False,
         auto_configure=False,
-        tracer_provider=_RedactedProvider(provider) if asked else None,
+        tracer_provider=_RedactedProvider(provider) if configured else None,
     )
 
 
 class _RedactedProvider(TracerProvider):
-    """Passes spans on without the paths, queries and host names that were asked for."""
+    """Removes the requested paths, queries and host names from spans."""
 
     def __init__(self, provider: TracerProvider) -> None:
         self._provider = provider

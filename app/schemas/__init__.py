@@ -1,4 +1,4 @@
-"""What comes in and goes out, one file a resource."""
+"""The schemas of requests and responses, one file per resource."""
 
 from app.schemas.assignment import AssignInteraction, ReadAssignment, ReadCandidate
 from app.schemas.health import ReadHealth

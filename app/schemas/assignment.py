@@ -11,34 +11,37 @@ from app.schemas.base import Id, ReadId, RequestSchema, ResponseSchema
 
 
 class AssignInteraction(RequestSchema):
-    """The operator that takes an interaction over."""
+    """The operator to assign."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"operator_id": 2}, {}]})
 
     operator_id: Id | None = Field(
-        default=None, description="Absent or null: choose again, without the present operator."
+        default=None,
+        description="If absent or null, the service picks one other than the current operator.",
     )
 
 
 class ReadCandidate(ResponseSchema):
-    """An operator of the source, as it stood when the choice was made."""
+    """An operator of the source, as it was when the choice was made."""
 
     operator_id: ReadId
     weight: int
     credit: Annotated[float, BeforeValidator(inquiries)] = Field(
-        description="What the strategy `smooth` owed it, in inquiries, to six decimals; negative "
-        "where it was ahead."
+        description="Inquiries that the strategy `smooth` owed the operator, to six decimals; "
+        "negative if it was ahead."
     )
     load: int | None = Field(
-        description="Active interactions over all sources, counted as far as limits reach; null "
-        "where none is enforced."
+        description="Active interactions over all sources, counted up to the highest load limit; "
+        "null if no limit is enforced."
     )
     load_limit: int | None
-    passed_over: PassedOver | None = Field(description="Why it could not be picked.")
+    passed_over: PassedOver | None = Field(
+        description="Why the operator could not be picked; null if it could."
+    )
 
 
 class ReadAssignment(ResponseSchema):
-    """One move of an interaction, and why it went there."""
+    """An assignment of an interaction, with its reason."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -75,9 +78,13 @@ class ReadAssignment(ResponseSchema):
     )
 
     id: ReadId
-    operator_id: ReadId | None = Field(description="Who got it; null if it had to wait.")
+    operator_id: ReadId | None = Field(
+        description="The assigned operator; null if the interaction had to wait."
+    )
     reason: Reason
-    strategy: Strategy | None = Field(description="What it was picked by, if by any.")
-    explanation: str = Field(description="The same in words.")
+    strategy: Strategy | None = Field(
+        description="The strategy that picked the operator; null if none did."
+    )
+    explanation: str = Field(description="The assignment in words.")
     candidates: list[ReadCandidate]
     created_at: datetime

@@ -1,4 +1,4 @@
-"""What all schemas share: strictness, and the types of common fields."""
+"""Base classes of the schemas, and the types of common fields."""
 
 from typing import Annotated, Any
 
@@ -18,13 +18,13 @@ from app.core.limits import MAX_EMAIL_LENGTH, MAX_ID
 
 
 class RequestSchema(BaseModel):
-    """A body that clients send: unknown fields are refused."""
+    """A request body; unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ResponseSchema(BaseModel):
-    """A body that clients get, read from a row's attributes."""
+    """A response body, read from a row's attributes."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
 
@@ -33,7 +33,7 @@ def _email(text: str) -> str:
     try:
         return parse_email(text)
     except ValueError as error:
-        # The reason is a constant text; the library's own reasons quote the address.
+        # The reason is a constant text; the library's messages quote the address.
         raise PydanticCustomError("email", "This is {reason}.", {"reason": str(error)}) from None
 
 
@@ -42,24 +42,24 @@ def _plain(value: Any) -> Any:
 
 
 PlainNumber = BeforeValidator(_plain)
-"""Takes `-0` for 0 where a body's integer may be that."""
+"""Reads the integer `-0` as 0."""
 
 Id = Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]
-"""A numeric key in a body: a JSON integer, never a string, a float or a boolean."""
+"""A numeric key in a request: a JSON integer, not a string, float or boolean."""
 
 ReadId = Annotated[int, Field(json_schema_extra={"format": "int64"})]
-"""A numeric key in an answer."""
+"""A numeric key in a response."""
 
 Email = Annotated[
     str,
-    # Not checked here: white space around an address does not count.
+    # No length constraint here: surrounding white space does not count.
     Field(json_schema_extra={"format": "email", "maxLength": MAX_EMAIL_LENGTH}),
     AfterValidator(_email),
 ]
-"""A bare address, folded to the spelling that identifies its lead."""
+"""An address without display name, normalized to the form that identifies its lead."""
 
 Text = Annotated[
     str,
     StringConstraints(strict=True, min_length=1, max_length=1000, pattern=r"^[^\x00]*$"),
 ]
-"""A line or paragraph; NUL, which PostgreSQL cannot store, is refused everywhere alike."""
+"""A short text; NUL is rejected on every database, as PostgreSQL cannot store it."""

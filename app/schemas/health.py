@@ -1,4 +1,4 @@
-"""Health as probes read it."""
+"""The response to health probes."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from app.schemas.base import ResponseSchema
 
 
 class ReadHealth(ResponseSchema):
-    """All is well; anything else is a problem with status 503."""
+    """The service is healthy; if not, the response is a problem with status 503."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
 

@@ -11,7 +11,7 @@ from app.schemas.payload import Payload
 
 
 class CreateInteraction(RequestSchema):
-    """An inquiry, as a bot sends it."""
+    """An inquiry from a bot."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -25,8 +25,8 @@ class CreateInteraction(RequestSchema):
         }
     )
 
-    email: Email = Field(description="Who asks; identifies the lead, whatever its case.")
-    source_id: Id = Field(description="The bot or channel the inquiry comes from.")
+    email: Email = Field(description="Identifies the lead, case-insensitively.")
+    source_id: Id = Field(description="The bot or channel that the inquiry comes from.")
     payload: Payload = Field(
         default=None, description="The body of the inquiry: any JSON value, at most 32 levels deep."
     )
@@ -55,8 +55,10 @@ class ReadInteraction(ResponseSchema):
     id: ReadId
     lead_uuid: UUID
     source_id: ReadId
-    operator_id: ReadId | None = Field(description="Who answers; null while the interaction waits.")
+    operator_id: ReadId | None = Field(
+        description="The assigned operator; null while the interaction waits."
+    )
     is_active: bool
-    payload: Any = Field(description="The body of the inquiry, as it came.")
+    payload: Any = Field(description="The body of the inquiry, as it was sent.")
     created_at: datetime
     closed_at: datetime | None

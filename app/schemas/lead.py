@@ -9,7 +9,7 @@ from app.schemas.base import Email, RequestSchema, ResponseSchema
 
 
 class SearchLead(RequestSchema):
-    """The address to look for; it never stands in a URL, where logs would keep it."""
+    """The e-mail address to search for; it is not in the URL, so that logs do not keep it."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"email": "anna.petrova@example.com"}]}
@@ -34,5 +34,5 @@ class ReadLead(ResponseSchema):
     )
 
     uuid: UUID
-    email: str = Field(description="The address in lower case.")
+    email: str = Field(description="The e-mail address in lower case.")
     created_at: datetime

@@ -24,13 +24,13 @@ class CreateOperator(RequestSchema):
     active: StrictBool = True
     load_limit: LoadLimit | None = Field(
         default=None,
-        description="Active interactions, over all sources, that the operator has at most as far "
-        "as sources enforce it. Null is no limit.",
+        description="Maximum number of active interactions over all sources, for sources that "
+        "enforce it; null for no limit.",
     )
 
 
 class UpdateOperator(TypedDict, total=False):
-    """Changes of an operator: an absent field stays as it is, null clears the limit."""
+    """Changes to an operator; absent fields keep their values, null removes the limit."""
 
     __pydantic_config__ = ConfigDict(  # type: ignore[misc]  # pydantic's own hook
         extra="forbid", json_schema_extra={"examples": [{"active": False}]}

@@ -8,15 +8,15 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 MAX_DEPTH = 32
-"""Arrays and objects within each other."""
+"""Levels of nested arrays and objects."""
 
 
 def check_payload(value: Any) -> Any:
-    """Let a JSON value through that every database and every reader can hold.
+    """Check that every database and every client can hold a JSON value.
 
     Raises:
-        PydanticCustomError: nested deeper than `MAX_DEPTH`, a number that is not finite, or a text
-            with NUL or half a surrogate pair.
+        PydanticCustomError: the value is nested deeper than `MAX_DEPTH`, or has a number that is
+            not finite or a string with NUL or an unpaired surrogate.
 
     """
     items = [value]
@@ -33,7 +33,7 @@ def check_payload(value: Any) -> Any:
             return value
         items = [item for container in containers for item in _items(container)]
     raise PydanticCustomError(
-        "too_deep", "More than {levels} levels are nested.", {"levels": MAX_DEPTH}
+        "too_deep", "The value is nested deeper than {levels} levels.", {"levels": MAX_DEPTH}
     )
 
 
@@ -47,12 +47,14 @@ def _items(container: dict[str, Any] | list[Any]) -> Iterable[Any]:
 
 def _check_text(text: str) -> None:
     if "\0" in text:
-        raise PydanticCustomError("nul", "A text has the character NUL.")
+        raise PydanticCustomError("nul", "A string contains the character NUL.")
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError:
-            raise PydanticCustomError("surrogate", "A text has half of a surrogate pair.") from None
+            raise PydanticCustomError(
+                "surrogate", "A string contains an unpaired surrogate."
+            ) from None
 
 
 Payload = Annotated[Any, BeforeValidator(check_payload)]

@@ -1,4 +1,4 @@
-"""What would come of a source's weights, as admins try it."""
+"""Previews of a source's assignments, as admins request and read them."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from app.schemas.source import SetSourceOperators
 
 
 class PreviewSource(RequestSchema):
-    """How many inquiries to play through, and under what rules; absent ones are the present."""
+    """How many inquiries to simulate, under the current rules or those given here."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -31,33 +31,35 @@ class PreviewSource(RequestSchema):
     )
 
     count: Annotated[int, Field(strict=True, ge=1, le=MAX_PREVIEW)] = Field(
-        default=100, description="Inquiries of new leads to play through."
+        default=100, description="The number of inquiries of new leads to simulate."
     )
     weights: SetSourceOperators | None = Field(
-        default=None, description="The whole list, as it would be put."
+        default=None, description="The whole list of weights; by default the current one."
     )
     strategy: Strategy | None = None
     seed: Annotated[int, Field(strict=True, ge=0, le=MAX_ID), PlainNumber] | None = Field(
-        default=None, description="Makes `random` draw the same each time."
+        default=None, description="Makes the draws of `random` repeatable."
     )
 
 
 class ReadOperatorPreview(ResponseSchema):
-    """What an operator would get."""
+    """What an operator would be assigned in a preview."""
 
     operator_id: ReadId
     weight: int
     picks: int
-    share: float | None = Field(description="Of all picks, 0 to 1; null if there were none.")
-    target_share: float = Field(description="Expected in the long run, limits left aside.")
+    share: float | None = Field(
+        description="The operator's share of all picks, 0 to 1; null if there were none."
+    )
+    target_share: float = Field(description="The share expected in the long run, without limits.")
     full_after: int | None = Field(
-        description="The number of the pick after which it is at its limit: 0 if it is already; "
-        "null if it is not by the end."
+        description="The number of the pick after which the operator is at its limit; 0 if it is "
+        "already, null if it does not reach it."
     )
 
 
 class ReadPreview(ResponseSchema):
-    """Who would get the next inquiries; nothing was written."""
+    """The operators that would be assigned the next inquiries; nothing was written."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,6 +90,6 @@ class ReadPreview(ResponseSchema):
     )
 
     sequence: list[ReadId | None] = Field(
-        description="Operators in order; null where none would be available."
+        description="The operators in order; null where none would be available."
     )
     operators: list[ReadOperatorPreview]

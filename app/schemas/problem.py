@@ -8,7 +8,7 @@ from app.core.limits import MAX_SHOWN_ERRORS
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field; the value that was sent is never repeated."""
+    """An error in one field; the value that was sent is never repeated."""
 
     location: Literal["body", "query", "path", "header"] = Field(serialization_alias="in")
     pointer: str = Field(description="JSON pointer (RFC 6901) to the field.")
@@ -44,5 +44,7 @@ class Problem(BaseModel):
         default=None, max_length=MAX_SHOWN_ERRORS, description="Only with status 422."
     )
     more_errors: int | None = Field(
-        default=None, ge=1, description="How many more there are; absent if `errors` has them all."
+        default=None,
+        ge=1,
+        description="Number of further errors; absent if `errors` lists them all.",
     )

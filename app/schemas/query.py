@@ -14,14 +14,14 @@ _digits = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 def _plain_integer(value: Any) -> Any:
-    """Refuse what `int()` would also take: signs, spaces, underscores, fractions."""
+    """Reject what `int()` also accepts: signs, spaces, underscores, fractions."""
     if isinstance(value, str) and not _digits.fullmatch(value):
-        raise PydanticCustomError("int_parsing", "Input should be a whole number in plain digits.")
+        raise PydanticCustomError("int_parsing", "Input should be a whole number, in digits only.")
     return value
 
 
 def _plain_boolean(value: Any) -> Any:
-    """Refuse what pydantic would also take: 1, yes, on."""
+    """Reject what pydantic also accepts: 1, yes, on."""
     if isinstance(value, str) and value not in ("true", "false"):
         raise PydanticCustomError("bool_parsing", "Input should be true or false.")
     return value
@@ -34,20 +34,20 @@ UUIDParameter = Annotated[UUID, Field(examples=["5f0c7b0e-6a34-4a0b-9d0f-3d1b7b7
 """A lead's key in a path."""
 
 Flag = Annotated[bool, Field(examples=[True]), BeforeValidator(_plain_boolean)]
-"""A yes or no in a query."""
+"""A boolean in a query."""
 
 
 class PageQuery(RequestSchema):
     """Which page of a list."""
 
     limit: Annotated[int, BeforeValidator(_plain_integer)] = Field(
-        default=100, ge=1, le=1000, description="Items on the page, at most.", examples=[100]
+        default=100, ge=1, le=1000, description="Maximum number of items per page.", examples=[100]
     )
     after: Annotated[int, BeforeValidator(_plain_integer)] = Field(
         default=0,
         ge=0,
         le=MAX_ID,
-        description="The id of the item before the page.",
+        description="Return items after the one with this id.",
         examples=[100],
     )
 
@@ -59,5 +59,5 @@ class InteractionQuery(PageQuery):
     source_id: IdParameter | None = None
     is_active: Flag | None = None
     waiting: Flag | None = Field(
-        default=None, description="Whether they are active and have no operator yet."
+        default=None, description="Whether interactions are active and have no operator."
     )

@@ -1,4 +1,4 @@
-"""Sources and the operators that answer for them, as admins set them."""
+"""Sources and their operators' weights, as admins set them."""
 
 from typing import Annotated
 
@@ -20,10 +20,12 @@ class CreateSource(RequestSchema):
 
     description: Text
     strategy: Strategy = Field(
-        default="smooth", description="Evenly at every moment, or by lot; by weight either way."
+        default="smooth",
+        description="`smooth` keeps shares close to the weights at every moment; `random` draws "
+        "operators by weight.",
     )
     enforce_load_limit: StrictBool = Field(
-        default=False, description="Whether operators at their limit get no further inquiry."
+        default=False, description="Whether operators at their load limit are passed over."
     )
     sticky: StrictBool = Field(
         default=False, description="Whether a returning lead goes to its latest operator."
@@ -31,7 +33,7 @@ class CreateSource(RequestSchema):
 
 
 class UpdateSource(TypedDict, total=False):
-    """Changes of a source: an absent field stays as it is."""
+    """Changes to a source; absent fields keep their values."""
 
     __pydantic_config__ = ConfigDict(  # type: ignore[misc]  # pydantic's own hook
         extra="forbid", json_schema_extra={"examples": [{"enforce_load_limit": True}]}
@@ -74,7 +76,7 @@ class SetSourceOperator(RequestSchema):
 
     operator_id: Id
     weight: Weight = Field(
-        description="The share grows with it; 0 keeps the link but takes the operator out."
+        description="The share grows with the weight; 0 keeps the link but assigns no inquiries."
     )
 
 
@@ -93,7 +95,7 @@ SetSourceOperators = Annotated[
 
 
 class ReadSourceOperator(ResponseSchema):
-    """An operator's weight in a source, and what it amounts to."""
+    """An operator's weight in a source, and the share expected from it."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"operator_id": 1, "weight": 30, "share": 0.75}]}
@@ -102,6 +104,6 @@ class ReadSourceOperator(ResponseSchema):
     operator_id: ReadId
     weight: int
     share: float = Field(
-        description="The part of the source's inquiries, 0 to 1, expected at present: 0 for an "
+        description="The currently expected share of the source's inquiries, 0 to 1; 0 for an "
         "inactive operator."
     )

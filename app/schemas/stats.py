@@ -13,7 +13,7 @@ _day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 def _plain_date(value: Any) -> Any:
-    """Refuse what pydantic would also take: seconds since 1970, dates with a time, other dashes."""
+    """Reject what pydantic also accepts: seconds since 1970, dates with a time, other dashes."""
     if isinstance(value, str) and not _day.fullmatch(value):
         raise PydanticCustomError("date_parsing", "Input should be a date, YYYY-MM-DD.")
     return value
@@ -23,7 +23,7 @@ Day = Annotated[date, Field(examples=["2026-01-31"]), BeforeValidator(_plain_dat
 
 
 class PeriodQuery(RequestSchema):
-    """From which day to which."""
+    """The period of a report, in days."""
 
     since: Day | None = Field(default=None, description="The first day, in UTC.")
     until: Day | None = Field(default=None, description="The last day, in UTC.")
@@ -33,36 +33,38 @@ class PeriodQuery(RequestSchema):
     def _not_before_since(cls, until: date | None, info: ValidationInfo) -> date | None:
         since = info.data.get("since")
         if since and until and until < since:
-            raise PydanticCustomError("period", "The last day is before the first.")
+            raise PydanticCustomError("period", "`until` is before `since`.")
         return until
 
 
 class ReadOperatorShare(ResponseSchema):
-    """An operator's part in a source's inquiries. Shares are 0 to 1, null where there are none."""
+    """An operator's part of a source's inquiries. Shares are 0 to 1, or null without inquiries."""
 
     operator_id: ReadId
-    weight: int = Field(description="At present; 0 for one that no longer answers for the source.")
-    interactions: int = Field(description="Those it has now, closed ones included.")
+    weight: int = Field(
+        description="The current weight; 0 for an operator that the source no longer lists."
+    )
+    interactions: int = Field(description="Interactions assigned to it, including closed ones.")
     target: float = Field(
-        description="Inquiries that its weight was worth: of those given out at that moment, of "
-        "those that wait at present. All targets sum to `interactions` + `waiting`, except where "
-        "something waits and no operator has a weight."
+        description="Inquiries due to its weight: for assigned ones the weight at that time, for "
+        "waiting ones the current weight. All targets sum to `interactions` + `waiting`, unless "
+        "interactions wait and no operator has a weight."
     )
-    share: float | None = Field(description="Its part of all that operators have.")
+    share: float | None = Field(description="Its share of all assigned interactions.")
     target_share: float | None = Field(
-        description="The part that its weight was worth, whenever one was given out."
+        description="The share due to its weight at the time of each assignment."
     )
-    deviation: float | None = Field(description="Share less target share.")
+    deviation: float | None = Field(description="`share` minus `target_share`.")
     lost_to_limit: float = Field(
-        description="Interactions that its weight was worth while it was at its limit."
+        description="Interactions due to its weight while it was at its limit."
     )
     lost_to_inactivity: float = Field(
-        description="Interactions that its weight was worth while it was inactive."
+        description="Interactions due to its weight while it was inactive."
     )
 
 
 class ReadSourceReport(ResponseSchema):
-    """Who got what of the inquiries that came in from one day to another."""
+    """How the inquiries of a period were shared among a source's operators."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,13 +90,15 @@ class ReadSourceReport(ResponseSchema):
         }
     )
 
-    interactions: int = Field(description="Those that have an operator, closed ones included.")
-    waiting: int = Field(description="Those of the period that wait at present.")
+    interactions: int = Field(
+        description="Interactions that have an operator, including closed ones."
+    )
+    waiting: int = Field(description="Interactions of the period that currently wait.")
     operators: list[ReadOperatorShare]
 
 
 class ReadOperatorLoad(ResponseSchema):
-    """How much an operator has at hand."""
+    """An operator's load."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -116,4 +120,4 @@ class ReadOperatorLoad(ResponseSchema):
     active: bool
     load: int = Field(description="Active interactions over all sources.")
     load_limit: int | None
-    waiting: int = Field(description="Interactions that wait in sources where it answers.")
+    waiting: int = Field(description="Interactions that wait in sources where it has a weight.")

@@ -1,1 +1,1 @@
-"""The HTTP server: all that depends on uvicorn."""
+"""The HTTP server; the only package that depends on uvicorn's internals."""

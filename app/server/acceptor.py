@@ -1,4 +1,4 @@
-"""Takes connections from a listening socket, also when file descriptors run out."""
+"""Accepts connections on a listening socket, even when file descriptors run out."""
 
 import asyncio
 import os
@@ -11,18 +11,18 @@ from app.core.errors import Busy
 from app.server.connections import Connections
 from app.server.refusals import refusal
 
-_AT_ONCE = 16
-"""Connections that are taken before others have their turn: other processes, and open requests."""
-_PAUSE = 0.1
-"""Seconds until it is tried again, where not even one descriptor can be found."""
+_ACCEPT_BATCH = 16
+"""Connections accepted in a row, before open requests and other processes get a turn."""
+_RETRY_DELAY = 0.1
+"""Seconds before the next attempt if not even one descriptor is free."""
 
 
 class Acceptor:
-    """A server of asyncio's kind on a listening socket.
+    """A replacement for asyncio's server on a listening socket.
 
-    asyncio's own stops for a second when descriptors run out, and libuv closes whatever waits to be
-    accepted. This one closes an idle connection then, or answers 503 by the descriptor that it
-    keeps for that.
+    When descriptors run out, asyncio's own server stops accepting for a second, and libuv closes
+    the connections that wait to be accepted. This server closes an idle connection instead, or
+    answers 503 with a descriptor that it reserves for this purpose.
     """
 
     def __init__(
@@ -35,91 +35,91 @@ class Acceptor:
         self._create_protocol = create_protocol
         self._connections = connections
         self._loop = asyncio.get_running_loop()
-        self._arriving: set[asyncio.Task[None]] = set()
-        self._spare: int | None = None
+        self._starting: set[asyncio.Task[None]] = set()
+        self._reserved: int | None = None
         self._is_open = True
-        self._keep_spare()
+        self._reserve_descriptor()
         listener.setblocking(False)
         self._resume()
 
     async def drain(self) -> None:
-        """Take what has connected already, and nothing after it."""
+        """Accept the connections that are already established, then stop."""
         self.close()
         while self._accept_some():
             pass
-        await asyncio.gather(*self._arriving)
+        await asyncio.gather(*self._starting)
 
     def close(self) -> None:
-        """Accept nothing more."""
+        """Stop accepting connections."""
         if self._is_open:
             self._is_open = False
             self._loop.remove_reader(self._listener)
-            self._drop_spare()
+            self._release_descriptor()
 
     async def wait_closed(self) -> None:
-        """Nothing: it is."""
+        """Return at once: `close` does all the work."""
 
     def _resume(self) -> None:
         if self._is_open:
             self._loop.add_reader(self._listener, self._accept_some)
 
     def _accept_some(self) -> bool:
-        """Whether there may be more."""
+        """Accept a batch of connections; return whether more may wait."""
         try:
-            for _ in range(_AT_ONCE):
+            for _ in range(_ACCEPT_BATCH):
                 client, _address = self._listener.accept()
-                self._take(client)
+                self._start(client)
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return False
         except OSError as error:
             if not is_out_of_descriptors(error):
                 raise
-            self._do_without_descriptor()
+            self._handle_no_descriptor()
             return False
         return True
 
-    def _take(self, client: socket.socket) -> None:
+    def _start(self, client: socket.socket) -> None:
         client.setblocking(False)
         task = self._loop.create_task(self._serve(client))
-        self._arriving.add(task)
-        task.add_done_callback(self._arriving.discard)
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
 
     async def _serve(self, client: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._create_protocol, client)
-        except OSError:  # It has gone already.
+        except OSError:  # The client has already disconnected.
             client.close()
 
-    def _do_without_descriptor(self) -> None:
+    def _handle_no_descriptor(self) -> None:
         self._connections.out_of_descriptors()
         if self._connections.close_idle():
-            return  # Its descriptor is free in a moment.
-        self._drop_spare()
+            return  # The event loop frees its descriptor shortly.
+        self._release_descriptor()
         try:
             client, _address = self._listener.accept()
         except OSError:
             self._loop.remove_reader(self._listener)
-            self._loop.call_later(_PAUSE, self._resume)
+            self._loop.call_later(_RETRY_DELAY, self._resume)
         else:
-            _turn_away(client)
-        self._keep_spare()
+            _reject(client)
+        self._reserve_descriptor()
 
-    def _keep_spare(self) -> None:
+    def _reserve_descriptor(self) -> None:
         with suppress(OSError):
-            self._spare = os.open(os.devnull, os.O_RDONLY)
+            self._reserved = os.open(os.devnull, os.O_RDONLY)
 
-    def _drop_spare(self) -> None:
-        if self._spare is not None:
-            os.close(self._spare)
-            self._spare = None
+    def _release_descriptor(self) -> None:
+        if self._reserved is not None:
+            os.close(self._reserved)
+            self._reserved = None
 
 
-def _turn_away(client: socket.socket) -> None:
-    """Answer 503 at once, and keep nothing for it."""
+def _reject(client: socket.socket) -> None:
+    """Answer 503 and close the connection."""
     client.setblocking(False)
     answer, _request_id = refusal(Busy, ())
     with client, suppress(OSError):
         client.send(answer)
         client.shutdown(socket.SHUT_WR)
-        # What is left unread would reset the connection, and the answer be lost.
+        # Unread data would reset the connection before the client reads the answer.
         client.recv(65536)

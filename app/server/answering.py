@@ -1,4 +1,4 @@
-"""The application's answer on its way to a client, who may go before it has it."""
+"""Sends the application's response to a client that may disconnect before it has arrived."""
 
 from collections.abc import Awaitable
 from typing import Protocol
@@ -10,16 +10,17 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
 class Connection(Protocol):
-    """What must be known of the one that the answer goes out on."""
+    """The state of a connection that a response depends on."""
 
     flow: FlowControl
     is_cut_off: bool
 
 
 class Answering:
-    """The application, told when its client has gone; uvicorn drops in silence what it sends then.
+    """Wraps the application and raises `ClientDisconnect` once its client has disconnected.
 
-    An answer counts as sent when no more of it waits than the transport holds at any time, 64 KiB.
+    uvicorn silently drops what the application sends after that. A response counts as sent when at
+    most 64 KiB of it, the transport's buffer, remain unsent.
     """
 
     def __init__(self, app: ASGIApp, cycle: RequestResponseCycle, connection: Connection) -> None:
@@ -28,18 +29,18 @@ class Answering:
         self._connection = connection
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        # Not a coroutine of its own: it would be one more to go through at each step.
+        # Not a coroutine: each step of every request would pass through it.
         return self._app(scope, receive, self._send)
 
     async def _send(self, message: Message) -> None:
         cycle, connection = self._cycle, self._connection
         if cycle.disconnected or cycle.transport.is_closing():
-            cycle.disconnected = True  # Else uvicorn misses the rest of the answer.
+            cycle.disconnected = True  # Otherwise uvicorn logs an incomplete response.
             raise ClientDisconnect
         if cycle.waiting_for_100_continue and cycle.more_body:
-            # The client need not send the body any more: it could not be told from a request.
+            # The client may omit the body now: the next bytes could be either body or request.
             cycle.keep_alive = False
-        await cycle.send(message)  # type: ignore[arg-type]  # uvicorn's own type of the same
+        await cycle.send(message)  # type: ignore[arg-type]  # uvicorn has its own type for it
         if connection.flow.write_paused:
             await connection.flow.drain()
         if connection.is_cut_off:

@@ -1,4 +1,4 @@
-"""How many connections a server may have, and which of them go when there are too many."""
+"""Limits the open connections of a server, and picks those to close at the limit."""
 
 import logging
 from time import monotonic
@@ -6,51 +6,50 @@ from typing import Protocol
 
 _WARN_INTERVAL = 60
 """Seconds between two warnings."""
-_MOST_LEAVING = 50
-"""Refused connections that are still open so that the client can read why."""
+_MAX_REFUSED = 50
+"""Refused connections that may stay open for the client to read the response."""
 
 _log = logging.getLogger(__name__)
 
 
 class Connection(Protocol):
-    """What can be asked of one that is to go."""
+    """A connection that the server can close."""
 
     def leave(self) -> None:
-        """Close it, as nothing is owed to the client."""
+        """Close the connection; no response is pending."""
 
     def abort(self) -> None:
-        """Close it at once."""
+        """Close the connection immediately."""
 
 
 class Connections:
-    """The open connections of a server, `most` at a time.
+    """The open connections of a server, at most `limit` at a time.
 
-    When there are as many, the one that has been idle the longest is closed for a new one, as nginx
-    does: its client has all it asked for. Only when every one of them is at work, the new one is
-    refused.
+    At the limit, the connection that has been idle the longest is closed for a new one, as nginx
+    does: its client has all its responses. If no connection is idle, the new one is refused.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._open: set[Connection] = set()
-        self._leaving: dict[Connection, None] = {}
+        self._refused: dict[Connection, None] = {}
         self._warned_at = -float(_WARN_INTERVAL)
         self.idle: dict[Connection, None] = {}
-        """Those without a request, the longest idle first."""
+        """Connections without a request, the longest idle first."""
 
     def admit(self, connection: Connection) -> bool:
-        """Whether there is room for a connection, or it could be made."""
-        if len(self._open) >= self._most:
-            self._warn("the bound of %d connections is met", self._most)
+        """Register a connection; return False if the limit is reached and none is idle."""
+        if len(self._open) >= self._limit:
+            self._warn("the limit of %d connections is reached", self._limit)
             if not self.close_idle():
-                self._let_go(connection)
+                self._add_refused(connection)
                 return False
         self._open.add(connection)
         self.idle[connection] = None
         return True
 
     def close_idle(self) -> bool:
-        """Close the connection that has been idle the longest; False if none is idle."""
+        """Close the connection that has been idle the longest; return False if none is idle."""
         for connection in self.idle:
             self.forget(connection)
             connection.leave()
@@ -58,24 +57,24 @@ class Connections:
         return False
 
     def forget(self, connection: Connection) -> None:
-        """It is closed, or about to be."""
+        """Remove a connection that is closed or about to be."""
         self._open.discard(connection)
-        self._leaving.pop(connection, None)
+        self._refused.pop(connection, None)
         self.idle.pop(connection, None)
 
     def out_of_descriptors(self) -> None:
-        """A connection could not be accepted: something else holds what was kept for it."""
-        self._warn("no descriptor is left for a connection; %d are open", len(self._open))
+        """Log that a connection could not be accepted for lack of a file descriptor."""
+        self._warn("no file descriptor for a connection; %d connections are open", len(self._open))
 
-    def _let_go(self, connection: Connection) -> None:
-        if len(self._leaving) >= _MOST_LEAVING:
-            earliest = next(iter(self._leaving))
-            del self._leaving[earliest]
+    def _add_refused(self, connection: Connection) -> None:
+        if len(self._refused) >= _MAX_REFUSED:
+            earliest = next(iter(self._refused))
+            del self._refused[earliest]
             earliest.abort()
-        self._leaving[connection] = None
+        self._refused[connection] = None
 
     def _warn(self, message: str, number: int) -> None:
         now = monotonic()
         if now - self._warned_at >= _WARN_INTERVAL:
             self._warned_at = now
-            _log.warning(f"{message}: idle ones are closed, new ones get a 503", number)
+            _log.warning(f"{message}: idle connections are closed, new ones may get 503", number)

@@ -1,4 +1,4 @@
-"""A connection, for clients that send slowly, endlessly, or never read."""
+"""Connection timeouts, for clients that send slowly, send too much, or never read."""
 
 import asyncio
 from typing import Any
@@ -11,90 +11,90 @@ from app.server.connections import Connections
 from app.server.refusals import refusal
 from app.server.strict_protocol import StrictProtocol
 
-_WATCH_INTERVAL = 1
-_REQUEST_TIMEOUT = 10 - _WATCH_INTERVAL
-"""Seconds that a request may take to come; noticed in time to close it within 10."""
+_CHECK_INTERVAL = 1
+_REQUEST_TIMEOUT = 10 - _CHECK_INTERVAL
+"""Seconds in which a request must arrive; checked often enough to act within 10."""
 _STALL_TIMEOUT = 30
-"""Seconds without a byte taken, after which the client is thought not to read the answer."""
+"""Seconds without progress after which a client is considered not to read its response."""
 _LINGER = 2
-"""Seconds that a refused client has to read why."""
-_ARRIVAL = 1
-"""Seconds that a request which is on its way has to arrive, once the end is asked for."""
+"""Seconds that a refused client has to read the response."""
+_ARRIVAL_TIMEOUT = 1
+"""Seconds after shutdown begins in which a request on its way must arrive."""
 _MAX_DISCARDED = 2 * 1024 * 1024
-"""Bytes that a refused client may still be sending."""
+"""Bytes that a refused client may still send."""
 
 
 class DeadlineProtocol(StrictProtocol):
     """A connection with a deadline for each request.
 
-    A request must be complete 10 s after the connection was made, or after its first byte on a
-    connection that was kept alive: else it is answered with 408. However long the service itself
-    takes does not count. Heads and trailers over the limit are refused while they come.
+    A request must be complete within 10 s of connecting, or of its first byte on a kept-alive
+    connection; otherwise it is answered with 408. The time that the service itself takes does not
+    count. Heads and trailers over the size limit are refused while they arrive.
     """
 
     def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._connections = connections
-        self._due: float | None = self.loop.time() + _REQUEST_TIMEOUT
+        self._deadline: float | None = self.loop.time() + _REQUEST_TIMEOUT
         self._idle_until: float | None = None
-        self._undigested = 0
-        self._given_up = False
-        self._refusal: type[ServiceError] | None = None
+        self._buffered = 0
+        self._discards_input = False
+        self._pending_refusal: type[ServiceError] | None = None
         self._unsent = 0
-        self._taken_at = self.loop.time()
+        self._last_read_at = self.loop.time()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
-        # One timer a connection: one a request would cost the many who are quick.
-        self._watching = self.loop.call_later(_WATCH_INTERVAL, self._watch)
+        # One timer per connection: a timer per request would slow down all requests.
+        self._timer = self.loop.call_later(_CHECK_INTERVAL, self._check)
         if not self._connections.admit(self):
             self._refuse(Busy)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._watching.cancel()
+        self._timer.cancel()
         self._connections.forget(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._undigested += len(data)
-        if self._given_up:
-            if self._undigested > _MAX_DISCARDED:
+        self._buffered += len(data)
+        if self._discards_input:
+            if self._buffered > _MAX_DISCARDED:
                 self.abort()
             return
-        if self._due is None:
-            self._due = self.loop.time() + _REQUEST_TIMEOUT
+        if self._deadline is None:
+            self._deadline = self.loop.time() + _REQUEST_TIMEOUT
         self._idle_until = None
         self._connections.idle.pop(self, None)
         try:
             self.feed(data)
         except ServiceError as error:
             self._refuse(type(error))
-        if self._undigested > MAX_HEAD_BYTES:
+        if self._buffered > MAX_HEAD_BYTES:
             self._refuse(HeaderFieldsTooLarge)
 
-    # What the parser holds on to, heads and trailers, is what it was fed since the last of these.
+    # The parser buffers heads and trailers: all bytes since the last of these callbacks.
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._undigested = 0
-        if self._due is None:  # It came right behind another one.
-            self._due = self.loop.time() + _REQUEST_TIMEOUT
+        self._buffered = 0
+        if self._deadline is None:  # It was pipelined behind another request.
+            self._deadline = self.loop.time() + _REQUEST_TIMEOUT
 
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
-        self._undigested = 0
+        self._buffered = 0
 
     def on_request_complete(self) -> None:
-        self._undigested = 0
-        self._due = None
+        self._buffered = 0
+        self._deadline = None
         if self.cycle.response_complete:
-            self._rest()
+            self._mark_idle()
 
     def on_all_answered(self) -> None:
-        if self._refusal is not None:
-            self._hang_up(self._refusal)
-        elif self._due is None:
-            self._rest()
+        if self._pending_refusal is not None:
+            self._answer_and_close(self._pending_refusal)
+        elif self._deadline is None:
+            self._mark_idle()
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -102,47 +102,47 @@ class DeadlineProtocol(StrictProtocol):
             self._connections.idle[self] = None
 
     def leave(self) -> None:
-        """Close the connection, as nothing is owed to the client."""
+        """Close the connection; no response is pending."""
         self._idle_until = None
         self.transport.close()
 
     def shutdown(self) -> None:
-        if self._due is None:
+        if self._deadline is None:
             super().shutdown()
-        else:  # Who has connected already is served: it may be the last to know of the end.
-            self.loop.call_later(_ARRIVAL, super().shutdown)
+        else:  # A client that connected before shutdown may still send its request.
+            self.loop.call_later(_ARRIVAL_TIMEOUT, super().shutdown)
 
-    def _rest(self) -> None:
+    def _mark_idle(self) -> None:
         self._idle_until = self.loop.time() + self.timeout_keep_alive
         if not self.flow.write_paused:
             self._connections.idle[self] = None
 
-    def _watch(self) -> None:
+    def _check(self) -> None:
         now = self.loop.time()
-        self._watching = self.loop.call_later(_WATCH_INTERVAL, self._watch)
+        self._timer = self.loop.call_later(_CHECK_INTERVAL, self._check)
         if self._is_stalled(now):
             self.abort()
         elif self._idle_until is not None and now > self._idle_until:
             self.leave()
-        elif self._due is None or now < self._due or self._given_up:
+        elif self._deadline is None or now < self._deadline or self._discards_input:
             return
-        elif self._is_our_turn():
-            self._due = now + _REQUEST_TIMEOUT
+        elif self._waits_for_service():
+            self._deadline = now + _REQUEST_TIMEOUT
         else:
-            self._given_up = True
-            if self._can_answer() and self.scope is not None:  # Else nothing was asked.
+            self._discards_input = True
+            if self._can_answer() and self.scope is not None:  # Otherwise no request began.
                 self._answer(RequestTimeout)
             self.transport.close()
 
     def _is_stalled(self, now: float) -> bool:
         unsent = self.transport.get_write_buffer_size()
         if unsent == 0 or unsent < self._unsent:
-            self._taken_at = now
+            self._last_read_at = now
         self._unsent = unsent
-        return now - self._taken_at > _STALL_TIMEOUT
+        return now - self._last_read_at > _STALL_TIMEOUT
 
-    def _is_our_turn(self) -> bool:
-        """Whether the client cannot go on, or need not, before the service has."""
+    def _waits_for_service(self) -> bool:
+        """Whether the service, not the client, must act next."""
         return self.flow.read_paused or self._is_answering()
 
     def _is_answering(self) -> bool:
@@ -152,33 +152,33 @@ class DeadlineProtocol(StrictProtocol):
         return received or bool(self.pipeline)
 
     def _can_answer(self) -> bool:
-        """Whether no answer has begun or is owed, to what is coming in or to what came before."""
+        """Whether no response is in progress or pending, so that a new one can be sent."""
         if self.cycle is None:
             return True
-        begun = self.cycle.response_started and self.cycle.more_body
-        return not begun and not self._is_answering()
+        in_progress = self.cycle.response_started and self.cycle.more_body
+        return not in_progress and not self._is_answering()
 
     def _refuse(self, error: type[ServiceError]) -> None:
-        """Answer and hang up, when all that came before it is answered."""
-        if self._given_up or self.transport.is_closing():
+        """Answer with an error and close, after all earlier requests are answered."""
+        if self._discards_input or self.transport.is_closing():
             return
-        self._given_up = True
+        self._discards_input = True
         if self._can_answer():
-            self._hang_up(error)
-        elif self.cycle.more_body:  # Part of a request that waits, or that is answered already.
+            self._answer_and_close(error)
+        elif self.cycle.more_body:  # The body of a request that is pipelined or answered already.
             self.transport.close()
         else:
-            self._refusal = error
+            self._pending_refusal = error
 
-    def _hang_up(self, error: type[ServiceError]) -> None:
-        """Not on a client that is still sending: it would read nothing."""
+    def _answer_and_close(self, error: type[ServiceError]) -> None:
+        """Close only after a delay: a client that is still sending would lose the response."""
         self._answer(error)
         self.transport.write_eof()
-        self.loop.call_later(_LINGER, self._end)
+        self.loop.call_later(_LINGER, self._close_when_sent)
 
-    def _end(self) -> None:
-        if self.transport.get_write_buffer_size():  # It reads, however slowly.
-            self.loop.call_later(_LINGER, self._end)
+    def _close_when_sent(self) -> None:
+        if self.transport.get_write_buffer_size():  # The client is still reading.
+            self.loop.call_later(_LINGER, self._close_when_sent)
         else:
             self.abort()
 

@@ -1,4 +1,4 @@
-"""Answers to what is no request yet: made without the application."""
+"""Error responses that are made without the application."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -11,7 +11,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 
 def refusal(error: type[ServiceError], headers: Headers) -> tuple[bytes, str]:
-    """The whole answer, which announces that the connection is closed, and its request id."""
+    """The complete response, with `Connection: close`, and its request id."""
     request_id = token_hex(16)
     response = error_response(request_id, error)
     fields = [

@@ -1,4 +1,4 @@
-"""Whether the head of a request says one thing only, to every server that it may pass."""
+"""Checks that every server reads the head of a request in the same way."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from app.api.errors import MalformedRequest, TransferCodingNotSupported
 _HOST = re.compile(
     rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]*|\[[0-9A-Fa-f:.]+\]|\[[Vv][0-9A-Fa-f]+\.[!-Z^-~]+\])(?::[0-9]*)?"
 )
-"""RFC 3986's host, which may be empty, and a port."""
+"""A host as in RFC 3986, which may be empty, and an optional port."""
 
 
 @lru_cache(16)
@@ -18,16 +18,16 @@ def _is_host(value: bytes) -> bool:
 
 
 def check_head(version: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
-    """Refuse a head whose host or length is not certain (RFC 9112 sections 3.2 and 6.1).
+    """Reject a head with an ambiguous host or length (RFC 9112 sections 3.2 and 6.1).
 
     Args:
-        version: as `1.1`.
-        headers: their names in lower case.
+        version: such as `1.1`.
+        headers: with names in lower case.
 
     Raises:
-        MalformedRequest: no HTTP/1.0 or 1.1, `Host` missing, doubled or no host at all, or a
-            transfer coding under HTTP/1.0.
-        TransferCodingNotSupported: another one than a single `chunked`.
+        MalformedRequest: the version is not 1.0 or 1.1, `Host` is missing, repeated or invalid, or
+            an HTTP/1.0 request has a transfer coding.
+        TransferCodingNotSupported: the transfer coding is not a single `chunked`.
 
     """
     host = coding = None
@@ -45,6 +45,6 @@ def check_head(version: str, headers: Iterable[tuple[bytes, bytes]]) -> None:
             raise MalformedRequest
     elif not _is_host(host):
         raise MalformedRequest
-    # Behind a tab llhttp does not know `chunked`, and takes all that follows for the body.
+    # After a tab llhttp does not recognize `chunked` and reads all that follows as the body.
     if coding is not None and coding.rstrip(b" ").lower() != b"chunked":
         raise TransferCodingNotSupported

@@ -1,4 +1,4 @@
-"""The application behind a socket, for as long as a block or the process lasts."""
+"""Serves the application on a socket."""
 
 import asyncio
 import logging
@@ -21,18 +21,18 @@ from app.server.acceptor import Acceptor
 from app.server.connections import Connections
 
 GRACE = 10
-"""Seconds that requests have to finish once the end is asked for."""
+"""Seconds that open requests have to finish after shutdown begins."""
 
 _MAX_UNSENT = 128 * 1024
-"""Bytes of an answer that the kernel takes beside those that the client has room for."""
+"""Bytes of a response that the kernel buffers beyond the client's receive window."""
 _BACKLOG = 2048
-"""Connections that may wait to be accepted, where the system allows as many."""
+"""Connections that may wait to be accepted, if the system allows that many."""
 
 _OPTIONS: Final[dict[str, Any]] = {
     "ws": "none",
-    # URLs hold whatever bots put there.
+    # URLs may contain data of leads.
     "access_log": False,
-    # Its messages go where all do, without those of starting and ending.
+    # uvicorn logs through the service's own log, without messages about start and shutdown.
     "log_config": None,
     "log_level": "warning",
     "server_header": False,
@@ -46,21 +46,21 @@ _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-def run_until_signal(story: Coroutine[Any, Any, Result]) -> Result | None:
-    """Run on the fastest event loop there is; Ctrl-C and SIGTERM cancel the story.
+def run_until_signal(coroutine: Coroutine[Any, Any, Result]) -> Result | None:
+    """Run a coroutine on the fastest event loop available; Ctrl-C and SIGTERM cancel it.
 
     Returns:
-        What the story returns, or None when a signal ended it.
+        The coroutine's result, or None if a signal ended it.
 
     """
-    # asyncio turns SIGINT into a cancellation, so that everything open is closed; but not where
-    # the process inherited that SIGINT be ignored, as from `… &` in a script.
+    # asyncio turns SIGINT into a cancellation, so that all resources are closed; but not if the
+    # process inherited an ignored SIGINT, as from `… &` in a script.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     loop_factory = uvicorn.Config("", loop="auto", log_config=None).get_loop_factory()
     try:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            return runner.run(story)
+            return runner.run(coroutine)
     except KeyboardInterrupt:
         return None
 
@@ -69,25 +69,25 @@ def run_until_signal(story: Coroutine[Any, Any, Result]) -> Result | None:
 async def listening(
     app: FastAPI, host: str, port: int, *, settings: Settings, root_path: str = ""
 ) -> AsyncIterator[str]:
-    """Serve until the block ends, and let open requests finish then.
+    """Serve until the block ends, then let open requests finish.
 
     Args:
         app: the application.
         host: the address to listen on.
-        port: the port; 0 is any free one.
-        settings: what they say about connections holds.
-        root_path: the path under which clients see the application, without a slash at its end.
+        port: the port; 0 picks a free one.
+        settings: only those about connections are used.
+        root_path: the path under which clients see the application, without a trailing slash.
 
     Yields:
         The base URL.
 
     Raises:
-        StartupError: the application does not start, or the address cannot be listened on.
+        StartupError: the application does not start, or the address cannot be used.
 
     """
-    # First of all the port: a start that fails on it must not have made a database.
+    # Listen first: a start that fails on the port must not create a database.
     with listen(host, port) as listener:
-        # The lifespan is entered here and not by uvicorn, which would only log why it fails.
+        # The lifespan is entered here because uvicorn would only log its errors.
         async with app.router.lifespan_context(app):
             server = _EmbeddedServer(Config(app, settings, root_path, lifespan="off"))
             serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -99,13 +99,13 @@ async def listening(
 
 
 class Config(uvicorn.Config):
-    """What uvicorn is told; as for `listening`, and what else its configuration takes."""
+    """uvicorn's configuration; arguments as for `listening`, and further options of uvicorn."""
 
     def __init__(
         self, app: FastAPI | str, settings: Settings, root_path: str = "", **options: Any
     ) -> None:
-        self.connections = Connections(_most_connections(settings))
-        """Each process has a bound, and so a copy, of its own."""
+        self.connections = Connections(_connection_limit(settings))
+        """The limit applies per process: each process has its own copy."""
         super().__init__(
             app,
             http=_protocol(self.connections),
@@ -117,7 +117,7 @@ class Config(uvicorn.Config):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which accepts connections in a way of its own."""
+    """uvicorn's server with `Acceptor` in place of asyncio's servers."""
 
     config: Config
 
@@ -127,7 +127,7 @@ class Server(uvicorn.Server):
             return
         await super().startup([])
         self.servers = [
-            Acceptor(listener, self._create_protocol, self.config.connections)  # type: ignore[misc]  # what uvicorn asks of one
+            Acceptor(listener, self._create_protocol, self.config.connections)  # type: ignore[misc]  # has the methods that uvicorn calls
             for listener in sockets or []
         ]
 
@@ -146,7 +146,7 @@ class Server(uvicorn.Server):
 
 
 class _EmbeddedServer(Server):
-    """Leaves signals to the caller that runs the event loop."""
+    """A server that leaves signals to the caller that runs the event loop."""
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -155,48 +155,48 @@ class _EmbeddedServer(Server):
 
 def _protocol(connections: Connections) -> Any:
     if find_spec("httptools") is None:
-        # Less strict about headers that proxies read differently.
+        # h11 is less strict about headers that proxies read differently.
         return "h11"
-    from app.server.protocol import DeadlineProtocol  # noqa: PLC0415  # it needs httptools
+    from app.server.protocol import DeadlineProtocol  # noqa: PLC0415  # needs httptools
 
     return partial(DeadlineProtocol, connections=connections)
 
 
-def _most_connections(settings: Settings) -> int:
+def _connection_limit(settings: Settings) -> int:
     allowed = descriptors_for_connections() or sys.maxsize
     if settings.max_connections == "auto":
         return allowed
     if allowed < settings.max_connections:
-        _log.warning("MAX_CONNECTIONS: the file descriptors allow %d connections only", allowed)
+        _log.warning("MAX_CONNECTIONS: file descriptors allow only %d connections", allowed)
     return min(allowed, settings.max_connections)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket at this address; port 0 is any free one.
+    """A socket that listens on this address; port 0 picks a free one.
 
     Raises:
-        StartupError: the address cannot be listened on.
+        StartupError: the address cannot be used.
 
     """
     try:
         [(family, *_, address), *_] = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-        # `::` is every address of both families.
+        # `::` means all addresses of both families.
         both = family == socket.AF_INET6 and socket.has_dualstack_ipv6()
         listener = socket.create_server(
             address, family=family, backlog=_BACKLOG, dualstack_ipv6=both
         )
     except OSError as error:
-        reason, *_ = str(error.strerror).split(" (")  # Python repeats the address in brackets.
+        reason, *_ = str(error.strerror).split(" (")  # Python appends the address in brackets.
         raise StartupError(f"Port {port} of {host} cannot be used: {reason}.") from None
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        # Else the kernel takes megabytes for a client that reads nothing, and looks like one.
+        # Otherwise the kernel buffers megabytes, and a client that reads nothing seems to read.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT)
     return listener
 
 
 def base_url(listener: socket.socket) -> str:
-    """Where clients find it."""
+    """The URL at which clients reach the listener."""
     host, port, *_ = listener.getsockname()
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

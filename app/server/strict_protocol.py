@@ -1,4 +1,4 @@
-"""HTTP/1.1 on a connection: requests that mean one thing only, answered one after the other."""
+"""HTTP/1.1 connections: strict parsing, and requests answered one at a time."""
 
 import asyncio
 from abc import abstractmethod
@@ -14,24 +14,25 @@ from app.core.errors import Busy, ServiceError
 from app.server.answering import Answering
 from app.server.request_head import check_head
 
-_MOST_WAITING = 100
-"""Requests that may wait for the one before them on their connection."""
+_MAX_PIPELINED = 100
+"""Requests on a connection that may wait for the one before them."""
 
 
 class StrictProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, with another reading of requests.
+    """uvicorn's protocol with stricter parsing.
 
-    Every head must pass `check_head`. `Upgrade` is ignored, as a server may (RFC 9110 section 7.8).
-    The next request begins when the answer before it is taken; while some wait, nothing is read.
+    Every head must pass `check_head`. `Upgrade` is ignored, as RFC 9110 section 7.8 allows. A
+    pipelined request starts when the client has read the response before it; while any wait,
+    nothing is read from the connection.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.parser = self._new_parser()
         self.answering: RequestResponseCycle | None = None
-        """The latest request that is being answered, or was."""
+        """The latest request that the application started to answer."""
         self.is_cut_off = False
-        """Whether the connection ended before its client had the whole answer."""
+        """Whether the connection ended before the client had the complete response."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -40,13 +41,13 @@ class StrictProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         latest = self.answering
         self.is_cut_off |= exc is not None or (latest is not None and not latest.response_complete)
-        # What has not begun need not, and would keep the connection in memory.
+        # Requests not yet started are dropped: they would keep the connection in memory.
         self.pipeline.clear()
-        self.cycle = latest  # type: ignore[assignment]  # uvicorn has None, too
+        self.cycle = latest  # type: ignore[assignment]  # uvicorn assigns None, too
         super().connection_lost(exc)
 
     def abort(self) -> None:
-        """Close the connection at once; what was not taken yet is lost."""
+        """Close the connection immediately; unsent data is lost."""
         self.is_cut_off = True
         self.transport.abort()
 
@@ -56,49 +57,49 @@ class StrictProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
 
     def feed(self, data: bytes) -> None:
-        """Take in bytes that have come.
+        """Parse received bytes.
 
         Raises:
-            ServiceError: they cannot be served, nor can what comes behind them.
+            ServiceError: neither these bytes nor any that follow can be served.
 
         """
         try:
             self._parse(data)
         except httptools.HttpParserError as error:
-            # What a callback raises is the context of the parser's own error.
-            # (Kept in no variable: with its traceback it would hold the connection in memory.)
+            # A callback's exception is the context of the parser's error. It is not assigned to a
+            # variable: its traceback would keep the connection in memory.
             if isinstance(error.__context__, ServiceError):
                 raise error.__context__ from None
             raise MalformedRequest from None
 
     @abstractmethod
     def on_request_complete(self) -> None:
-        """The latest request is there as a whole."""
+        """Called when a request has been received completely."""
 
     @abstractmethod
     def on_all_answered(self) -> None:
-        """Every request that is there as a whole is answered."""
+        """Called when all completely received requests have been answered."""
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return
         version = self.parser.get_http_version()
         check_head(version, self.headers)
-        if len(self.pipeline) >= _MOST_WAITING:
+        if len(self.pipeline) >= _MAX_PIPELINED:
             raise Busy
-        if version == "1.0":  # Its clients know no 100 (RFC 9110 section 10.1.1).
+        if version == "1.0":  # HTTP/1.0 clients do not expect 100 (RFC 9110 section 10.1.1).
             self.expect_100_continue = False
         if self.root_path:
-            self.url = _under(self.root_path.encode(), self.url)
+            self.url = _without_root_path(self.root_path.encode(), self.url)
         super().on_headers_complete()
-        # What comes now are trailers: no proxy has looked at them as it does at headers.
+        # Drop trailers, which follow: proxies do not check them as they check headers.
         self.headers = []
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return
         super().on_message_complete()
-        self.cycle.more_body = False  # uvicorn leaves it if the answer was complete before.
+        self.cycle.more_body = False  # uvicorn does not reset it after an early response.
         self.on_request_complete()
 
     def on_response_complete(self) -> None:
@@ -113,19 +114,19 @@ class StrictProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if self.flow.write_paused:  # The answer before it has not been taken yet.
+        if self.flow.write_paused:  # The client has not read the response before it yet.
             self.flow.pause_reading()
             self.pipeline.append((cycle, app))
             return
         self.answering = cycle
-        super()._start_asgi_task(cycle, Answering(app, cycle, self))  # type: ignore[arg-type]  # uvicorn names ASGI's types in its own way
+        super()._start_asgi_task(cycle, Answering(app, cycle, self))  # type: ignore[arg-type]  # uvicorn has its own names for ASGI's types
 
     def _new_parser(self) -> httptools.HttpRequestParser:
         parser = httptools.HttpRequestParser(self)
         parser.set_dangerous_leniencies(
-            # The first of several requests is answered though it asks to close the connection.
+            # Answer a request with `Connection: close` even if more data follows it.
             lenient_data_after_close=True,
-            # `check_head` is stricter, with one error for all codings but `chunked`.
+            # `check_head` is stricter, with one error for all codings except `chunked`.
             lenient_transfer_encoding=True,
         )
         return parser
@@ -133,8 +134,8 @@ class StrictProtocol(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         """Feed the parser.
 
-        It takes everything behind a head with `Upgrade` for the other protocol, so another one is
-        fed that head without it, and then what came behind it.
+        The parser stops after a head with `Upgrade`, so a new parser is fed that head without the
+        header, followed by the rest of the data.
         """
         while True:
             try:
@@ -158,19 +159,19 @@ class StrictProtocol(HttpToolsProtocol):
 
 
 class _Flow(FlowControl):
-    """Reading that does not go on while requests wait."""
+    """Flow control that resumes reading only when no request waits."""
 
-    def __init__(self, transport: asyncio.Transport, waiting: deque[Any]) -> None:
+    def __init__(self, transport: asyncio.Transport, pipeline: deque[Any]) -> None:
         super().__init__(transport)
-        self._waiting = waiting
+        self._pipeline = pipeline
 
     def resume_reading(self) -> None:
-        if not self._waiting:
+        if not self._pipeline:
             super().resume_reading()
 
 
-def _under(root: bytes, url: bytes) -> bytes:
-    """The address below the root path, which a proxy in front may have left on it."""
+def _without_root_path(root: bytes, url: bytes) -> bytes:
+    """The URL without the root path, which a proxy may not have removed."""
     rest = url.removeprefix(root)
     if len(rest) == len(url) or rest[:1] not in (b"/", b"?", b""):
         return url

@@ -1,4 +1,4 @@
-"""Several processes of the service behind one socket."""
+"""Runs several processes of the service on one socket."""
 
 import asyncio
 import os
@@ -23,28 +23,28 @@ from app.server.serve import Config, Server, base_url, listen
 def run_workers(
     host: str, port: int, workers: int, root_path: str, announce: Callable[[str, Database], None]
 ) -> None:
-    """Run so many processes until Ctrl-C or SIGTERM; one that dies is replaced.
+    """Run worker processes until Ctrl-C or SIGTERM; a process that exits is replaced.
 
     Args:
         host: the address to listen on.
-        port: the port; 0 is any free one.
-        workers: how many processes.
+        port: the port; 0 picks a free one.
+        workers: the number of processes.
         root_path: the path under which clients see the application.
-        announce: hears the base URL and the database.
+        announce: called with the base URL and the database.
 
     Raises:
-        StartupError: the database serves only one process, it cannot be opened or migrated, or the
-            address cannot be listened on.
+        StartupError: the database allows only one process or cannot be opened or migrated, or the
+            address cannot be used.
 
     """
     with listen(host, port) as listener, TemporaryDirectory() as metrics:
         settings = begin()
         database = Database(settings.database_url)
         if not database.serves_many:
-            raise StartupError("SQLite serves one process; --workers needs PostgreSQL.")
-        # Here, where what is wrong can be said once.
+            raise StartupError("SQLite allows only one process; --workers requires PostgreSQL.")
+        # In the parent process, so that an error is reported only once.
         asyncio.run(_prepare(database, Log(settings.log_format, settings.log_level)))
-        # Where each process keeps its metrics, so that any of them can answer for all.
+        # Processes share metrics by files in this folder, so that any of them can report all.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
         announce(base_url(listener), database)
         config = Config("app.main:app", settings, root_path, lifespan="on", workers=workers)
@@ -52,7 +52,7 @@ def run_workers(
 
 
 class _Worker(Process):
-    """One of the processes."""
+    """A worker process."""
 
     config: Config
     _server: Server | None
@@ -65,18 +65,18 @@ class _Worker(Process):
 
     def target(self, sockets: list[socket] | None = None) -> None:
         if parent := parent_process():
-            Thread(target=_end_after, args=(parent,), daemon=True).start()
+            Thread(target=_stop_after, args=(parent,), daemon=True).start()
         super().target(sockets)
 
 
-def _end_after(parent: BaseProcess) -> None:
-    """Without its supervisor this process would not be replaced or ended, and hold the port."""
+def _stop_after(parent: BaseProcess) -> None:
+    """Shut down when the supervisor exits: without it, this process would keep the port."""
     parent.join()
     signal.raise_signal(signal.SIGTERM)
 
 
 class _Workers(Multiprocess):
-    """uvicorn's supervisor, which gives up neither a process nor a connection before its time."""
+    """uvicorn's supervisor, with its own rules for replacing processes and for shutdown."""
 
     config: Config
     processes: list[Process]
@@ -85,19 +85,20 @@ class _Workers(Multiprocess):
         self.processes = [self._start() for _ in range(self.processes_num)]
 
     def keep_subprocess_alive(self) -> None:
-        """Replace processes that have died.
+        """Replace processes that have exited.
 
-        uvicorn ends all when one cannot start, which may be for a moment only: the database is
-        away. And it kills who takes seconds for a sign of life, as do many that start at once.
+        uvicorn stops all processes if one cannot start, which may be temporary, such as an
+        unavailable database. It also kills a process that takes seconds to respond, as may happen
+        when many start at once.
         """
         for index, process in enumerate(self.processes):
             if process.exitcode is not None:
-                # What it had waiting is out of the metrics.
+                # Remove its queue depth from the metrics.
                 mark_process_dead(process.pid)  # type: ignore[no-untyped-call]  # the library has no types here
                 self.processes[index] = self._start()
 
     def terminate_all(self) -> None:
-        # Held open here, the port would go on taking connections that no process serves any more.
+        # Left open here, the listener would accept connections that no process serves any more.
         for listener in self.sockets:
             listener.close()
         super().terminate_all()

@@ -128,6 +128,6 @@ def test_commands_through_it(pooled_url: str, postgres_url: str, tmp_path: Path)
     )
 
     assert 201 == answer.status_code
-    assert "found equal" in copied.stdout
+    assert "read back and verified" in copied.stdout
     with open_rows(postgres_url) as rows:
         assert [(1,)] == rows.execute("SELECT count(*) FROM interactions")

@@ -85,7 +85,7 @@ async def test_idle_ones_make_room(settings: Settings, caplog: pytest.LogCapture
     assert {b""} == set(said)
     assert {False} == set(left)
     [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert "the bound of 10 connections is met" in warning.getMessage()
+    assert "the limit of 10 connections is reached" in warning.getMessage()
 
 
 @only_sqlite

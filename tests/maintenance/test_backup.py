@@ -57,7 +57,7 @@ async def test_backup_under_load(database_path: Path, tmp_path: Path) -> None:
             meanwhile = len(history.answers()) - len(before)
 
     assert (0, "") == (ended.returncode, ended.stderr)
-    assert ended.stdout.endswith("copy.db is whole and has passed the integrity check.\n")
+    assert ended.stdout.endswith("copy.db is complete and has passed the integrity check.\n")
     assert {"test.db", "test.db.lock", "copy.db", "history.jsonl"} == names(tmp_path)
     assert meanwhile > 0
     assert {201} == {answer.status for answer in history.answers()}

@@ -334,7 +334,7 @@ def test_copy_that_is_ended_leaves_nothing(
         _, errors = process.communicate(timeout=60)
 
     assert 1 == process.returncode
-    assert errors.endswith("Nothing was written: ended before the copy was whole.\n")
+    assert errors.endswith("Nothing was written: the copy was interrupted.\n")
     if kind == "sqlite":
         assert [] == in_file_or_nothing(target)
     else:
@@ -351,7 +351,7 @@ def test_command_says_what_it_did(sqlite_url: str, postgres_url: str, tmp_path: 
     rows = sum(map(len, content(postgres_url)))
     assert 0 == first.returncode, first.stderr
     assert "100%" in first.stdout
-    assert first.stdout.endswith(f"\n{rows:,} rows copied, read back and found equal.\n")
+    assert first.stdout.endswith(f"\n{rows:,} rows copied, read back and verified.\n")
     assert 1 == second.returncode
     assert "" == second.stdout
     assert second.stderr.endswith(" is not empty: it has leads.\n")

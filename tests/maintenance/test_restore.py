@@ -250,8 +250,8 @@ def test_command_says_what_was_put_where(backup: Path, database_path: Path) -> N
     [aside] = [path.name for path in folder.glob("test.db.2*") if path.name.endswith("Z")]
     assert 0 == ended.returncode, ended.stderr
     assert ended.stdout.replace("\n", " ").endswith(
-        f"The database is a copy of copy.db, which has passed the check; what was there is {aside}"
-        " now. "
+        "Restored the database from copy.db, which has passed the integrity check; "
+        f"the previous database is now {aside}. "
     )
     assert (
         "Nothing was written: this is for SQLite; restore PostgreSQL with pg_restore.\n"

@@ -63,7 +63,7 @@ def test_several_processes_on_sqlite_are_one_line(tmp_path: Path) -> None:
 
     line = refusal(start, tmp_path, "sqlite:///leads.db")
 
-    assert "Cannot start: SQLite serves one process; --workers needs PostgreSQL." == line
+    assert "Cannot start: SQLite allows only one process; --workers requires PostgreSQL." == line
     assert [] == list(tmp_path.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""Health: what probes ask."""
+"""Health: liveness and readiness probes."""
 
 from fastapi import APIRouter, Request
 
@@ -12,12 +12,12 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", responses=problems(*ANY_ERRORS))
 async def check_health() -> ReadHealth:
-    """Whether the process is up."""
+    """Check whether the process is up."""
     return ReadHealth()
 
 
 @router.get("/readyz", responses=problems(DatabaseUnavailable, SchemaOutdated, *ANY_ERRORS))
 async def check_readiness(request: Request) -> ReadHealth:
-    """Whether the database answers and its schema is current."""
+    """Check whether the database responds and its schema is current."""
     await database_of(request).require_current_schema()
     return ReadHealth()

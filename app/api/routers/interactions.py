@@ -1,4 +1,4 @@
-"""Interactions: bots create them, staff list, read and close them."""
+"""Interactions: bots create them, staff list, read, assign and close them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -60,13 +60,14 @@ _CREATED: dict[str, Any] = {
     openapi_extra={"parameters": [IDEMPOTENCY_KEY_PARAMETER]},
 )
 async def create_interaction(body: CreateInteraction, request: Request) -> Response:
-    """Take an inquiry in: find or create the lead, pick the operator, write the interaction.
+    """Create an interaction: find or create the lead, and assign an operator.
 
-    201 means that all of it is on disk. With no operator available `operator_id` is null
-    and the interaction waits.
+    201 means that the interaction is committed to disk. If no operator is available, `operator_id`
+    is null and the interaction waits.
 
-    Without an answer, or with a 5xx, send the same request again: with the same `Idempotency-Key`
-    it is written once, and answered as it was the first time, with `Idempotent-Replayed: true`.
+    After a timeout or a 5xx, retry the same request. With the same `Idempotency-Key` the
+    interaction is created only once, and the retry returns the original response with
+    `Idempotent-Replayed: true`.
     """
     recorded = await intake_of(request).submit(body, read_idempotency_key(request))
     headers = {"Location": address(request, f"/interactions/{recorded.interaction.id}")}
@@ -85,7 +86,7 @@ async def list_interactions(
     session: ReadSession,
     request: Request,
 ) -> Response:
-    """Interactions, oldest first, filtered by any of the parameters together."""
+    """List interactions, oldest first. Filters can be combined."""
     page = await InteractionCRUD(session).list_page(**query.model_dump())
     return interactions_response(page, request)
 
@@ -96,7 +97,7 @@ async def list_interactions(
     responses=problems(InteractionNotFound, *READ_ERRORS),
 )
 async def read_interaction(interaction_id: IdParameter, session: ReadSession) -> Response:
-    """One interaction."""
+    """Read an interaction."""
     interaction = found(
         await InteractionCRUD(session).get_by_id(interaction_id), InteractionNotFound
     )
@@ -109,9 +110,9 @@ async def read_interaction(interaction_id: IdParameter, session: ReadSession) ->
     responses=problems(InteractionNotFound, *WRITE_ERRORS),
 )
 async def close_interaction(interaction_id: IdParameter, request: Request) -> Response:
-    """Close an interaction. Closing it again changes nothing, `closed_at` included.
+    """Close an interaction. Closing it again changes nothing, including `closed_at`.
 
-    What its operator can take now goes to it from the queue, oldest first.
+    Waiting interactions that its operator can now take are assigned to it, oldest first.
     """
     interaction = await interactions.close(database_of(request), interaction_id)
     return interaction_response(InteractionRow.of(interaction))
@@ -134,7 +135,7 @@ async def close_interaction(interaction_id: IdParameter, request: Request) -> Re
 async def assign_interaction(
     interaction_id: IdParameter, body: AssignInteraction, request: Request
 ) -> Response:
-    """Give an interaction to this operator, or with `{}` choose again without the present one."""
+    """Assign an interaction to an operator, or with `{}` choose one other than the current one."""
     interaction = await interactions.assign(database_of(request), interaction_id, body.operator_id)
     return interaction_response(InteractionRow.of(interaction))
 
@@ -151,7 +152,7 @@ async def list_assignments(
     request: Request,
     response: Response,
 ) -> Sequence[interactions.Move]:
-    """The moves of an interaction, oldest first: who got it, when, why, and among whom.
+    """List the assignments of an interaction, oldest first, with their reasons and candidates.
 
     A page also ends after about 1 MiB.
     """

@@ -29,7 +29,7 @@ _FOUND: dict[int | str, dict[str, Any]] = {
     responses={**_FOUND, **problems(LeadNotFound, *READ_ERRORS, *BODY_ERRORS)},
 )
 async def search_lead(wanted: SearchLead, session: ReadSession) -> Lead:
-    """The lead of an e-mail address. A POST, so that no address stands in a URL."""
+    """Find a lead by e-mail address. A POST, so that the address is not in a URL."""
     return found(await LeadCRUD(session).get_by_email(wanted.email), LeadNotFound)
 
 
@@ -39,7 +39,7 @@ async def search_lead(wanted: SearchLead, session: ReadSession) -> Lead:
     responses={**_FOUND, **problems(LeadNotFound, *READ_ERRORS)},
 )
 async def read_lead(lead_uuid: UUIDParameter, session: ReadSession) -> Lead:
-    """One lead."""
+    """Read a lead."""
     return found(await LeadCRUD(session).get_by_uuid(lead_uuid), LeadNotFound)
 
 
@@ -51,8 +51,8 @@ async def read_lead(lead_uuid: UUIDParameter, session: ReadSession) -> Lead:
 async def list_lead_interactions(
     lead_uuid: UUIDParameter, page: Page, request: Request
 ) -> Response:
-    """A lead's interactions, oldest first."""
-    # Not injected: what FastAPI does around a session took a tenth of this request's time.
+    """List a lead's interactions, oldest first."""
+    # Not injected: FastAPI's handling of the dependency took a tenth of this request's time.
     async with database_of(request).reading() as session:
         interactions = await InteractionCRUD(session).list_by_lead(
             lead_uuid, limit=page.limit, after=page.after

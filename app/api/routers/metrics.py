@@ -1,4 +1,4 @@
-"""Metrics: what Prometheus scrapes. Not in the OpenAPI document, as no client of the API asks."""
+"""Metrics for Prometheus. Not in the OpenAPI document, as they are not for API clients."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,39 +18,39 @@ router = APIRouter()
 
 @router.get("/metrics", include_in_schema=False)
 async def expose_metrics(request: Request) -> Response:
-    """Everything that is counted, and how much waits and is at hand now."""
-    stock = None
+    """All counters, and the current queue lengths and loads."""
+    gauges = None
     try:
         async with database_of(request).reading() as session:
-            stock = await read_gauges(session)
+            gauges = await read_gauges(session)
     except (ServiceError, DBAPIError):
-        # The rest is wanted all the more.
+        # The other metrics do not need the database.
         pass
-    metrics = [*_metrics(stock), *_log_metrics(database_of(request).log_bytes())]
+    metrics = [*_metrics(gauges), *_log_metrics(database_of(request).log_bytes())]
     body = await asyncio.to_thread(exposition, metrics)
     return Response(body, media_type=CONTENT_TYPE_LATEST)
 
 
-def _metrics(stock: Gauges | None) -> Iterator[Metric]:
+def _metrics(gauges: Gauges | None) -> Iterator[Metric]:
     yield GaugeMetricFamily(
-        "database_up", "Whether the database could be read.", value=stock is not None
+        "database_up", "Whether the database could be read.", value=gauges is not None
     )
-    if stock is None:
+    if gauges is None:
         return
     waiting = GaugeMetricFamily(
         "waiting_interactions",
-        "Interactions that no operator has, by source.",
+        "Interactions waiting for an operator, by source.",
         labels=["source_id"],
     )
-    for source_id, length in stock.queues.items():
+    for source_id, length in gauges.queues.items():
         waiting.add_metric([str(source_id)], length)
     load = GaugeMetricFamily(
         "operator_load", "Active interactions of an operator.", labels=["operator_id"]
     )
     limit = GaugeMetricFamily(
-        "operator_load_limit", "The operator's limit, if there is one.", labels=["operator_id"]
+        "operator_load_limit", "The operator's load limit, if it has one.", labels=["operator_id"]
     )
-    for operator in stock.operators:
+    for operator in gauges.operators:
         load.add_metric([str(operator.id)], operator.load)
         if operator.load_limit is not None:
             limit.add_metric([str(operator.id)], operator.load_limit)

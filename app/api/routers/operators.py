@@ -24,7 +24,7 @@ router = APIRouter(prefix="/operators", tags=["operators"], route_class=JSONRout
 async def list_operators(
     page: Page, session: ReadSession, request: Request, response: Response
 ) -> Sequence[Operator]:
-    """Operators, in the order they were created."""
+    """List operators in the order they were created."""
     rows = await OperatorCRUD(session).list_page(limit=page.limit + 1, after=page.after)
     return paginate(rows, page, request, response)
 
@@ -54,7 +54,7 @@ async def create_operator(new: CreateOperator, request: Request, response: Respo
     responses=problems(OperatorNotFound, *READ_ERRORS),
 )
 async def read_operator(operator_id: IdParameter, session: ReadSession) -> Operator:
-    """One operator."""
+    """Read an operator."""
     return found(await OperatorCRUD(session).get_by_id(operator_id), OperatorNotFound)
 
 
@@ -66,8 +66,8 @@ async def read_operator(operator_id: IdParameter, session: ReadSession) -> Opera
 async def update_operator(
     operator_id: IdParameter, changes: UpdateOperator, request: Request
 ) -> Operator:
-    """Change what is named, keep the rest. An inactive operator gets no further inquiry.
+    """Change the given fields of an operator. An inactive operator gets no further inquiries.
 
-    What it can take by the change goes to it from the queues, oldest first.
+    Waiting interactions that the operator can now take are assigned to it, oldest first.
     """
     return await operators.update(database_of(request), operator_id, changes)

@@ -1,4 +1,4 @@
-"""Sources: admins create and change them, and set who answers for them."""
+"""Sources: admins create and change them, and set the weights of their operators."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ router = APIRouter(prefix="/sources", tags=["sources"], route_class=JSONRoute)
 async def list_sources(
     page: Page, session: ReadSession, request: Request, response: Response
 ) -> Sequence[Source]:
-    """Sources, in the order they were created."""
+    """List sources in the order they were created."""
     rows = await SourceCRUD(session).list_page(limit=page.limit + 1, after=page.after)
     return paginate(rows, page, request, response)
 
@@ -53,7 +53,7 @@ async def list_sources(
     },
 )
 async def create_source(new: CreateSource, request: Request, response: Response) -> Source:
-    """Create a source. Its inquiries wait until operators have weights in it."""
+    """Create a source. Its inquiries wait until an operator has a weight in it."""
     source = await sources.create(database_of(request), new.model_dump())
     response.headers["Location"] = address(request, f"/sources/{source.id}")
     return source
@@ -63,7 +63,7 @@ async def create_source(new: CreateSource, request: Request, response: Response)
     "/{source_id}", response_model=ReadSource, responses=problems(SourceNotFound, *READ_ERRORS)
 )
 async def read_source(source_id: IdParameter, session: ReadSession) -> Source:
-    """One source."""
+    """Read a source."""
     return found(await SourceCRUD(session).get_by_id(source_id), SourceNotFound)
 
 
@@ -73,7 +73,10 @@ async def read_source(source_id: IdParameter, session: ReadSession) -> Source:
     responses=problems(SourceNotFound, *WRITE_ERRORS, *BODY_ERRORS),
 )
 async def update_source(source_id: IdParameter, changes: UpdateSource, request: Request) -> Source:
-    """Change the named fields, keep the rest. What waits goes to operators available by it."""
+    """Change the given fields of a source.
+
+    Waiting interactions are assigned to operators that the change makes available.
+    """
     return await sources.update(database_of(request), source_id, changes)
 
 
@@ -85,7 +88,7 @@ async def update_source(source_id: IdParameter, changes: UpdateSource, request: 
 async def list_source_operators(
     source_id: IdParameter, session: ReadSession
 ) -> Sequence[sources.WeightShare]:
-    """The operators of a source with their weights and the shares expected of them."""
+    """List a source's operators with their weights and expected shares."""
     return await sources.read_weights(session, source_id)
 
 
@@ -97,11 +100,11 @@ async def list_source_operators(
 async def replace_source_operators(
     source_id: IdParameter, settings: SetSourceOperators, request: Request
 ) -> Sequence[sources.WeightShare]:
-    """Replace the whole list at once: an operator that is not named gets no more from this source.
+    """Replace a source's list of operators. Operators not in the list get no further inquiries.
 
-    Under the strategy `smooth` operators that stay keep what they are owed or owe; they share by
-    weight what was owed to or by those that go, and new ones begin at zero. What waits goes to
-    operators that are available by the new list. The list that stands already changes nothing.
+    With the strategy `smooth`, operators that stay keep their credits and share those of removed
+    operators by weight; new operators start at zero. Waiting interactions are assigned to operators
+    that are available under the new list. Sending the current list changes nothing.
     """
     return await sources.replace_weights(database_of(request), source_id, _by_operator(settings))
 
@@ -112,19 +115,20 @@ async def replace_source_operators(
     responses=problems(SourceNotFound, OperatorNotFound, Busy, *READ_ERRORS, *BODY_ERRORS),
 )
 async def preview_source(source_id: IdParameter, body: PreviewSource, request: Request) -> Preview:
-    """Which operators would get the next inquiries, by these or other weights. Writes nothing.
+    """Preview which operators the next inquiries would be assigned to. Writes nothing.
 
-    Inquiries of new leads, one after another, while nothing is closed; those that wait already
-    come first. One preview is played at a time; while a long one goes on, others are `busy`.
+    The preview simulates inquiries of new leads, under the current or other weights, while no
+    interaction is closed. Interactions that already wait would get the first picks. Previews run
+    one at a time; during a long one, other requests get `busy`.
     """
-    playing = previews_of(request).preview(
+    preview = previews_of(request).preview(
         source_id,
         count=body.count,
         weights=None if body.weights is None else _by_operator(body.weights),
         strategy=body.strategy,
         seed=body.seed,
     )
-    return await while_connected(request, playing)
+    return await while_connected(request, preview)
 
 
 def _by_operator(settings: SetSourceOperators) -> dict[int, int]:

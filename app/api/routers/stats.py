@@ -1,4 +1,4 @@
-"""Reports: admins see what each operator got, and its load."""
+"""Reports: admins read operators' shares and loads."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/stats", tags=["stats"], route_class=JSONRoute)
 async def report_source(
     source_id: IdParameter, period: Annotated[PeriodQuery, Query()], session: ReadSession
 ) -> reports.SourceReport:
-    """How a source's inquiries were shared, against what the weights were worth."""
+    """Report how a source's inquiries were shared, compared with its operators' weights."""
     return await reports.report_source(session, source_id, period.since, period.until)
 
 
@@ -39,6 +39,6 @@ async def report_source(
 async def report_operators(
     page: Page, session: ReadSession, request: Request, response: Response
 ) -> Sequence[OperatorLoad]:
-    """The load of each operator, its limit, and what waits for it."""
+    """List each operator's load, load limit and waiting interactions."""
     rows = await OperatorCRUD(session).list_loads(limit=page.limit + 1, after=page.after)
     return paginate(rows, page, request, response)
