@@ -17,7 +17,7 @@ from app.db.database import WriteSession
 from app.models import Interaction
 
 MAX_SOURCES = 500
-"""The most sources that one transaction assigns from: intake of others does not wait."""
+"""The most sources that one transaction assigns from: intake of other sources does not wait."""
 
 
 class Queues(NamedTuple):
