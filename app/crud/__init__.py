@@ -1,4 +1,4 @@
-"""Repositories: one class a table. They flush what they write and never commit on their own."""
+"""Repositories, one class per table. They flush their writes and never commit on their own."""
 
 from app.crud.assignment import AssignmentCRUD
 from app.crud.daily_count import DailyCountCRUD

@@ -16,7 +16,7 @@ _table = Base.metadata.tables[Assignment.__tablename__]
 
 
 class NewAssignment(NamedTuple):
-    """Where an interaction went, why, and among whom; without an operator it waits."""
+    """The assigned operator, the reason and the candidates; without an operator it waits."""
 
     interaction_id: int
     operator_id: int | None
@@ -29,7 +29,7 @@ _INSERT = bulk_insert(insert(_table), columns=NewAssignment._fields, shared=["cr
 
 
 class AssignmentRow(NamedTuple):
-    """An assignment as it stands in the database."""
+    """An assignment as stored."""
 
     id: int
     operator_id: int | None
@@ -40,13 +40,13 @@ class AssignmentRow(NamedTuple):
 
 
 class AssignmentCRUD:
-    """Keeps why interactions went where they went."""
+    """Writes and lists assignments."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def create_many(self, assignments: Sequence[NewAssignment]) -> None:
-        """Keep these assignments, in one statement."""
+        """Insert these assignments, in one statement."""
         await _INSERT(self._session, assignments, utc_now())
 
     async def list_by_interaction(

@@ -1,4 +1,4 @@
-"""What the repositories of numbered resources share."""
+"""The base class of the repositories of sources and operators."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
@@ -33,7 +33,7 @@ class ResourceCRUD(Generic[Resource]):
         return await self._session.get(self.model, id)
 
     async def lock(self, id: int) -> Resource | None:
-        """The row with this id as it is, locked until the transaction ends."""
+        """The row with this id, read again and locked until the transaction ends."""
         return await self._session.get(
             self.model, id, populate_existing=True, with_for_update={"key_share": True}
         )
@@ -46,7 +46,7 @@ class ResourceCRUD(Generic[Resource]):
         return rows.all()
 
     async def update(self, id: int, changes: Mapping[str, object]) -> Resource | None:
-        """The row with this id after these changes, if there is one; what is not named stays."""
+        """Change the named columns of the row with this id; None if there is no such row."""
         resource = await self.get_by_id(id)
         if resource is not None:
             for name, value in changes.items():

@@ -15,7 +15,7 @@ _table = Base.metadata.tables[DailyCount.__tablename__]
 
 
 class CountKey(NamedTuple):
-    """What is counted together."""
+    """The key of a daily count."""
 
     source_id: int
     day: date
@@ -23,7 +23,7 @@ class CountKey(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What is counted; see the columns of `DailyCount`."""
+    """The counts under one key; see the columns of `DailyCount`."""
 
     interactions: int = 0
     target: int = 0
@@ -49,14 +49,14 @@ class DailyCountCRUD:
         self._session = session
 
     async def add(self, changes: Mapping[CountKey, Counts]) -> None:
-        """Add these to what is counted already, in one statement."""
-        # In one order everywhere: two transactions that count the same cannot deadlock.
-        await _ADD(self._session, [(*slot, *changes[slot]) for slot in sorted(changes)])
+        """Add these to the stored counts, in one statement."""
+        # In key order, so that two transactions with the same keys cannot deadlock.
+        await _ADD(self._session, [(*key, *changes[key]) for key in sorted(changes)])
 
     async def sum_by_operator(
         self, source_id: int, since: date | None, until: date | None
     ) -> dict[int, Counts]:
-        """What was counted for a source from one day to another, both included, by operator id."""
+        """A source's counts from one day to another, both included, summed by operator id."""
         rows = await self._session.execute(
             select(_table.c.operator_id, *(func.sum(column) for column in _COUNTED))
             .where(

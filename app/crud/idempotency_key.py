@@ -12,7 +12,7 @@ from app.db.bulk.in_list import in_list
 from app.models import Base, IdempotencyKey, Interaction
 
 _table = Base.metadata.tables[IdempotencyKey.__tablename__]
-# Not by pairs: SQLite looks for those by walking the whole table.
+# Not by pairs: for those SQLite scans the whole table.
 _ANSWERS = (
     select(_table.c.key, _table.c.fingerprint, _table.c.operator_id, *COLUMNS)
     .join(Interaction, Interaction.id == _table.c.interaction_id)
@@ -21,27 +21,27 @@ _ANSWERS = (
 
 
 class IdempotencySlot(NamedTuple):
-    """What a key is unique in: the source that it came from."""
+    """A key, and the source within which it is unique."""
 
     source_id: int
     key: str
 
 
 class Answer(NamedTuple):
-    """What was answered to the first request under a key."""
+    """The answer to the first request under a key."""
 
     fingerprint: bytes
     interaction: InteractionRow
 
 
 class IdempotencyKeyCRUD:
-    """Remembers what was answered under a key."""
+    """Stores and finds the answers to requests with a key."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def get_answers(self, slots: Iterable[IdempotencySlot]) -> dict[IdempotencySlot, Answer]:
-        """The first answers under those keys that were used before, in one statement."""
+        """The stored answers, of those keys that were used before, in one statement."""
         wanted = set(slots)
         rows = await execute(
             self._session,
@@ -53,14 +53,14 @@ class IdempotencyKeyCRUD:
         )
         answers = {}
         for key, fingerprint, operator_id, *columns in rows:
-            now = InteractionRow._make(columns)
-            then = now._replace(operator_id=operator_id, is_active=True, closed_at=None)
-            answers[IdempotencySlot(now.source_id, key)] = Answer(fingerprint, then)
-        # A key may be another source's, too.
+            current = InteractionRow._make(columns)
+            answered = current._replace(operator_id=operator_id, is_active=True, closed_at=None)
+            answers[IdempotencySlot(current.source_id, key)] = Answer(fingerprint, answered)
+        # The same key may be in use in another of these sources.
         return {slot: answer for slot, answer in answers.items() if slot in wanted}
 
     async def create_many(self, answers: Sequence[tuple[IdempotencySlot, Answer]]) -> None:
-        """Remember these answers, in one statement."""
+        """Store these answers, in one statement."""
         rows = [
             {
                 "source_id": slot.source_id,

@@ -24,17 +24,17 @@ from app.models.interaction import IS_ACTIVE, IS_CLOSED, IS_WAITING, payload_tex
 
 
 class NewInteraction(NamedTuple):
-    """What a new interaction is made of."""
+    """The values of a new interaction."""
 
     lead_uuid: UUID
     source_id: int
     operator_id: int | None = None
     payload: str | None = None
-    """As it is stored, see `payload_text`."""
+    """As stored; see `payload_text`."""
 
 
 class WaitingRow(NamedTuple):
-    """An interaction that waits, as the queue needs it."""
+    """A waiting interaction, with the columns that assigning it needs."""
 
     id: int
     source_id: int
@@ -43,35 +43,35 @@ class WaitingRow(NamedTuple):
 
 
 class Latest(NamedTuple):
-    """A lead's latest interaction that has an operator, and which one."""
+    """A lead's latest interaction that has an operator, and that operator."""
 
     interaction_id: int
     operator_id: int
 
 
 class Place(NamedTuple):
-    """Where an interaction is: its source, and the operator that has it if one does."""
+    """The source of an interaction, and its operator if it has one."""
 
     source_id: int
     operator_id: int | None
 
 
 class InteractionRow(NamedTuple):
-    """An interaction as it stands in the database."""
+    """An interaction as stored."""
 
     id: int
     lead_uuid: UUID
     source_id: int
     operator_id: int | None
     payload: str | None
-    """JSON text; None is null, `DAMAGED` what is no JSON."""
+    """JSON text; None for null, `DAMAGED` for a text that is not JSON."""
     is_active: bool
     created_at: datetime
     closed_at: datetime | None = None
 
     @classmethod
     def of(cls, interaction: Interaction) -> Self:
-        """The row of an object."""
+        """The row of this object."""
         payload = interaction.payload_text
         return cls(
             id=interaction.id,
@@ -142,7 +142,7 @@ _WAITING = (
 
 @cache
 def _filtered(ids: tuple[str, ...], *, is_active: bool | None, waiting: bool | None) -> SizedPage:
-    """Pages of the interactions with values in these columns, and in these states."""
+    """Pages of interactions, filtered by these columns and states."""
     query = select(*COLUMNS).where(_table.c.id > bindparam("after"), _table.c.id <= UNTIL)
     query = query.where(*(_table.c[name] == bindparam(name) for name in ids))
     if is_active is not None:
@@ -161,13 +161,13 @@ class InteractionCRUD:
     async def create(
         self, lead_uuid: UUID, source_id: int, operator_id: int | None = None, payload: Any = None
     ) -> Interaction:
-        """A new interaction, with its id."""
+        """Create an interaction; it has its id when this returns."""
         new = NewInteraction(lead_uuid, source_id, operator_id, payload_text(payload))
         [row] = await self.create_many([new])
         return await self._session.get_one(Interaction, row.id)
 
     async def create_many(self, interactions: Sequence[NewInteraction]) -> list[InteractionRow]:
-        """New interactions, in at most two statements; their ids rise in the order given."""
+        """Create interactions, in at most two statements; ids ascend in the order given."""
         now = utc_now()
         ids = await _INSERT(self._session, interactions, True, now)
         return [
@@ -180,12 +180,12 @@ class InteractionCRUD:
         return await self._session.get(Interaction, id)
 
     async def get_place(self, id: int) -> Place | None:
-        """Where the interaction with this id is, if there is one."""
+        """The source and operator of the interaction with this id, if there is one."""
         row = (await execute(self._session, _PLACE, {"id": id})).one_or_none()
         return None if row is None else Place._make(row)
 
     async def set_inactive(self, id: int) -> Interaction | None:
-        """The interaction with this id, closed now unless it was closed before."""
+        """Close the interaction with this id, unless it is closed; None if there is none."""
         interaction = await self.get_by_id(id)
         if interaction is not None and interaction.is_active:
             interaction.is_active = False
@@ -194,14 +194,14 @@ class InteractionCRUD:
         return interaction
 
     async def get_latest(self, lead_uuids: Iterable[UUID]) -> dict[UUID, Latest]:
-        """The latest interaction that has an operator, of each lead that has one."""
+        """Each lead's latest interaction that has an operator; leads without one have no entry."""
         rows = await execute(self._session, _LATEST, {"lead_uuids": list(lead_uuids)})
         return {lead_uuid: Latest(*latest) for lead_uuid, *latest in rows}
 
     async def list_waiting(
         self, source_ids: Iterable[int], *, limit: int, before: int | None = None
     ) -> list[WaitingRow]:
-        """Interactions of these sources that wait, oldest first, with ids below this one."""
+        """Waiting interactions of these sources, with ids below `before`, oldest first."""
         rows = await execute(
             self._session,
             _WAITING,
@@ -216,7 +216,7 @@ class InteractionCRUD:
     async def count_waiting(
         self, source_id: int, since: date | None = None, until: date | None = None
     ) -> int:
-        """How many interactions of this source wait, of those from one day to another, in UTC."""
+        """How many interactions of a source wait, of those created on these days, in UTC."""
         waiting = select(func.count()).where(IS_WAITING, _table.c.source_id == source_id)
         if since is not None:
             first = datetime.combine(since, time.min, UTC)
@@ -227,7 +227,7 @@ class InteractionCRUD:
         return (await self._session.execute(waiting)).scalar_one()
 
     async def set_operators(self, operators: Mapping[int, int]) -> None:
-        """Give interactions to operators, by interaction id, in one statement."""
+        """Assign interactions to operators, by interaction id, in one statement."""
         await _SET_OPERATORS(self._session, list(operators.items()))
 
     async def list_by_lead(
@@ -237,7 +237,7 @@ class InteractionCRUD:
         page = await _BY_LEAD.fetch(self._session, limit=limit, lead_uuid=lead_uuid, after=after)
         if not page.items and not page.left_out:
             return None
-        # A lead without interactions comes as one row of nothing.
+        # A lead without interactions is one row of NULLs.
         found = [InteractionRow._make(row) for row in page.items if row[0] is not None]
         return Page(found, page.has_more)
 
@@ -251,7 +251,7 @@ class InteractionCRUD:
         is_active: bool | None = None,
         waiting: bool | None = None,
     ) -> Page[InteractionRow]:
-        """Interactions after this id, oldest first; a filter that is None lets everything pass."""
+        """Interactions after this id, oldest first; a filter that is None does not apply."""
         ids = {"operator_id": operator_id, "source_id": source_id}
         named = {name: id for name, id in ids.items() if id is not None}
         pages = _filtered(tuple(named), is_active=is_active, waiting=waiting)
@@ -259,7 +259,7 @@ class InteractionCRUD:
         return Page([InteractionRow._make(row) for row in page.items], page.has_more)
 
     async def flush(self) -> None:
-        """Send what is pending to the database, inside the transaction."""
+        """Send pending changes to the database, inside the transaction."""
         await self._session.flush()
 
     async def commit(self) -> None:

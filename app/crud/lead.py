@@ -15,25 +15,25 @@ from app.models import Base, Lead
 UUIDS_BY_EMAIL = GetOrInsert(
     Base.metadata.tables[Lead.__tablename__], key="uuid", by="email", shared=["created_at"]
 )
-"""The leads' keys by folded address."""
+"""Leads' UUIDs by folded address."""
 
 
 class LeadCRUD:
-    """Finds leads, and creates the ones that are missing."""
+    """Finds leads, and creates missing ones."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def get_by_uuid(self, uuid: UUID) -> Lead | None:
-        """The lead with this key, if there is one."""
+        """The lead with this UUID, if there is one."""
         return await self._session.get(Lead, uuid)
 
     async def get_by_email(self, email: str) -> Lead | None:
-        """The lead of this address, whatever its case, if there is one."""
+        """The lead of this address, in any case, if there is one."""
         return await self._get_by_email(fold_email(email))
 
     async def get_or_create_by_email(self, email: str) -> Lead:
-        """The lead of this address, created if need be; safe beside others that do the same."""
+        """The lead of this address, created if missing; safe with concurrent transactions."""
         email = fold_email(email)
         lead = await self._get_by_email(email)
         if lead is None:
@@ -42,7 +42,7 @@ class LeadCRUD:
         return lead
 
     async def get_or_create_by_emails(self, emails: Iterable[str]) -> dict[str, UUID]:
-        """The leads' keys by folded address, in a fixed number of statements."""
+        """Leads' UUIDs by folded address, in a fixed number of statements."""
         new = {fold_email(email): uuid7() for email in emails}
         return await UUIDS_BY_EMAIL(self._session, new, utc_now())
 

@@ -17,7 +17,7 @@ _LOAD = (
     .scalar_subquery()
 )
 _GREATEST_LIMIT = select(func.max(Operator.load_limit)).scalar_subquery()
-_active_ones = (
+_active_interactions = (
     select(literal(1))
     .where(IS_ACTIVE, Interaction.operator_id == Operator.id)
     .correlate(Operator)
@@ -27,11 +27,11 @@ _active_ones = (
 LOAD_AGAINST_LIMIT = case(
     (
         Operator.load_limit.is_not(None),
-        select(func.count()).select_from(_active_ones).scalar_subquery(),
+        select(func.count()).select_from(_active_interactions).scalar_subquery(),
     )
 )
 """Active interactions, counted no further than any limit; NULL without a limit."""
-# Once for all operators, and only of sources that have a queue: an operator may be in thousands.
+# Once for all operators, only of sources with a queue: an operator may be in thousands of sources.
 _QUEUES = (
     select(Source.id.label("source_id"), QUEUE_LENGTH.label("length"))
     .where(exists().where(IS_WAITING, Interaction.source_id == Source.id).correlate(Source))
@@ -43,7 +43,7 @@ _WAITING = (
     .join_from(
         _QUEUES, SourceOperatorSetting, SourceOperatorSetting.source_id == _QUEUES.c.source_id
     )
-    # The list makes SQLite look up these sources' settings; without it, it walks all there are.
+    # The list makes SQLite look up these sources' settings instead of scanning the table.
     .where(
         SourceOperatorSetting.source_id.in_(select(_QUEUES.c.source_id)),
         SourceOperatorSetting.weight > 0,
@@ -55,7 +55,7 @@ _WAITING = (
 
 
 class OperatorLoad(NamedTuple):
-    """What an operator has at hand, and what waits in the sources where it answers."""
+    """An operator's load, and what waits in the sources that give it a weight above 0."""
 
     id: int
     name: str
@@ -66,7 +66,7 @@ class OperatorLoad(NamedTuple):
 
 
 class LoadAndLimit(NamedTuple):
-    """What an operator has at hand, and may have."""
+    """An operator's load and limit."""
 
     id: int
     load: int
@@ -79,11 +79,11 @@ class OperatorCRUD(ResourceCRUD[Operator]):
     model = Operator
 
     async def existing_ids(self, ids: Iterable[int]) -> set[int]:
-        """Those of the ids that belong to an operator."""
+        """Which of these ids belong to an operator."""
         return set(await self._session.scalars(select(Operator.id).where(Operator.id.in_(ids))))
 
     async def get_by_ids(self, ids: Iterable[int]) -> Sequence[Operator]:
-        """The operators with these ids, as far as there are any, in id order."""
+        """The operators with these ids, in id order; unknown ids are left out."""
         operators = await self._session.scalars(
             select(Operator).where(Operator.id.in_(ids)).order_by(Operator.id)
         )
@@ -101,7 +101,7 @@ class OperatorCRUD(ResourceCRUD[Operator]):
         return {id: load for id, load in rows}  # noqa: C416  # dict() has no type for rows
 
     async def list_loads(self, *, limit: int, after: int = 0) -> list[OperatorLoad]:
-        """What operators after this id have at hand, in id order, in one statement."""
+        """The loads of the operators after this id, in id order, in one statement."""
         rows = await self._session.execute(
             select(
                 Operator.id,
@@ -119,7 +119,7 @@ class OperatorCRUD(ResourceCRUD[Operator]):
         return [OperatorLoad._make(row) for row in rows]
 
     async def list_loads_and_limits(self, *, limit: int) -> list[LoadAndLimit]:
-        """What the first operators have at hand, in id order, without their queues."""
+        """The loads and limits of the first operators, in id order."""
         rows = await self._session.execute(
             select(Operator.id, _LOAD, Operator.load_limit).order_by(Operator.id).limit(limit)
         )

@@ -1,4 +1,4 @@
-"""Queues: the sources of which interactions wait, and whether an operator could take from them."""
+"""Queues: the sources with waiting interactions, and whether an operator is available."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -26,18 +26,18 @@ from app.models import Base, Interaction, Operator, Source, SourceOperatorSettin
 from app.models.interaction import IS_ACTIVE, IS_WAITING
 
 FEW = 100
-"""Sources of an operator up to which each is looked at; of more, those that have a queue."""
+"""Up to this many sources of an operator, each is looked up; above, each source with a queue."""
 
 _interactions, _operators, _settings, _sources = (
     Base.metadata.tables[model.__tablename__]
     for model in (Interaction, Operator, SourceOperatorSetting, Source)
 )
-# As a rare condition, it would send SQLite to the index by operator, where all that wait stand
-# together.
+# Were this condition taken for rare, SQLite would use the index by operator, in which all waiting
+# interactions have the same key.
 _next_waiting = select(func.min(_interactions.c.source_id)).where(
     IS_ACTIVE, likely(_interactions.c.operator_id.is_(None))
 )
-# From each source to the next one that has a queue, however long the queues are. PostgreSQL's wiki
+# Goes from one source with a queue to the next, however long the queues are. PostgreSQL's wiki
 # calls it a loose index scan.
 _first = select(_next_waiting.scalar_subquery().label("source_id")).cte("queues", recursive=True)
 _queues = _first.union_all(
@@ -71,7 +71,7 @@ _few = (
     .prefix_with("MATERIALIZED")
 )
 _are_few = select(func.count()).select_from(_few).scalar_subquery() <= FEW
-# Looked up for each queue: PostgreSQL makes EXISTS a join that reads all the operator's sources.
+# Looked up per queue: PostgreSQL turns EXISTS into a join that reads all the operator's sources.
 _weight_in_queue = (
     select(_settings.c.weight)
     .where(_settings.c.source_id == _queues.c.source_id, _is_of_operator)
@@ -84,7 +84,7 @@ _OF_OPERATOR = union_all(
     ),
 )
 _active = select(_operators.c.id).where(_operators.c.active == true())
-# Once for all sources.
+# Computed once for all sources.
 _below_limit = (
     _active.where(
         or_(_operators.c.load_limit.is_(None), _operators.c.load_limit > LOAD_AGAINST_LIMIT)
@@ -106,27 +106,27 @@ _AVAILABLE = select(_sources.c.id, _oldest_in(_sources.c.id)).where(
 
 
 class QueueCRUD:
-    """Reads which sources have a queue, at a cost that grows with these alone."""
+    """Reads which sources have a queue, at a cost that grows with their number only."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def list_all(self) -> set[int]:
-        """The sources of which interactions wait."""
+        """The ids of the sources with waiting interactions."""
         return set((await execute(self._session, _ALL, {})).scalars())
 
     async def get_oldest_of_operator(self, operator_id: int) -> dict[int, int]:
-        """The id of the interaction that waits longest, by source, where this operator answers."""
+        """The oldest waiting interaction's id in each source that gives this operator weight."""
         rows = await execute(self._session, _OF_OPERATOR, {"operator_id": operator_id})
-        return _where_any(rows)
+        return _non_empty(rows)
 
     async def get_available(self, source_ids: Iterable[int]) -> dict[int, int]:
-        """The same, of these sources, of those for which an operator is available."""
+        """The oldest waiting interaction's id in each source that has an operator available."""
         sources = list(source_ids)
         if not sources:
             return {}
-        return _where_any(await execute(self._session, _AVAILABLE, {"source_ids": sources}))
+        return _non_empty(await execute(self._session, _AVAILABLE, {"source_ids": sources}))
 
 
-def _where_any(rows: Iterable[Any]) -> dict[int, int]:
+def _non_empty(rows: Iterable[Any]) -> dict[int, int]:
     return {source_id: oldest for source_id, oldest in rows if oldest is not None}

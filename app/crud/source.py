@@ -6,8 +6,8 @@ from app.crud.base import ResourceCRUD
 from app.models import Interaction, Source
 from app.models.interaction import IS_WAITING
 
-# Source by source it counts in the index of waiting interactions; grouped, SQLite took another one
-# and looked every row up.
+# Per source, SQLite counts in the index of waiting interactions; with GROUP BY it used another
+# index and read every row.
 QUEUE_LENGTH = (
     select(func.count())
     .where(IS_WAITING, Interaction.source_id == Source.id)
@@ -22,7 +22,7 @@ class SourceCRUD(ResourceCRUD[Source]):
     model = Source
 
     async def list_queue_lengths(self, *, limit: int) -> dict[int, int]:
-        """How many interactions of the first sources wait, in id order."""
+        """How many interactions wait in each of the first sources, in id order."""
         rows = await self._session.execute(
             select(Source.id, QUEUE_LENGTH).order_by(Source.id).limit(limit)
         )

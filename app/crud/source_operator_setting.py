@@ -54,7 +54,7 @@ _ROTATIONS = (
     .where(in_list(_sources.c.id, "source_ids"))
     .order_by(_sources.c.id, _settings.c.operator_id)
 )
-# Not against those who insert a row that refers to them: that takes nothing away.
+# FOR NO KEY UPDATE does not block inserts of rows that refer to these, which do no harm.
 _locked_sources = (
     select(_sources.c.id)
     .where(in_list(_sources.c.id, "source_ids"))
@@ -62,7 +62,7 @@ _locked_sources = (
     .with_for_update(key_share=True)
     .cte("locked_sources")
 )
-# An array of them is read, and so locked, to the last row.
+# An array, so that PostgreSQL reads and thereby locks every row.
 _all_locked_sources = func.array(select(_locked_sources.c.id).scalar_subquery())
 _of_locked_sources = select(_settings.c.operator_id).where(
     _settings.c.source_id == func.any(_all_locked_sources)
@@ -93,7 +93,7 @@ _DELETE = delete(_settings).where(
 
 
 class Candidate(NamedTuple):
-    """An operator of a source, as the distribution sees them."""
+    """An operator of a source, as the distribution sees it."""
 
     operator_id: int
     weight: int
@@ -115,7 +115,7 @@ class Rotation(NamedTuple):
 
 
 class SourceOperatorSettingCRUD:
-    """Reads and replaces the weights of a source."""
+    """Reads, locks and replaces the weights of sources."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -126,7 +126,7 @@ class SourceOperatorSettingCRUD:
             select(SourceOperatorSetting)
             .where(SourceOperatorSetting.source_id == source_id)
             .order_by(SourceOperatorSetting.operator_id)
-            # What statements without the ORM have written since is read, too.
+            # Also reads what statements outside the ORM have written since.
             .execution_options(populate_existing=True)
         )
         return settings.all()
@@ -134,7 +134,9 @@ class SourceOperatorSettingCRUD:
     async def get_candidates_for_distribution(self, source_id: int) -> list[Candidate]:
         """The active operators of a source, by operator id; none if there is no such source."""
         rotation = (await self.get_rotations([source_id])).get(source_id)
-        return [] if rotation is None else [one for one in rotation.candidates if one.active]
+        if rotation is None:
+            return []
+        return [candidate for candidate in rotation.candidates if candidate.active]
 
     async def get_rotations(self, source_ids: Iterable[int]) -> dict[int, Rotation]:
         """The rules and operators of several sources, in one statement.
@@ -148,22 +150,24 @@ class SourceOperatorSettingCRUD:
             if rotation is None:
                 rotation = Rotation(strategy, enforce_load_limit, sticky, has_queue, [])
                 rotations[source_id] = rotation
-            # A source without operators comes as one row of nothing.
+            # A source without operators is one row with NULLs for the candidate.
             if candidate[0] is not None:
                 rotation.candidates.append(Candidate._make(candidate))
         return rotations
 
     async def lock(self, source_ids: Iterable[int], operator_ids: Iterable[int] = ()) -> bool:
-        """Lock these sources and operators: no other transaction can choose for them meanwhile.
+        """Lock these sources and operators, so that no other transaction chooses for them.
 
-        A transaction that changes a source, its weights or interactions locks it and its
-        operators, who share their loads among sources; sources first, in id order, so that no two
-        wait for each other. On SQLite, where one transaction writes at a time, there is no need.
+        A transaction that changes a source, its weights or its interactions locks the source and
+        its operators, as an operator's load counts in all its sources. It locks sources first, then
+        operators, each in id order, to prevent deadlocks. On SQLite, where one transaction writes
+        at a time, nothing is locked.
 
-        A source's operators are those from before the wait; who chooses asks for `lock_rotations`.
+        The operators are those from before the wait; a transaction that chooses uses
+        `lock_rotations`.
 
         Returns:
-            Whether others may have changed meanwhile what was read before.
+            Whether other transactions may have changed what was read before.
 
         """
         parameters = {"source_ids": list(source_ids), "operator_ids": list(operator_ids)}
@@ -171,7 +175,7 @@ class SourceOperatorSettingCRUD:
         return locked is not None
 
     async def lock_rotations(self, source_ids: Collection[int]) -> dict[int, Rotation]:
-        """The rules and operators of several sources, locked as `lock` does."""
+        """Lock several sources as `lock` does, and read their rules and operators."""
         while True:
             locked = await lock_rows(self._session, _LOCK, {"source_ids": list(source_ids)})
             rotations = await self.get_rotations(source_ids)
@@ -187,12 +191,12 @@ class SourceOperatorSettingCRUD:
     async def replace_source_weights(
         self, source_id: int, weights: Mapping[int, int] | Iterable[tuple[int, int]]
     ) -> bool:
-        """Make these the weights of a source, by operator id, in place of all it had.
+        """Replace all weights of a source with these, by operator id.
 
-        Credits go on as `carry_over` says. Only rows that change are written.
+        Credits change as `carry_over` describes. Only rows that change are written.
 
         Returns:
-            Whether there are any: not where these weights stand already.
+            Whether any row changed.
 
         """
         rows = await self._session.execute(
@@ -221,7 +225,7 @@ class SourceOperatorSettingCRUD:
 
 
 def _covers(locked: Row[Any], rotations: Mapping[int, Rotation]) -> bool:
-    """Whether these are locked: weights may have been replaced before the source was."""
+    """Whether all are locked: weights may have been replaced before the source was locked."""
     sources, operators = map(set, locked)
     found = {
         candidate.operator_id

@@ -1,1 +1,1 @@
-"""The service at work, on a database that is thrown away after. Everything goes over HTTP."""
+"""A demo of the service over HTTP, on a temporary database."""

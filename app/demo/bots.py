@@ -1,4 +1,4 @@
-"""Several bots that post inquiries at once."""
+"""Bots that post inquiries concurrently."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ from app.demo.inquiries import SampleInquiry
 
 BOTS = 12
 NO_ANSWER = 0
-"""Counted where a status would be, when there was none."""
+"""Counted in place of a status when a request got no answer."""
 
 
 async def post_all(
@@ -19,14 +19,14 @@ async def post_all(
     """Post each inquiry once.
 
     Returns:
-        How often each HTTP status came.
+        The number of answers by HTTP status.
 
     """
     answers: Counter[int] = Counter()
-    left = iter(inquiries)
+    remaining = iter(inquiries)
 
     async def bot() -> None:
-        for inquiry in left:
+        for inquiry in remaining:
             answers[await _post(client, inquiry)] += 1
             on_answer()
 

@@ -1,6 +1,6 @@
-"""What leads of many tongues ask about flats: the same inquiries on every run."""
+"""Inquiries about flats in several languages, the same on every run."""
 
-# letters that look like Latin ones are what the leads write
+# Leads write letters that look like Latin ones.
 
 from collections.abc import Sequence
 from random import Random
@@ -8,20 +8,20 @@ from typing import Any, NamedTuple
 
 SEED = 1632
 RETURNING = 0.4
-"""The part of inquiries that come from a lead who asked before."""
+"""The fraction of inquiries that come from a returning lead."""
 IN_CAPITALS = 0.2
-"""The part of them that come with the address in capitals, where it has only ASCII letters."""
+"""The fraction of these with the address in capitals, if it has only ASCII letters."""
 
 
 class SampleInquiry(NamedTuple):
-    """An inquiry as a bot is to send it; its source is one of those there are."""
+    """An inquiry for a bot to send, to an existing source."""
 
     email: str
     source_id: int
     payload: Any
 
 
-class _Tongue(NamedTuple):
+class _Language(NamedTuple):
     code: str
     mailboxes: Sequence[str]
     """Local parts of addresses."""
@@ -30,8 +30,8 @@ class _Tongue(NamedTuple):
 
 
 # Domains that are reserved for examples (RFC 2606): none of these people exists.
-_TONGUES = (
-    _Tongue(
+_LANGUAGES = (
+    _Language(
         "ru",
         ("anna.petrova", "i.smirnov", "мария.кузнецова", "олег", "d.volkov"),
         ("example.com", "почта.example", "example.org"),
@@ -42,7 +42,7 @@ _TONGUES = (
             "С кошкой можно? Она очень тихая 🐈",
         ),
     ),
-    _Tongue(
+    _Language(
         "en",
         ("emily.clark", "j.o'neill", "tom_baker", "sarah-jane", "noah"),
         ("example.com", "mail.example.org", "example.net"),
@@ -53,7 +53,7 @@ _TONGUES = (
             "Thanks! What documents do you need from me?",
         ),
     ),
-    _Tongue(
+    _Language(
         "de",
         ("jürgen.groß", "anke.weiss", "k.schäfer", "lukas.bauer"),
         ("münchen.example", "wohnen.example", "example.net"),
@@ -63,7 +63,7 @@ _TONGUES = (
             "Wäre eine Besichtigung am Freitag möglich?",
         ),
     ),
-    _Tongue(
+    _Language(
         "es",
         ("josé.núñez", "lucia.fernandez", "p.ramirez", "begoña"),
         ("correo-españa.example", "example.com"),
@@ -73,19 +73,19 @@ _TONGUES = (
             "¿Admiten mascotas?",
         ),
     ),
-    _Tongue(
+    _Language(
         "zh",
         ("李伟", "wang.fang", "张敏", "chen88"),
         ("例子.example", "example.com"),
         ("你好，请问房子还在吗？", "周末可以看房吗？", "租金包含水电费吗？"),
     ),
-    _Tongue(
+    _Language(
         "ar",
         ("محمد", "fatima.alzahra", "omar.k", "ليلى"),
         ("بريد.example", "example.org"),
         ("مرحبا، هل الشقة ما زالت متاحة؟", "متى يمكنني زيارة الشقة؟", "كم الإيجار الشهري؟"),
     ),
-    _Tongue(
+    _Language(
         "ja",
         ("佐藤", "yuki.tanaka", "suzuki.k"),
         ("メール.example", "example.net"),
@@ -95,36 +95,36 @@ _TONGUES = (
 
 
 def inquire(count: int, source_ids: Sequence[int], seed: int = SEED) -> list[SampleInquiry]:
-    """Inquiries of new and returning leads, in the order in which they come."""
+    """Inquiries of new and returning leads, in order."""
     random = Random(seed)
-    leads: list[tuple[_Tongue, str]] = []
+    leads: list[tuple[_Language, str]] = []
     inquiries = []
     for number in range(count):
         if leads and random.random() < RETURNING:
-            tongue, email = random.choice(leads)
-            email = _as_typed_this_time(random, email)
+            language, email = random.choice(leads)
+            email = _vary_case(random, email)
         else:
-            tongue = random.choice(_TONGUES)
-            email = _new_address(random, tongue, number)
-            leads.append((tongue, email))
+            language = random.choice(_LANGUAGES)
+            email = _new_address(random, language, number)
+            leads.append((language, email))
         source_id = random.choice(source_ids)
-        inquiries.append(SampleInquiry(email, source_id, _payload(random, tongue, number)))
+        inquiries.append(SampleInquiry(email, source_id, _payload(random, language, number)))
     return inquiries
 
 
-def _new_address(random: Random, tongue: _Tongue, number: int) -> str:
+def _new_address(random: Random, language: _Language, number: int) -> str:
     tag = random.choice(("", "", "+flats", "+rent.2026"))
-    return f"{random.choice(tongue.mailboxes)}{number}{tag}@{random.choice(tongue.domains)}"
+    return f"{random.choice(language.mailboxes)}{number}{tag}@{random.choice(language.domains)}"
 
 
-def _as_typed_this_time(random: Random, email: str) -> str:
-    """The same address, at times in capitals; the lead is the same."""
+def _vary_case(random: Random, email: str) -> str:
+    """The address, sometimes in capitals; it identifies the same lead."""
     return email.upper() if email.isascii() and random.random() < IN_CAPITALS else email
 
 
-def _payload(random: Random, tongue: _Tongue, number: int) -> Any:
-    """A body of one of the shapes that bots send."""
-    text = random.choice(tongue.questions)
+def _payload(random: Random, language: _Language, number: int) -> Any:
+    """A payload in one of the shapes that bots send."""
+    text = random.choice(language.questions)
     [shape] = random.choices(
         ("text", "object", "messages", "form", "thread", "none"), range(6, 0, -1)
     )
@@ -132,9 +132,9 @@ def _payload(random: Random, tongue: _Tongue, number: int) -> Any:
         case "text":
             return text
         case "object":
-            return {"text": text, "lang": tongue.code, "flat": random.randint(100, 999)}
+            return {"text": text, "lang": language.code, "flat": random.randint(100, 999)}
         case "messages":
-            return random.sample(tongue.questions, 2)
+            return random.sample(language.questions, 2)
         case "form":
             return {
                 "form": {
@@ -146,6 +146,6 @@ def _payload(random: Random, tongue: _Tongue, number: int) -> Any:
                 "page": {"path": f"/flats/{number}", "utm": {"campaign": "autumn"}},
             }
         case "thread":
-            return {"subject": text, "quoted": [*tongue.questions] * 12}
+            return {"subject": text, "quoted": [*language.questions] * 12}
         case _:
             return None

@@ -1,4 +1,4 @@
-"""The demo's tables, for terminals from 80 columns on."""
+"""The demo's tables, for terminals of 80 columns or more."""
 
 import json
 from collections import Counter
@@ -17,7 +17,7 @@ from app.demo.team import Team
 
 
 def answers_line(answers: Mapping[int, int], seconds: float) -> str:
-    """How many inquiries were answered, with what, and how fast."""
+    """The number of inquiries, the rate, and the statuses."""
     count = sum(answers.values())
     by_status = ", ".join(f"{_status(status)} {n:,}" for status, n in sorted(answers.items()))
     return f"{count:,} inquiries in {seconds:.1f} s, {count / seconds:,.0f} a second: {by_status}."
@@ -37,7 +37,7 @@ def shares_table(
     `settings` are the answers of `GET /sources/{id}/operators`; `picks` counts each source's
     interactions by operator.
     """
-    table = _table("Who got the inquiries")
+    table = _table("Inquiries by operator")
     table.add_column("Source and operator", no_wrap=True)
     for header in ("Weight", "Target", "Actual", "Deviation", "Inquiries"):
         table.add_column(header, justify="right", no_wrap=True)
@@ -56,7 +56,7 @@ def shares_table(
                 f"{picked}",
             )
         table.add_section()
-    table.caption = "No operator is ever further from the target than one inquiry."
+    table.caption = "No operator is ever more than one inquiry away from its target."
     return table
 
 
@@ -72,7 +72,7 @@ def history_table(team: Team, email: str, history: Iterable[Mapping[str, Any]]) 
             team.sources[interaction["source_id"]],
             team.operators.get(interaction["operator_id"], "waiting"),
             "open" if interaction["is_active"] else "closed",
-            # The text and not its column: the column gives way to the others.
+            # Set on the text, not on the column, so that this column shrinks before the others.
             Text(
                 json.dumps(interaction["payload"], ensure_ascii=False),
                 no_wrap=True,
@@ -83,19 +83,19 @@ def history_table(team: Team, email: str, history: Iterable[Mapping[str, Any]]) 
 
 
 def queue_table(rush: Rush) -> Table:
-    """How full each operator is and how many inquiries wait, event by event."""
+    """Each operator's load and the number of waiting inquiries, event by event."""
     table = _table("A rush on the night hotline")
     table.add_column("Event", no_wrap=True)
-    for header in (*(one["name"] for one in rush.moments[0].loads), "Waiting"):
+    for header in (*(operator["name"] for operator in rush.moments[0].loads), "Waiting"):
         table.add_column(header, justify="right", no_wrap=True)
     for moment in rush.moments:
-        loads = (f"{one['load']} of {one['load_limit']}" for one in moment.loads)
+        loads = (f"{operator['load']} of {operator['load_limit']}" for operator in moment.loads)
         table.add_row(moment.event, *loads, f"{moment.waiting}")
     return table
 
 
 def moves_table(rush: Rush) -> Table:
-    """Why the inquiry that waited first went where it went, as the service explains it."""
+    """The moves of the inquiry that waited first, with the service's explanations."""
     table = _table(f"The moves of inquiry {rush.interaction}")
     for header in ("Time, UTC", "Reason"):
         table.add_column(header, no_wrap=True)

@@ -1,4 +1,4 @@
-"""More inquiries than a shift may take at once: a queue forms, and drains."""
+"""More inquiries than a shift's limits allow: a queue forms and is assigned."""
 
 from typing import Any, NamedTuple
 
@@ -16,16 +16,16 @@ _INQUIRIES = 10
 
 
 class Moment(NamedTuple):
-    """How things stand after an event."""
+    """The shift's loads and queue after an event."""
 
     event: str
     loads: list[dict[str, Any]]
-    """What `GET /stats/operators` says of the shift."""
+    """The shift's operators in `GET /stats/operators`."""
     waiting: int
 
 
 class Rush(NamedTuple):
-    """What happened, and the moves of the inquiry that waited first."""
+    """The state after each event, and the moves of the inquiry that waited first."""
 
     moments: list[Moment]
     interaction: int
@@ -33,7 +33,7 @@ class Rush(NamedTuple):
 
 
 async def rush(client: httpx.AsyncClient) -> Rush:
-    """Send a shift more than its limits allow; then close one inquiry, and raise a limit."""
+    """Send a shift more inquiries than its limits allow, then close one and raise a limit."""
     shift = {
         await create_operator(client, name=name, load_limit=_LIMIT): weight
         for name, weight in _WEIGHTS.items()
@@ -42,23 +42,30 @@ async def rush(client: httpx.AsyncClient) -> Rush:
         client, shift, description="Night hotline", enforce_load_limit=True
     )
 
-    async def look(event: str) -> Moment:
-        loads = [one async for one in read_pages(client, "/stats/operators") if one["id"] in shift]
+    async def observe(event: str) -> Moment:
+        loads = [
+            operator
+            async for operator in read_pages(client, "/stats/operators")
+            if operator["id"] in shift
+        ]
         report = (await client.get(f"/stats/sources/{source_id}")).raise_for_status().json()
         return Moment(event, loads, report["waiting"])
 
     await post_all(client, inquire(_INQUIRIES, [source_id]), lambda: None)
-    moments = [await look(f"{_INQUIRIES} inquiries come in")]
-    posted = [one async for one in read_pages(client, "/interactions", source_id=source_id)]
+    moments = [await observe(f"{_INQUIRIES} inquiries come in")]
+    posted = [
+        interaction
+        async for interaction in read_pages(client, "/interactions", source_id=source_id)
+    ]
 
     (await client.post(f"/interactions/{posted[0]['id']}/close")).raise_for_status()
-    moments.append(await look("The first one is closed"))
+    moments.append(await observe("The first one is closed"))
 
     raised, *_ = shift
     changes = {"load_limit": _RAISED}
     (await client.patch(f"/operators/{raised}", json=changes)).raise_for_status()
-    moments.append(await look(f"A limit is raised to {_RAISED}"))
+    moments.append(await observe(f"A limit is raised to {_RAISED}"))
 
-    first = next(one["id"] for one in posted if one["operator_id"] is None)
-    moves = [one async for one in read_pages(client, f"/interactions/{first}/assignments")]
+    first = next(interaction["id"] for interaction in posted if interaction["operator_id"] is None)
+    moves = [move async for move in read_pages(client, f"/interactions/{first}/assignments")]
     return Rush(moments, first, moves)

@@ -9,7 +9,7 @@ import httpx
 async def read_pages(
     client: httpx.AsyncClient, path: str, **filters: int
 ) -> AsyncIterator[dict[str, Any]]:
-    """Every item of a list, page after page."""
+    """Yield every item of a list, page by page."""
     answer = (await client.get(path, params={"limit": 1000, **filters})).raise_for_status()
     while True:
         for item in answer.json():
@@ -20,7 +20,7 @@ async def read_pages(
 
 
 async def read_history(client: httpx.AsyncClient, email: str) -> list[dict[str, Any]]:
-    """A lead's interactions, found by the address; the oldest one is closed first."""
+    """Find a lead by address, close its oldest interaction, and list all of them."""
     answer = await client.post("/leads/search", json={"email": email})
     path = f"/leads/{answer.raise_for_status().json()['uuid']}/interactions"
     oldest = await anext(read_pages(client, path))

@@ -1,4 +1,4 @@
-"""The demo from beginning to end."""
+"""Runs the demo from start to end."""
 
 import asyncio
 import io
@@ -33,7 +33,7 @@ INQUIRIES = 1_000
 
 
 async def tell(port: int, *, stay: bool) -> bool:
-    """Run the demo, and go on serving until cancelled if it is to stay.
+    """Run the demo; with `stay`, keep serving until cancelled.
 
     Returns:
         Whether every inquiry was accepted; if not, there is no report.
@@ -47,31 +47,33 @@ async def tell(port: int, *, stay: bool) -> bool:
         settings = load_settings().model_copy(
             update={
                 "database_url": f"sqlite:///{Path(folder, 'demo.db')}",
-                # A line a request would tear the progress bar apart.
+                # A log line per request would break the progress bar.
                 "log_level": "warning",
             }
         )
         async with listening(create_app(settings), "127.0.0.1", port, settings=settings) as url:
-            console.print(f"The service is on {url}, its database in a temporary folder.")
-            # Not by way of a proxy that the environment may name.
+            console.print(f"The service listens on {url}; its database is temporary.")
+            # Ignores a proxy that the environment may name.
             async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
                 team = await assemble(client)
                 inquiries = inquire(INQUIRIES, list(team.sources))
                 accepted = await _post_with_progress(console, client, inquiries)
                 if not accepted:
-                    console.print("Not every inquiry was accepted: the demo has failed.")
+                    console.print("Not every inquiry was accepted: the demo failed.")
                     return False
                 await _report(console, client, team, inquiries)
             console.print(f"Swagger UI: {url}/docs")
             if stay:
-                console.print("The service goes on; Ctrl-C ends it and removes the database.")
+                console.print(
+                    "The service keeps running; Ctrl-C stops it and removes the database."
+                )
                 await asyncio.Event().wait()
     return True
 
 
 def _console() -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Not every terminal's encoding has all the letters that leads write.
+        # Some terminals' encodings lack letters that leads write.
         sys.stdout.reconfigure(errors="replace")
     return Console(highlight=False)
 
@@ -109,6 +111,6 @@ async def _report(
     console.print(shares_table(team, settings, picks))
     [(email, _)] = leads.most_common(1)
     console.print(history_table(team, email, await read_history(client, email)))
-    busy = await rush(client)
-    console.print(queue_table(busy))
-    console.print(moves_table(busy))
+    night = await rush(client)
+    console.print(queue_table(night))
+    console.print(moves_table(night))

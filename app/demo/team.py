@@ -35,7 +35,7 @@ _WEIGHTS = {
 
 
 class Team(NamedTuple):
-    """Names by id."""
+    """The names of sources and of operators, by id."""
 
     sources: dict[int, str]
     operators: dict[int, str]
@@ -64,14 +64,14 @@ async def assemble(client: httpx.AsyncClient) -> Team:
 
 
 async def create_operator(client: httpx.AsyncClient, **fields: Any) -> int:
-    """A new operator's id."""
+    """Create an operator and return its id."""
     return await _create(client, "/operators", fields)
 
 
 async def create_source(
     client: httpx.AsyncClient, weights: Mapping[int, int], **fields: Any
 ) -> int:
-    """A new source's id, with these weights by operator id."""
+    """Create a source with these weights, by operator id, and return its id."""
     source_id = await _create(client, "/sources", fields)
     settings = [{"operator_id": id, "weight": weight} for id, weight in weights.items()]
     (await client.put(f"/sources/{source_id}/operators", json=settings)).raise_for_status()

@@ -1,4 +1,4 @@
-"""One table a file; importing this package knows them all."""
+"""Models, one table per file; importing this package loads all of them."""
 
 from app.models.assignment import Assignment
 from app.models.base import Base

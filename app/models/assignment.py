@@ -1,4 +1,4 @@
-"""An assignment: one move of an interaction, and why it went there."""
+"""An assignment: one move of an interaction, and the reason for it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from app.models.base import Base
 
 
 class Assignment(Base):
-    """Who got an interaction, when and why; without an operator, why it had to wait."""
+    """The operator assigned to an interaction, when and why; None if it had to wait."""
 
     __tablename__ = "assignments"
     __table_args__ = (Index("ix_assignments_interaction_id_id", "interaction_id", "id"),)
@@ -24,5 +24,5 @@ class Assignment(Base):
     reason: Mapped[Reason] = mapped_column(String(16))
     strategy: Mapped[Strategy | None] = mapped_column(String(16))
     candidates: Mapped[Sequence[CandidateSnapshot]] = mapped_column(Candidates)
-    """The source's operators as they stood."""
+    """The source's operators as they were then."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

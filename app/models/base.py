@@ -1,4 +1,4 @@
-"""What all tables share."""
+"""The base class of all models."""
 
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase

@@ -1,4 +1,4 @@
-"""A daily count: who got how many of a source's inquiries of one day, and how many it should."""
+"""A daily count: how many of a source's inquiries of one day an operator got, and its target."""
 
 from datetime import date
 
@@ -9,9 +9,9 @@ from app.models.base import Base
 
 
 class DailyCount(Base):
-    """An operator's part in the inquiries that came in through a source on one day, UTC.
+    """An operator's part in the inquiries that a source received on one day, UTC.
 
-    Kept along with the interactions, as counting a million of them takes too long for a report.
+    Written with the interactions, as counting a million of them takes too long for a report.
     """
 
     __tablename__ = "daily_counts"
@@ -21,10 +21,10 @@ class DailyCount(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     operator_id: Mapped[int] = mapped_column(ForeignKey("operators.id"), primary_key=True)
     interactions: Mapped[int] = mapped_column(BigInteger)
-    """Those that are the operator's at present, closed ones included."""
+    """Interactions that the operator has now, closed ones included."""
     target: Mapped[int] = mapped_column(BigInteger)
-    """Billionths of an interaction that its weight was worth, whenever one was given out."""
+    """The sum of its quotas, in billionths of an interaction, one for each first assignment."""
     lost_to_limit: Mapped[int] = mapped_column(BigInteger)
-    """That part of the target, in billionths, which it could not take as it was at its limit."""
+    """The part of the target, in billionths, that fell due while it was at its limit."""
     lost_to_inactivity: Mapped[int] = mapped_column(BigInteger)
-    """That part which it could not take as it was inactive."""
+    """The part of the target, in billionths, that fell due while it was inactive."""

@@ -1,4 +1,4 @@
-"""An idempotency key: a bot's own name for an inquiry that it may send again."""
+"""An idempotency key: a bot's own identifier of an inquiry, for retries."""
 
 from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -9,10 +9,10 @@ from app.models.base import Base
 
 
 class IdempotencyKey(Base):
-    """What a key of a source stands for, and what was answered."""
+    """The request that a source sent under a key, and the answer."""
 
     __tablename__ = "idempotency_keys"
-    # The key is all that a row is found by: SQLite stores the rows in its order, without an index.
+    # Rows are found by their primary key only: SQLite stores them in its order, without an index.
     __table_args__ = ({"sqlite_with_rowid": False},)
 
     source_id: Mapped[int] = mapped_column(ForeignKey("sources.id"), primary_key=True)
@@ -21,4 +21,4 @@ class IdempotencyKey(Base):
     """SHA-256 of the request."""
     interaction_id: Mapped[int] = mapped_column(BigId, ForeignKey("interactions.id"))
     operator_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("operators.id"))
-    """The operator in the answer; the interaction may have gone to another one since."""
+    """The operator in the answer; the interaction may have been reassigned since."""

@@ -1,4 +1,4 @@
-"""An interaction: one inquiry of a lead, and who answers it."""
+"""An interaction: one inquiry of a lead, and its assigned operator."""
 
 from datetime import datetime
 from typing import Any
@@ -14,12 +14,12 @@ from app.models.lead import Lead
 
 
 def payload_text(payload: Any) -> str | None:
-    """What is stored of a payload: its JSON text, or NULL for null."""
+    """A payload as stored: its JSON text, or NULL for null."""
     return None if payload is None else encode_json(payload)
 
 
 class Interaction(Base):
-    """One inquiry of a lead; without an operator and active, it waits."""
+    """One inquiry of a lead; while active and without an operator, it waits."""
 
     __tablename__ = "interactions"
 
@@ -29,7 +29,7 @@ class Interaction(Base):
     operator_id: Mapped[int | None] = mapped_column(ForeignKey("operators.id"))
     is_active: Mapped[bool] = mapped_column(default=True)
     payload_text: Mapped[str | None] = mapped_column("payload", Text)
-    """The payload's JSON text, each number as it came; None is null."""
+    """The payload's JSON text, each number as received; None for null."""
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)
     closed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
@@ -37,7 +37,7 @@ class Interaction(Base):
 
     @property
     def payload(self) -> Any:
-        """The payload as a plain value, whose numbers are the nearest of Python's."""
+        """The payload as a Python value, with the nearest Python numbers."""
         return None if self.payload_text is None else decode_json(self.payload_text)
 
     @payload.setter
@@ -55,9 +55,9 @@ def _partial_index(name: str, where: ColumnElement[bool], *columns: ColumnElemen
     return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
-# Lists are read by keyset in id order, so each index ends in the id. Those of active interactions
-# stay small however long the history grows, and count an operator's load; those of closed and of
-# waiting ones cost intake nothing, as nothing is born closed, and little waits.
+# Lists are read by keyset in id order, so each index ends in the id. Indexes of active interactions
+# stay small however long the history grows, and serve to count an operator's load. Those of closed
+# and waiting interactions do not slow intake: none is created closed, and few wait.
 _id, _source_id, _operator_id = _columns.id, _columns.source_id, _columns.operator_id
 Index("ix_interactions_lead_uuid_id", _columns.lead_uuid, _id)
 Index("ix_interactions_operator_id_id", _operator_id, _id)

@@ -1,4 +1,4 @@
-"""A lead: the person who asks."""
+"""A lead: a person who sends inquiries."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Lead(Base):
-    """Who asks, known by one e-mail address."""
+    """A person who sends inquiries, identified by one e-mail address."""
 
     __tablename__ = "leads"
 
-    # Keys that rise with time: random ones dirty a page of each index for every new lead.
+    # UUIDs that ascend with time: random ones dirty a page of each index for every new lead.
     uuid: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     email: Mapped[str] = mapped_column(String(MAX_EMAIL_LENGTH), unique=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, default=utc_now)

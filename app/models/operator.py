@@ -1,4 +1,4 @@
-"""An operator: the person who answers."""
+"""An operator: a person who answers inquiries."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -7,7 +7,7 @@ from app.models.base import Base
 
 
 class Operator(Base):
-    """Who answers inquiries. Never deleted, only deactivated: interactions point here."""
+    """A person who answers inquiries. Never deleted, only deactivated: interactions refer to it."""
 
     __tablename__ = "operators"
 
@@ -15,4 +15,4 @@ class Operator(Base):
     name: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
     load_limit: Mapped[int | None]
-    """Active interactions at most, as far as sources enforce it; None is no limit."""
+    """The most active interactions, where a source enforces limits; None for no limit."""

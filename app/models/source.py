@@ -9,7 +9,7 @@ from app.models.base import Base
 
 
 class Source(Base):
-    """Where inquiries come from, and by what rules their operators are chosen."""
+    """A bot or channel, and the rules by which operators are chosen for its inquiries."""
 
     __tablename__ = "sources"
 

@@ -1,4 +1,4 @@
-"""Which operators answer for a source, and with what weight."""
+"""The operators of a source, and their weights."""
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -23,7 +23,7 @@ class SourceOperatorSetting(Base):
     operator_id: Mapped[int] = mapped_column(ForeignKey("operators.id"))
     weight: Mapped[int]
     credit: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
-    """What the strategy `smooth` owes the operator, less what it owes.
+    """What the strategy `smooth` owes the operator, less what the operator owes.
 
     `core.credits.INQUIRY` is one inquiry; a source's credits sum to 0.
     """

@@ -1,4 +1,4 @@
-"""Operators' loads and the lengths of queues, for metrics."""
+"""Operators' loads and queue lengths, for the metrics."""
 
 from typing import NamedTuple
 
@@ -8,18 +8,18 @@ from app.crud import OperatorCRUD, SourceCRUD
 from app.crud.operator import LoadAndLimit
 
 MAX_SHOWN = 1000
-"""Sources and operators that are shown at most: each makes series of its own."""
+"""The most sources, and the most operators, in the metrics: each adds time series."""
 
 
 class Gauges(NamedTuple):
-    """The lengths of the first sources' queues, by source id, and the first operators' loads."""
+    """The queue lengths of the first sources, by source id, and the first operators' loads."""
 
     queues: dict[int, int]
     operators: list[LoadAndLimit]
 
 
 async def read_gauges(session: AsyncSession) -> Gauges:
-    """Read it in two statements, from indexes that hold active interactions only."""
+    """Read the gauges in two statements, from indexes that hold active interactions only."""
     return Gauges(
         queues=await SourceCRUD(session).list_queue_lengths(limit=MAX_SHOWN),
         operators=await OperatorCRUD(session).list_loads_and_limits(limit=MAX_SHOWN),

@@ -1,4 +1,4 @@
-"""Takes inquiries in: finds or creates their leads, picks their operators, writes them down."""
+"""Intake of inquiries: finds or creates leads, picks operators, writes interactions."""
 
 import json
 from collections.abc import Container, Iterator, Mapping, Sequence
@@ -21,30 +21,30 @@ from app.utils.distribution import Choice, Distributor, open_distributor, write_
 
 
 class Inquiry(NamedTuple):
-    """An inquiry as it came, under the idempotency key of its bot if that gave one."""
+    """An inquiry as received, with its idempotency key if the bot sent one."""
 
     body: CreateInteraction
     key: str | None = None
 
     @property
     def slot(self) -> IdempotencySlot | None:
-        """Where the answer is remembered."""
+        """Identifies the stored answer; None without a key."""
         return None if self.key is None else IdempotencySlot(self.body.source_id, self.key)
 
     def fingerprint(self) -> bytes:
-        """SHA-256 of the request's meaning: the order of an object's members does not count.
+        """SHA-256 of the request's content; the order of an object's members does not count.
 
-        Numbers do as they were written.
+        Numbers count as they were written.
         """
-        # The first form's text begins with a bracket: no hash of the one is ever one of the other.
+        # The old form's text begins with a bracket, so the two forms never hash the same text.
         return sha256(b"2" + encode_canonical_json(self._content()).encode()).digest()
 
     def has_fingerprint(self, stored: bytes) -> bool:
-        """Whether this is the request whose fingerprint was stored, in whichever form."""
-        return stored == self.fingerprint() or stored == self._first_fingerprint()
+        """Whether this is the request whose fingerprint was stored, in either form."""
+        return stored == self.fingerprint() or stored == self._old_fingerprint()
 
-    def _first_fingerprint(self) -> bytes:
-        """What was stored before numbers were kept as they were written."""
+    def _old_fingerprint(self) -> bytes:
+        """The form stored by releases that did not keep numbers as they were written."""
         text = json.dumps(self._content(), sort_keys=True, default=ExactNumber.plain)
         return sha256(text.encode()).digest()
 
@@ -53,25 +53,25 @@ class Inquiry(NamedTuple):
 
 
 class Recorded(NamedTuple):
-    """An interaction as it was written, and whether that was done for an earlier request."""
+    """An interaction as written, and whether an earlier request wrote it."""
 
     interaction: InteractionRow
     replayed: bool = False
 
 
 class Intake:
-    """Takes inquiries in, those that arrive together in one transaction."""
+    """Records inquiries; those that arrive together share a transaction."""
 
     def __init__(self, database: Database, *, capacity: int) -> None:
         self._transactions = GroupCommit(database, record, capacity=capacity, observe=count_batch)
 
     async def submit(self, body: CreateInteraction, idempotency_key: str | None) -> Recorded:
-        """Take an inquiry in; it is committed when this returns.
+        """Record an inquiry; it is committed when this returns.
 
         Raises:
-            Busy: as many requests are pending as there may be, or the service is shutting down;
+            Busy: the limit of pending requests is reached, or the service is shutting down;
                 nothing was written.
-            DatabaseUnavailable: no result in time; the inquiry may be written yet.
+            DatabaseUnavailable: no result before the timeout; the inquiry may still be written.
             SourceNotFound: there is no such source.
             IdempotencyKeyReused: the key was used for a different request.
 
@@ -79,30 +79,30 @@ class Intake:
         return await self._transactions.submit(Inquiry(body, idempotency_key))
 
     def queue_depth(self) -> int:
-        """How many inquiries wait for a transaction."""
+        """The number of inquiries that wait for a transaction."""
         return self._transactions.queue_depth()
 
     async def drain(self, within: float) -> None:
-        """Refuse further inquiries, and after so many seconds pending ones, as `Busy`."""
+        """Refuse further inquiries as `Busy`, and those still pending after `within` seconds."""
         await self._transactions.drain(within)
 
 
 async def record(
     session: WriteSession, inquiries: Sequence[Inquiry]
 ) -> list[Recorded | ServiceError]:
-    """Write down a batch of inquiries, in order, in a fixed number of statements.
+    """Record a batch of inquiries, in order, in a fixed number of statements.
 
     Returns:
-        For each inquiry its interaction, or the error that befell it alone: `SourceNotFound`,
+        For each inquiry its interaction, or its own error: `SourceNotFound`,
         `IdempotencyKeyReused`.
 
     """
     distributor = await open_distributor(session, {inquiry.body.source_id for inquiry in inquiries})
-    answers = await _earlier_answers(session, inquiries)
+    answers = await _stored_answers(session, inquiries)
     positions = list(_positions_to_write(inquiries, distributor.rotations, answers))
     new = [inquiries[position] for position in positions]
     written = dict(zip(positions, await _write(session, new, distributor), strict=True))
-    answers |= await _remember(session, list(zip(new, written.values(), strict=True)))
+    answers |= await _store_answers(session, list(zip(new, written.values(), strict=True)))
 
     def result(position: int, inquiry: Inquiry) -> Recorded | ServiceError:
         if position in written:
@@ -117,7 +117,7 @@ async def record(
     return [result(position, inquiry) for position, inquiry in enumerate(inquiries)]
 
 
-async def _earlier_answers(
+async def _stored_answers(
     session: WriteSession, inquiries: Sequence[Inquiry]
 ) -> dict[IdempotencySlot, Answer]:
     slots = {inquiry.slot for inquiry in inquiries if inquiry.slot is not None}
@@ -127,7 +127,7 @@ async def _earlier_answers(
 def _positions_to_write(
     inquiries: Sequence[Inquiry], sources: Container[int], answers: Container[IdempotencySlot]
 ) -> Iterator[int]:
-    """Those of a known source that are the first under their key, or have none."""
+    """Positions of inquiries to a known source that are the first under their key, or have none."""
     claimed: set[IdempotencySlot] = set()
     for position, inquiry in enumerate(inquiries):
         if inquiry.body.source_id not in sources:
@@ -169,10 +169,10 @@ async def _choose(
     leads: Mapping[str, UUID],
     distributor: Distributor,
 ) -> list[Choice]:
-    """Choose for each in order; what a lead gets here is its latest for the next one.
+    """Choose an operator for each inquiry, in order; a lead's later ones see its earlier choices.
 
-    Where interactions wait already, new ones wait behind them, operator or not: a long
-    queue is given out in several transactions.
+    Where interactions already wait, new ones wait behind them even if an operator is available:
+    a long queue is assigned in several transactions.
     """
     sticky = {
         leads[inquiry.body.email]
@@ -199,7 +199,7 @@ async def _record_moves(
     distributor: Distributor,
     choices: Sequence[tuple[InteractionRow, Choice]],
 ) -> None:
-    """Write down why each went where it went, and what that changes for those who come."""
+    """Write each choice as an assignment, then the changed credits and daily counts."""
     tally = Tally(distributor.rotations)
     for row, choice in choices:
         tally.count_assigned(row.source_id, row.created_at, choice)
@@ -210,7 +210,7 @@ async def _record_moves(
     await tally.write(session)
 
 
-async def _remember(
+async def _store_answers(
     session: WriteSession, written: Sequence[tuple[Inquiry, InteractionRow]]
 ) -> dict[IdempotencySlot, Answer]:
     answers = {

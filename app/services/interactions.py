@@ -1,4 +1,4 @@
-"""What happens to an interaction: it is closed, assigned by hand, and its history is read."""
+"""Interactions: closing, assigning by hand, and reading the history of moves."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,13 +27,13 @@ from app.utils.distribution import Choice, Distributor, open_distributor, write_
 from app.utils.explanation import explain
 
 PAGE_BYTES = 2**20
-"""About how long a page may become: the next move begins another one."""
+"""Approximate size of a page, at most: the next move starts another page."""
 
 _CANDIDATE_BYTES = 128
-"""What a candidate takes of an answer, at most."""
+"""The most bytes that a candidate takes in a response."""
 
 _READ_AT_ONCE = 20
-"""Rows; each may have a thousand candidates, of which a page holds eight thousand."""
+"""Rows per statement; each may have a thousand candidates, and a page holds eight thousand."""
 
 
 class Move(NamedTuple):
@@ -49,7 +49,7 @@ class Move(NamedTuple):
 
 
 async def close(database: Database, interaction_id: int) -> Interaction:
-    """Close an interaction, and give what its operator can take now to those who wait.
+    """Close an interaction, and assign waiting interactions to the capacity that this frees.
 
     Raises:
         InteractionNotFound: there is no such interaction.
@@ -61,17 +61,17 @@ async def close(database: Database, interaction_id: int) -> Interaction:
 
 
 async def assign(database: Database, interaction_id: int, operator_id: int | None) -> Interaction:
-    """Give an interaction to this operator, or choose again without the present one.
+    """Assign an interaction to this operator; with None, choose again without the current one.
 
-    The operator that had it can take what waits now.
+    Waiting interactions are assigned to the capacity that this frees.
 
     Raises:
         InteractionNotFound: there is no such interaction.
-        InteractionClosed: it needs no operator any more.
+        InteractionClosed: the interaction is closed.
         OperatorNotFound: there is no such operator.
-        OperatorInactive: the operator takes nothing at present.
-        OperatorAtLimit: the source enforces limits, and the operator's is reached.
-        NobodyElse: nobody but the present operator is available.
+        OperatorInactive: the operator is not active.
+        OperatorAtLimit: the source enforces limits, and the operator is at its limit.
+        NobodyElse: no operator other than the current one is available.
 
     """
     interaction, rest = await database.write(
@@ -95,12 +95,12 @@ async def _assign(
     interaction, queues = await lock_interaction(session, interaction_id, operator_id)
     if not interaction.is_active:
         raise InteractionClosed
-    before = interaction.operator_id
-    if operator_id is not None and operator_id == before:
+    previous = interaction.operator_id
+    if operator_id is not None and operator_id == previous:
         return interaction, set()
     distributor = await open_distributor(session, [interaction.source_id])
     if operator_id is None:
-        choice = distributor.choose(interaction.source_id, exclude=before)
+        choice = distributor.choose(interaction.source_id, exclude=previous)
     else:
         choice = await _choose_by_hand(session, distributor, interaction, operator_id)
     if choice.operator_id is None:
@@ -110,11 +110,15 @@ async def _assign(
     await AssignmentCRUD(session).create_many([choice.assignment_of(interaction_id)])
     await write_credits(session, distributor)
     tally = Tally(distributor.rotations)
-    if before is None:
+    if previous is None:
         tally.count_assigned(interaction.source_id, interaction.created_at, choice)
     else:
         tally.move(
-            interaction.source_id, interaction.created_at, before, choice.operator_id, choice.reason
+            interaction.source_id,
+            interaction.created_at,
+            previous,
+            choice.operator_id,
+            choice.reason,
         )
     await tally.write(session)
     return interaction, await assign_waiting(session, queues)
@@ -140,7 +144,7 @@ async def list_moves(
 ) -> tuple[list[Move], bool]:
     """An interaction's moves after this id, oldest first, and whether there are more of them.
 
-    At most `limit`, and no more than come to `PAGE_BYTES`, but one at least.
+    At most `limit` moves and about `PAGE_BYTES`, but at least one move.
 
     Raises:
         InteractionNotFound: there is no such interaction.
@@ -149,25 +153,25 @@ async def list_moves(
     if await InteractionCRUD(session).get_by_id(interaction_id) is None:
         raise InteractionNotFound
     assignments = AssignmentCRUD(session)
-    operator_before = await assignments.get_operator_at(interaction_id, after) if after else None
+    previous_id = await assignments.get_operator_at(interaction_id, after) if after else None
     moves: list[Move] = []
     size = 0
     while rows := await assignments.list_by_interaction(
         interaction_id, limit=_READ_AT_ONCE, after=moves[-1].id if moves else after
     ):
-        names = await OperatorCRUD(session).names(_operators_in(rows) | {operator_before or 0})
+        names = await OperatorCRUD(session).names(_operators_in(rows) | {previous_id or 0})
         for row in rows:
-            explanation = explain(row, operator_before, names)
+            explanation = explain(row, previous_id, names)
             size += len(explanation.encode()) + _CANDIDATE_BYTES * len(row.candidates)
             if len(moves) == limit or (moves and size > PAGE_BYTES):
                 return moves, True
             moves.append(Move(explanation=explanation, **row._asdict()))
-            operator_before = row.operator_id
+            previous_id = row.operator_id
         if len(rows) < _READ_AT_ONCE:
             break
     return moves, False
 
 
 def _operators_in(rows: Sequence[AssignmentRow]) -> set[int]:
-    candidates = {one.operator_id for row in rows for one in row.candidates}
+    candidates = {candidate.operator_id for row in rows for candidate in row.candidates}
     return candidates | {row.operator_id for row in rows if row.operator_id is not None}

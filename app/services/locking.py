@@ -1,10 +1,11 @@
-"""Locks what an event may change: an interaction, an operator, and the queues it may shorten.
+"""Row locks for events that free capacity: on an interaction, an operator, and its queues.
 
-Sources first, then operators, each in id order, so that no two transactions wait for each other.
-A source's queue grows only under the locks of the source and of all its operators. So once the
-operator is locked no further queue of its sources can begin, and those that began while this
-transaction waited are seen by looking again; for these it begins again, as to lock them now would
-be out of order. On SQLite one transaction writes at a time, and nothing is found that changed.
+A transaction locks sources, then operators, each in id order, so that no two transactions deadlock.
+A source's queue grows only under the locks of the source and of all its operators. So once an
+operator is locked, no further queue can form in its sources, and a second read finds those that
+formed while the transaction waited for its locks. Locking these now would break the order, so the
+transaction rolls back and retries. On SQLite one transaction writes at a time: nothing changes
+between the two reads.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,23 +17,24 @@ from app.db.database import WriteSession
 from app.models import Interaction
 
 MAX_SOURCES = 500
-"""Sources whose queues one transaction may shorten: the others' intake does not wait for it."""
+"""The most sources that one transaction assigns from: intake of other sources does not wait."""
 
 
 class Queues(NamedTuple):
-    """Queues of which what waits longest is given out, all that is older than the others' oldest.
+    """Queues to assign from, up to the oldest interaction of the queues left for later.
 
-    Then nothing overtakes an older interaction that waits for the same operator.
+    So no interaction overtakes an older one that waits for the same operator.
     """
 
     source_ids: set[int]
     others: set[int]
+    """The sources of the queues left for later."""
     before: int | None
-    """The oldest interaction id of the others; None if there are none."""
+    """The lowest interaction id that waits in `others`; None if they are empty."""
 
 
 def oldest_queues(oldest: Mapping[int, int]) -> Queues:
-    """The queues to begin with, by the id of what waits longest in each source."""
+    """The queues to assign from first, given the oldest waiting interaction of each source."""
     by_age = sorted(oldest, key=oldest.__getitem__)
     first, others = by_age[:MAX_SOURCES], by_age[MAX_SOURCES:]
     return Queues(set(first), set(others), oldest[others[0]] if others else None)
@@ -45,13 +47,13 @@ async def lock_operator(
     source_ids: Collection[int] = (),
     with_operator: int | None = None,
 ) -> Queues:
-    """Lock an operator and the queues that it can take from; as the transaction's first act.
+    """Lock an operator and its queues, first in the transaction, which it may roll back.
 
     Args:
-        session: writes.
-        operator_id: the operator; None is locked with no queue.
-        source_ids: sources to lock with them.
-        with_operator: another operator to lock with them.
+        session: the transaction.
+        operator_id: the operator; with None there are no queues to lock.
+        source_ids: further sources to lock.
+        with_operator: a further operator to lock.
 
     """
     settings = SourceOperatorSettingCRUD(session)
@@ -71,7 +73,7 @@ async def lock_operator(
 async def lock_interaction(
     session: WriteSession, interaction_id: int, with_operator: int | None = None
 ) -> tuple[Interaction, Queues]:
-    """Lock an interaction's source and its operator with the queues that one can take from.
+    """Lock an interaction's source, its operator, and the queues of that operator.
 
     Raises:
         InteractionNotFound: there is no such interaction.
@@ -88,7 +90,7 @@ async def lock_interaction(
         interaction = await interactions.get_by_id(interaction_id)
         if interaction is not None and interaction.operator_id == place.operator_id:
             return interaction, queues
-        # It went to another operator before it was locked.
+        # Another transaction assigned it elsewhere before the lock was acquired.
         await session.rollback()
 
 

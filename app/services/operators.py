@@ -1,4 +1,4 @@
-"""Operators: what admins change of them, and the queues that move by it."""
+"""Operators: changes by admins, and the assignments from queues that follow."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from app.services.queue import assign_remaining, assign_waiting
 
 
 async def create(database: Database, values: Mapping[str, object]) -> Operator:
-    """A new operator."""
+    """Create an operator."""
 
     async def write(session: WriteSession) -> Operator:
         return await OperatorCRUD(session).create(**values)
@@ -20,7 +20,7 @@ async def create(database: Database, values: Mapping[str, object]) -> Operator:
 
 
 async def update(database: Database, operator_id: int, changes: Mapping[str, object]) -> Operator:
-    """Change an operator; what it can take now goes to it from the queues.
+    """Change an operator, and assign waiting interactions to the capacity that this frees.
 
     Raises:
         OperatorNotFound: there is no such operator.

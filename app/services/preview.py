@@ -1,4 +1,4 @@
-"""Plays through who would get a source's next inquiries, and writes nothing."""
+"""Simulates which operators would get a source's next inquiries; writes nothing."""
 
 import asyncio
 from collections import Counter
@@ -19,11 +19,11 @@ from app.db.database import Database
 from app.utils.distribution import Distributor, expected_shares
 
 TURN_TIMEOUT = 1.0
-"""Seconds that a preview waits for the one before it."""
+"""Seconds that a preview waits for its turn, at most."""
 MAX_WAITING = 8
-"""Previews that wait at once."""
+"""Previews that wait at once, at most."""
 _SLICE = 0.002
-"""Seconds of picks after which other threads have their time."""
+"""Seconds of picks after which the simulation lets other threads run."""
 
 
 class OperatorPreview(NamedTuple):
@@ -33,14 +33,14 @@ class OperatorPreview(NamedTuple):
     weight: int
     picks: int
     share: float | None
-    """Of the picks, 0 to 1; None if there were none."""
+    """Its part of all picks, 0 to 1; None without picks."""
     target_share: float
     full_after: int | None
-    """The number of the pick after which it is at its limit, 0 if it is now; None if it is not."""
+    """The number of the pick that reaches its limit; 0 if it is at it now, None if none does."""
 
 
 class Preview(NamedTuple):
-    """Who would get the next inquiries."""
+    """Which operators would get the next inquiries."""
 
     sequence: list[int | None]
     """Operator ids in order; None for an inquiry that would wait."""
@@ -48,7 +48,7 @@ class Preview(NamedTuple):
 
 
 class Previews:
-    """Plays previews, one at a time: a long one takes a second of a core, and intake needs it."""
+    """Runs previews one at a time: a long one takes a second of a core, which intake needs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -64,35 +64,35 @@ class Previews:
         strategy: Strategy | None = None,
         seed: int | None = None,
     ) -> Preview:
-        """Who would get the next `count` inquiries of new leads, if nothing were closed meanwhile.
+        """Simulate the next `count` inquiries of new leads, with no interaction closed meanwhile.
 
-        A caller that is cancelled makes room for the next one. No connection is kept while this
-        waits or plays.
+        A caller that is cancelled lets the next one run. No connection is held while a preview
+        waits or runs.
 
         Args:
             source_id: the source.
-            count: how many inquiries.
-            weights: by operator id, in place of the present ones.
-            strategy: in place of the present one.
-            seed: makes `random` draw the same each time.
+            count: the number of inquiries.
+            weights: by operator id, instead of the current ones.
+            strategy: instead of the current one.
+            seed: makes `random` draw the same operators each time.
 
         Raises:
-            Busy: another preview takes longer than `TURN_TIMEOUT`, or `MAX_WAITING` wait already.
+            Busy: no turn within `TURN_TIMEOUT`, or `MAX_WAITING` previews already wait.
             SourceNotFound: there is no such source.
             OperatorNotFound: a weight is for an operator that does not exist.
 
         """
-        async with self._have_turn():
+        async with self._take_turn():
             async with self._database.reading() as session:
                 rotation = await _rotation(session, source_id, weights, strategy)
             cancelled = Event()
             try:
-                return await asyncio.to_thread(_play, rotation, count, Random(seed), cancelled)
+                return await asyncio.to_thread(_simulate, rotation, count, Random(seed), cancelled)
             finally:
                 cancelled.set()
 
     @asynccontextmanager
-    async def _have_turn(self) -> AsyncIterator[None]:
+    async def _take_turn(self) -> AsyncIterator[None]:
         if self._waiting >= MAX_WAITING:
             raise Busy
         self._waiting += 1
@@ -128,43 +128,52 @@ async def _rotation(
 async def _candidates(
     session: AsyncSession, rotation: Rotation, weights: Mapping[int, int]
 ) -> list[Candidate]:
-    """What the weights would make of their operators and credits."""
+    """The operators with these weights, and the credits that they would carry over."""
     operators = await OperatorCRUD(session).get_by_ids(weights)
     if len(operators) < len(weights):
         raise OperatorNotFound
     loads = await OperatorCRUD(session).get_loads(weights) if rotation.enforce_load_limit else {}
-    credits = carry_over({one.operator_id: one.credit for one in rotation.candidates}, weights)
+    credits = carry_over(
+        {candidate.operator_id: candidate.credit for candidate in rotation.candidates}, weights
+    )
     return [
         Candidate(
-            one.id, weights[one.id], one.active, one.load_limit, credits[one.id], loads.get(one.id)
+            operator.id,
+            weights[operator.id],
+            operator.active,
+            operator.load_limit,
+            credits[operator.id],
+            loads.get(operator.id),
         )
-        for one in operators
+        for operator in operators
     ]
 
 
-def _play(rotation: Rotation, count: int, random: Random, cancelled: Event) -> Preview:
+def _simulate(rotation: Rotation, count: int, random: Random, cancelled: Event) -> Preview:
     distributor = Distributor({0: rotation}, random)
     full_after = {
-        one.operator_id: 0 for one in distributor.consider(0) if one.passed_over == "at_limit"
+        snapshot.operator_id: 0
+        for snapshot in distributor.consider(0)
+        if snapshot.passed_over == "at_limit"
     }
-    room = {
-        one.operator_id: one.load_limit - one.load
-        for one in rotation.candidates
-        if one.load is not None and one.load_limit is not None
+    capacity = {
+        candidate.operator_id: candidate.load_limit - candidate.load
+        for candidate in rotation.candidates
+        if candidate.load is not None and candidate.load_limit is not None
     }
     sequence: list[int | None] = []
     resumed = perf_counter()
     while len(sequence) < count and not cancelled.is_set():
         operator_id = distributor.choose(0).operator_id
         sequence.append(operator_id)
-        if operator_id in room:
-            room[operator_id] -= 1
-            if room[operator_id] == 0:
+        if operator_id in capacity:
+            capacity[operator_id] -= 1
+            if capacity[operator_id] == 0:
                 full_after[operator_id] = len(sequence)
         busy = perf_counter() - resumed
         if busy > _SLICE:
-            # Half of the time is for the threads of the event loop and of SQLite: Python would let
-            # them wait 5 ms for each of the many times that they hand over to one another.
+            # Half of the time goes to the threads of the event loop and of SQLite: otherwise Python
+            # makes them wait 5 ms at each of the many switches between the two.
             sleep(busy)
             resumed = perf_counter()
     return Preview(sequence, _by_operator(rotation.candidates, sequence, full_after))
@@ -180,12 +189,12 @@ def _by_operator(
     shares = expected_shares(candidates)
     return [
         OperatorPreview(
-            operator_id=one.operator_id,
-            weight=one.weight,
-            picks=picks[one.operator_id],
-            share=picks[one.operator_id] / picked if picked else None,
-            target_share=shares[one.operator_id],
-            full_after=full_after.get(one.operator_id),
+            operator_id=candidate.operator_id,
+            weight=candidate.weight,
+            picks=picks[candidate.operator_id],
+            share=picks[candidate.operator_id] / picked if picked else None,
+            target_share=shares[candidate.operator_id],
+            full_after=full_after.get(candidate.operator_id),
         )
-        for one in candidates
+        for candidate in candidates
     ]

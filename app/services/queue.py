@@ -1,4 +1,4 @@
-"""Assigns interactions that wait, oldest first, when an operator becomes available."""
+"""Assigns waiting interactions, oldest first, when an operator becomes available."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
@@ -11,15 +11,15 @@ from app.services.tally import Tally
 from app.utils.distribution import Distributor, open_distributor, write_credits
 
 CHUNK = 500
-"""Waiting interactions that one transaction looks at; intake's turn comes after it."""
+"""Waiting interactions that one transaction reads, at most; intake runs after each."""
 MAX_CANDIDATES = 50_000
-"""Candidates that it looks at: of sources with very many operators it gives out fewer."""
+"""Candidates that it reads, at most: for sources with very many operators it assigns fewer."""
 
 
 async def assign_waiting(session: WriteSession, queues: Queues) -> set[int]:
-    """Give out what waits in these queues, oldest first, looking at most at `CHUNK` of it.
+    """Assign what waits in these queues, oldest first, reading at most `CHUNK` interactions.
 
-    To be called in the transaction of whatever may have freed capacity.
+    Call it in the transaction that may have freed capacity.
 
     Returns:
         The sources for which an operator may still be available, for `assign_remaining`.
@@ -30,39 +30,41 @@ async def assign_waiting(session: WriteSession, queues: Queues) -> set[int]:
     distributor = await open_distributor(session, queues.source_ids)
     sources = {id for id, rotation in distributor.rotations.items() if rotation.has_queue}
     tally = Tally(distributor.rotations)
-    most_operators = max((len(one.candidates) for one in distributor.rotations.values()), default=0)
-    left = max(1, min(CHUNK, MAX_CANDIDATES // max(1, most_operators)))
+    most_candidates = max(
+        (len(rotation.candidates) for rotation in distributor.rotations.values()), default=0
+    )
+    left = max(1, min(CHUNK, MAX_CANDIDATES // max(1, most_candidates)))
     rest = queues.others
-    while (room := distributor.free_capacity(sources)) and left:
-        most = int(min(left, sum(room.values())))
+    while (capacity := distributor.free_capacity(sources)) and left:
+        limit = int(min(left, sum(capacity.values())))
         waiting = await InteractionCRUD(session).list_waiting(
-            room, limit=most, before=queues.before
+            capacity, limit=limit, before=queues.before
         )
         if waiting:
             await _assign(session, distributor, tally, waiting)
         left -= len(waiting)
-        if len(waiting) < most:
-            # There are no more, or the others' are next.
-            rest = rest | set(room) if rest else rest
+        if len(waiting) < limit:
+            # No more interactions wait, or the next ones are in `queues.others`.
+            rest = rest | set(capacity) if rest else rest
             break
-        sources = set(room)
+        sources = set(capacity)
     else:
-        rest = rest | set(room)
+        rest = rest | set(capacity)
     await write_credits(session, distributor)
     await tally.write(session)
     return rest
 
 
 async def assign_waiting_of_source(session: WriteSession, source_id: int) -> set[int]:
-    """Drain the queue of a source whose rules or weights have changed."""
+    """Assign the queue of a source whose rules or weights have changed."""
     return await assign_waiting(session, oldest_queues({source_id: 0}))
 
 
 async def assign_remaining(database: Database, source_ids: Collection[int]) -> None:
-    """Go on where `assign_waiting` stopped, with a turn for intake after each transaction.
+    """Continue where `assign_waiting` stopped, in transactions between which intake runs.
 
-    Nothing overtakes what waits meanwhile: see `intake`. Where this is cut short, `background`
-    goes on.
+    New interactions do not overtake waiting ones: see `intake`. If this is interrupted,
+    `background` continues.
     """
     while source_ids:
         async with database.reading() as session:
@@ -73,46 +75,46 @@ async def assign_remaining(database: Database, source_ids: Collection[int]) -> N
 
 
 async def find_available(database: Database) -> dict[int, int]:
-    """What waits longest in each source that has a queue and an operator available; reads only."""
+    """The oldest waiting interaction of each source that has an operator available; read-only."""
     async with database.reading() as session:
         queues = QueueCRUD(session)
         return await queues.get_available(await queues.list_all())
 
 
 async def find_stalled(database: Database, oldest: Mapping[int, int]) -> set[int]:
-    """The sources where the same interaction waits longest, and an operator is available yet.
+    """The sources whose oldest waiting interaction is unchanged though an operator is available.
 
-    A queue that moved meanwhile is given out by the process that freed capacity, or by another.
+    A queue that changed is being assigned by the process that freed capacity, or by another.
     """
     async with database.reading() as session:
-        now = await QueueCRUD(session).get_available(oldest)
-    return {source_id for source_id, id in now.items() if id == oldest[source_id]}
+        current = await QueueCRUD(session).get_available(oldest)
+    return {source_id for source_id, id in current.items() if id == oldest[source_id]}
 
 
 async def _assign(
     session: WriteSession, distributor: Distributor, tally: Tally, waiting: Sequence[WaitingRow]
 ) -> None:
-    """Give out these in order, as far as an operator is available for their source."""
+    """Assign these in order, while their source has an operator available."""
     interactions = InteractionCRUD(session)
     sticky = {row.lead_uuid for row in waiting if distributor.rotations[row.source_id].sticky}
     latest = await interactions.get_latest(sticky) if sticky else {}
-    given: dict[int, int] = {}
+    assigned: dict[int, int] = {}
     assignments = []
-    without_room: set[int] = set()
+    exhausted: set[int] = set()
     for row in waiting:
-        if row.source_id in without_room:
+        if row.source_id in exhausted:
             continue
-        before = latest.get(row.lead_uuid)
-        choice = distributor.choose(row.source_id, preferred=before and before.operator_id)
+        earlier = latest.get(row.lead_uuid)
+        choice = distributor.choose(row.source_id, preferred=earlier and earlier.operator_id)
         if choice.operator_id is not None:
-            given[row.id] = choice.operator_id
-            # A younger one of the same lead may have been given out while this one waited.
-            if before is None or before.interaction_id < row.id:
+            assigned[row.id] = choice.operator_id
+            # A newer interaction of the lead may have been assigned while this one waited.
+            if earlier is None or earlier.interaction_id < row.id:
                 latest[row.lead_uuid] = Latest(row.id, choice.operator_id)
             choice = choice._replace(reason="from_queue")
             assignments.append(choice.assignment_of(row.id))
             tally.count_assigned(row.source_id, row.created_at, choice)
         else:
-            without_room.add(row.source_id)
-    await interactions.set_operators(given)
+            exhausted.add(row.source_id)
+    await interactions.set_operators(assigned)
     await AssignmentCRUD(session).create_many(assignments)

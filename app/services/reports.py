@@ -1,4 +1,4 @@
-"""Reports on who got what of a source, and on how much the operators have at hand."""
+"""Reports on how a source's inquiries were shared among its operators."""
 
 from datetime import date
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from app.services.tally import BILLION
 
 
 class OperatorShare(NamedTuple):
-    """An operator's part in a source's inquiries. Shares are 0 to 1, None where there are none."""
+    """An operator's part in a source's inquiries. Shares are 0 to 1; None without inquiries."""
 
     operator_id: int
     weight: int
@@ -27,7 +27,7 @@ class OperatorShare(NamedTuple):
 
 
 class SourceReport(NamedTuple):
-    """Who got what of a source's inquiries, and how many wait."""
+    """How a source's inquiries were shared among its operators, and how many wait."""
 
     interactions: int
     waiting: int
@@ -37,10 +37,10 @@ class SourceReport(NamedTuple):
 async def report_source(
     session: AsyncSession, source_id: int, since: date | None = None, until: date | None = None
 ) -> SourceReport:
-    """Shares of what came in from the one day to the other, both included, in UTC.
+    """Shares of the inquiries received from `since` to `until`, both included, in UTC.
 
-    A day that is None is without end. The targets sum to what was given out and what waits, unless
-    something waits and no operator has a weight.
+    A day that is None sets no bound. The targets sum to the interactions assigned and waiting,
+    unless some wait and no operator has a weight.
 
     Raises:
         SourceNotFound: there is no such source.
@@ -52,7 +52,7 @@ async def report_source(
     counts = await DailyCountCRUD(session).sum_by_operator(source_id, since, until)
     waiting = await InteractionCRUD(session).count_waiting(source_id, since, until)
     weights = {setting.operator_id: setting.weight for setting in settings}
-    worth = apportion(BILLION * waiting, weights) if any(weights.values()) else {}
+    quotas = apportion(BILLION * waiting, weights) if any(weights.values()) else {}
     sums = Counts(*map(sum, zip(*counts.values(), strict=True)))
     return SourceReport(
         interactions=sums.interactions,
@@ -62,7 +62,7 @@ async def report_source(
                 operator_id,
                 weights.get(operator_id, 0),
                 counts.get(operator_id, Counts()),
-                worth.get(operator_id, 0),
+                quotas.get(operator_id, 0),
                 sums,
             )
             for operator_id in sorted(weights.keys() | counts.keys())
@@ -71,7 +71,7 @@ async def report_source(
 
 
 def _share(
-    operator_id: int, weight: int, counts: Counts, waiting_target: int, sums: Counts
+    operator_id: int, weight: int, counts: Counts, waiting_quota: int, sums: Counts
 ) -> OperatorShare:
     share = counts.interactions / sums.interactions if sums.interactions else None
     target_share = counts.target / sums.target if sums.target else None
@@ -79,7 +79,7 @@ def _share(
         operator_id=operator_id,
         weight=weight,
         interactions=counts.interactions,
-        target=(counts.target + waiting_target) / BILLION,
+        target=(counts.target + waiting_quota) / BILLION,
         share=share,
         target_share=target_share,
         deviation=None if share is None or target_share is None else share - target_share,

@@ -1,7 +1,7 @@
-"""Sources: what admins change of their rules and weights, and the queues that move by it.
+"""Sources: changes by admins to rules and weights, and the assignments from queues that follow.
 
-A change may free capacity for thousands that wait. It is committed with the first of them; the
-others follow in transactions of their own before the admin gets the answer.
+A change may free capacity for thousands of waiting interactions. It is committed with the first of
+them; further transactions assign the rest before the admin gets the response.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from app.utils.distribution import expected_shares
 
 
 class WeightShare(NamedTuple):
-    """An operator's weight in a source and the share of inquiries, 0 to 1, expected of it."""
+    """An operator's weight in a source and its expected share of inquiries, 0 to 1."""
 
     operator_id: int
     weight: int
@@ -26,7 +26,7 @@ class WeightShare(NamedTuple):
 
 
 async def create(database: Database, values: Mapping[str, object]) -> Source:
-    """A new source."""
+    """Create a source."""
 
     async def write(session: WriteSession) -> Source:
         return await SourceCRUD(session).create(**values)
@@ -35,7 +35,7 @@ async def create(database: Database, values: Mapping[str, object]) -> Source:
 
 
 async def update(database: Database, source_id: int, changes: Mapping[str, object]) -> Source:
-    """Change a source and its rules; operators available by the new ones take from its queue.
+    """Change a source, and assign its queue to operators available under the new rules.
 
     Raises:
         SourceNotFound: there is no such source.
@@ -55,7 +55,7 @@ async def update(database: Database, source_id: int, changes: Mapping[str, objec
 
 
 async def read_weights(session: AsyncSession, source_id: int) -> list[WeightShare]:
-    """The weights of a source and what they amount to, by operator id.
+    """The weights of a source and the shares expected of them, by operator id.
 
     Raises:
         SourceNotFound: there is no such source.
@@ -66,15 +66,18 @@ async def read_weights(session: AsyncSession, source_id: int) -> list[WeightShar
         raise SourceNotFound
     candidates = rotations[source_id].candidates
     shares = expected_shares(candidates)
-    return [WeightShare(one.operator_id, one.weight, shares[one.operator_id]) for one in candidates]
+    return [
+        WeightShare(candidate.operator_id, candidate.weight, shares[candidate.operator_id])
+        for candidate in candidates
+    ]
 
 
 async def replace_weights(
     database: Database, source_id: int, weights: Mapping[int, int]
 ) -> list[WeightShare]:
-    """Make these the weights of a source, by operator id, in place of all it had.
+    """Replace all weights of a source with these, by operator id.
 
-    The list that stands already is left as it is, its queue too.
+    If they are the same, nothing is written and nothing assigned.
 
     Raises:
         SourceNotFound: there is no such source.

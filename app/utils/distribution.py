@@ -1,4 +1,4 @@
-"""Picks the assigned operator: the one place where the choice is made."""
+"""Chooses the assigned operator; no other module makes this choice."""
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
@@ -35,21 +35,22 @@ def pick_random(weights: Mapping[int, int], random: Random) -> int:
 
 
 def pick_smooth(weights: Mapping[int, int], credits: dict[int, int]) -> int:
-    """Pick the operator whose turn it is, and move the credits of all accordingly.
+    """Pick the operator that is next in turn, and update the credits of all.
 
-    Tijdeman's chairman assignment, with credits in inquiries: while the set of n operators stands,
-    each is after every single pick within 1 - 1/(2n-2) inquiries of its exact share, the best bound
-    there is. What is owed stays owed while the set changes, and no credit runs away: the largest is
-    served first once it is a whole inquiry. Otherwise an operator that is owed at least the slack
-    of 1/(2n-2) may be picked, and of these the one whose deadline comes first; if there are none,
-    the one that is owed most. Among equals the lower id is first.
+    Tijdeman's chairman assignment, with credits in inquiries. While the set of n operators does not
+    change, each is within 1 - 1/(2n-2) inquiries of its exact share after every pick, the best
+    bound there is. When the set changes, credits stay; none grows without bound, as an operator
+    that is owed a whole inquiry or more is picked first, the largest credit before others.
+    Otherwise, of the operators that are owed at least the slack of 1/(2n-2), the one with the
+    earliest deadline is picked; if there are none, the one with the largest credit. Ties go to the
+    lower id.
 
     Source: R. Tijdeman, The chairman assignment problem, Discrete Mathematics 32 (1980), 323-330.
 
     Args:
         weights: the positive weights of the n eligible operators, by id.
-        credits: what each is owed, less what it owes, with `INQUIRY` for an inquiry. Changed in
-            place by as much up as down; operators that are not eligible keep theirs.
+        credits: what each is owed, less what it owes; `INQUIRY` is one inquiry. Updated in place
+            with their sum unchanged; operators that are not eligible keep theirs.
 
     """
     if len(weights) == 1:
@@ -66,24 +67,24 @@ def pick_smooth(weights: Mapping[int, int], credits: dict[int, int]) -> int:
             first, largest = operator_id, credit
     winner = first
     if largest < INQUIRY and len(due) > 1:
-        winner, winner_room = 0, 0
+        winner, winner_headroom = 0, 0
         for operator_id in due:
-            # (S - S/parts - credit) / weight, compared without fractions by crosswise products.
-            room = (slack_parts - 1) * INQUIRY - slack_parts * credits[operator_id]
-            if not winner or room * weights[winner] < winner_room * weights[operator_id]:
-                winner, winner_room = operator_id, room
+            # (S - S/parts - credit) / weight, compared without fractions by cross-multiplication.
+            headroom = (slack_parts - 1) * INQUIRY - slack_parts * credits[operator_id]
+            if not winner or headroom * weights[winner] < winner_headroom * weights[operator_id]:
+                winner, winner_headroom = operator_id, headroom
     credits[winner] -= INQUIRY
     return winner
 
 
 @lru_cache(maxsize=64)
 def _parts_of_inquiry(ids: tuple[int, ...], weights: tuple[int, ...]) -> list[tuple[int, int]]:
-    """What each weight is worth of an inquiry, by id; most picks are among the same operators."""
+    """Each weight's part of an inquiry, by id; cached: most picks are among the same operators."""
     return sorted(apportion(INQUIRY, dict(zip(ids, weights, strict=True))).items())
 
 
 class Choice(NamedTuple):
-    """Who was chosen, why and by which strategy if by one, and among whom."""
+    """The operator chosen, the reason, the strategy if one decided, and the candidates."""
 
     operator_id: int | None
     reason: Reason
@@ -102,19 +103,21 @@ class Choice(NamedTuple):
 
 
 class Distributor:
-    """The choices of one transaction: each sees the credits and loads the earlier ones left."""
+    """Makes one transaction's choices; each sees the credits and loads that earlier ones left."""
 
     def __init__(self, rotations: Mapping[int, Rotation], random: Random = _random) -> None:
         self.rotations = rotations
         self._loads = {
-            one.operator_id: one.load
+            candidate.operator_id: candidate.load
             for rotation in rotations.values()
-            for one in rotation.candidates
-            if one.load is not None
+            for candidate in rotation.candidates
+            if candidate.load is not None
         }
         self._random = random
         self._credits = {
-            source_id: {one.operator_id: one.credit for one in rotation.candidates}
+            source_id: {
+                candidate.operator_id: candidate.credit for candidate in rotation.candidates
+            }
             for source_id, rotation in rotations.items()
         }
 
@@ -126,15 +129,15 @@ class Distributor:
         Args:
             source_id: one of `rotations`.
             preferred: the operator of a returning lead, taken by a sticky source if eligible.
-            exclude: an operator that is not to be chosen.
+            exclude: an operator that must not be chosen.
 
         """
         rotation = self.rotations[source_id]
         candidates = self.consider(source_id)
         eligible = {
-            one.operator_id: one.weight
-            for one in candidates
-            if one.passed_over is None and one.operator_id != exclude
+            candidate.operator_id: candidate.weight
+            for candidate in candidates
+            if candidate.passed_over is None and candidate.operator_id != exclude
         }
         if not eligible:
             return Choice(None, "waiting", None, candidates)
@@ -150,9 +153,9 @@ class Distributor:
         return Choice(None, "waiting", None, self.consider(source_id))
 
     def consider(self, source_id: int) -> list[CandidateSnapshot]:
-        """The source's operators as they stand, by operator id."""
+        """The source's operators as they are now, by operator id."""
         credits, loads = self._credits[source_id], self._loads
-        considered = []
+        snapshots = []
         for id, weight, active, limit, _, initial_load in self.rotations[source_id].candidates:
             load = None if initial_load is None else loads[id]
             passed_over: PassedOver | None = None
@@ -162,32 +165,34 @@ class Distributor:
                 passed_over = "zero_weight"
             elif load is not None and limit is not None and load >= limit:
                 passed_over = "at_limit"
-            considered.append(CandidateSnapshot(id, weight, credits[id], load, limit, passed_over))
-        return considered
+            snapshots.append(CandidateSnapshot(id, weight, credits[id], load, limit, passed_over))
+        return snapshots
 
     def changed_credits(self) -> dict[tuple[int, int], int]:
         """The credits that the choices have changed, by source and operator."""
         return {
-            (source_id, one.operator_id): credit
+            (source_id, candidate.operator_id): credit
             for source_id, rotation in self.rotations.items()
-            for one in rotation.candidates
-            if (credit := self._credits[source_id][one.operator_id]) != one.credit
+            for candidate in rotation.candidates
+            if (credit := self._credits[source_id][candidate.operator_id]) != candidate.credit
         }
 
     def free_capacity(self, source_ids: Iterable[int]) -> dict[int, float]:
-        """How many inquiries each of these sources can give out; those that can none are left out.
+        """How many inquiries each source can assign; sources without capacity are left out.
 
-        Where operators are shared, so is their room.
+        Operators of several sources count in each of them.
         """
-        rooms = {
+        capacities = {
             source_id: sum(
-                float("inf") if one.load is None else (one.load_limit or 0) - one.load
-                for one in self.consider(source_id)
-                if one.passed_over is None
+                float("inf")
+                if candidate.load is None
+                else (candidate.load_limit or 0) - candidate.load
+                for candidate in self.consider(source_id)
+                if candidate.passed_over is None
             )
             for source_id in source_ids
         }
-        return {source_id: room for source_id, room in rooms.items() if room}
+        return {source_id: capacity for source_id, capacity in capacities.items() if capacity}
 
     def _pick(self, source_id: int, strategy: Strategy, eligible: Mapping[int, int]) -> int:
         match strategy:
@@ -204,20 +209,23 @@ class Distributor:
 
 
 async def open_distributor(session: AsyncSession, source_ids: Collection[int]) -> Distributor:
-    """Read what the choices for these sources depend on, and lock it."""
+    """Lock these sources and their operators, and read what their choices depend on."""
     return Distributor(await SourceOperatorSettingCRUD(session).lock_rotations(source_ids))
 
 
 async def write_credits(session: AsyncSession, distributor: Distributor) -> None:
-    """Keep the credits that the choices left."""
+    """Write the credits that the choices changed."""
     changed = distributor.changed_credits()
     if changed:
         await SourceOperatorSettingCRUD(session).set_credits(changed)
 
 
 def expected_shares(candidates: Iterable[Candidate]) -> dict[int, float]:
-    """The share of inquiries, 0 to 1, that each active one gets in the long run, by operator id."""
-    weights = {one.operator_id: one.weight if one.active else 0 for one in candidates}
+    """The share of inquiries, 0 to 1, that each operator gets in the long run, by operator id."""
+    weights = {
+        candidate.operator_id: candidate.weight if candidate.active else 0
+        for candidate in candidates
+    }
     total = sum(weights.values())
     return {
         operator_id: weight / total if total else 0.0 for operator_id, weight in weights.items()

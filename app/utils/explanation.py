@@ -1,4 +1,4 @@
-"""Says in words why an interaction went where it went."""
+"""Explains in words how an interaction was assigned."""
 
 from collections.abc import Mapping
 from typing import assert_never
@@ -7,16 +7,16 @@ from app.core.distribution import CandidateSnapshot, Strategy
 from app.crud.assignment import AssignmentRow
 
 Names = Mapping[int, str]
-"""Operators' names by id."""
+"""Operators' names, by id."""
 
 
 def explain(assignment: AssignmentRow, before: int | None, names: Names) -> str:
-    """A move in a sentence or three: the operator that got it, how, and which could not.
+    """Describe a move in one to three sentences: the operator, the reason, those passed over.
 
     Args:
         assignment: the move.
-        before: the operator that had the interaction until then, if one had.
-        names: of the operators in the move and of the one before.
+        before: the previous operator, if there was one.
+        names: of the operators in the move and of the previous one.
 
     """
     operator_id = assignment.operator_id or 0
@@ -24,13 +24,13 @@ def explain(assignment: AssignmentRow, before: int | None, names: Names) -> str:
         case "waiting":
             sentences = [_why_it_waits(assignment), *_passed_over(assignment, before, names)]
         case "manual":
-            sentences = [f"It was given to {_name(operator_id, names)} by hand."]
+            sentences = [f"It was assigned to {_name(operator_id, names)} by hand."]
         case "from_queue":
             sentences = ["It had waited until an operator was available."]
-            sentences += _why_this_one(assignment, operator_id, before, names)
+            sentences += _why_this_operator(assignment, operator_id, before, names)
         case "selected" | "sticky":
-            sentences = _why_not_as_before(before, names)
-            sentences += _why_this_one(assignment, operator_id, before, names)
+            sentences = _why_not_previous(before, names)
+            sentences += _why_this_operator(assignment, operator_id, before, names)
         case _:
             assert_never(assignment.reason)
     return " ".join(sentences)
@@ -40,17 +40,17 @@ def _why_it_waits(assignment: AssignmentRow) -> str:
     if not assignment.candidates:
         return "It had to wait: its source has no operators."
     if any(candidate.passed_over is None for candidate in assignment.candidates):
-        return "It had to wait behind older ones, which go first."
+        return "It had to wait behind older interactions, which are assigned first."
     return "It had to wait: no operator was available."
 
 
-def _why_not_as_before(before: int | None, names: Names) -> list[str]:
+def _why_not_previous(before: int | None, names: Names) -> list[str]:
     if before is None:
         return []
-    return [f"It was to go to an operator other than {_name(before, names)}."]
+    return [f"It was to be assigned to an operator other than {_name(before, names)}."]
 
 
-def _why_this_one(
+def _why_this_operator(
     assignment: AssignmentRow, operator_id: int, before: int | None, names: Names
 ) -> list[str]:
     winner = _name(operator_id, names)
@@ -75,13 +75,13 @@ def _how(strategy: Strategy) -> str:
         case "smooth":
             return "was next in turn"
         case "random":
-            return "was drawn by lot"
+            return "was drawn at random"
         case _:
             assert_never(strategy)
 
 
 def _passed_over(assignment: AssignmentRow, before: int | None, names: Names) -> list[str]:
-    """A sentence on the operators that could not be picked, if there are any."""
+    """A sentence on the operators that could not be picked, if any."""
     reasons = [
         f"{_name(candidate.operator_id, names)}, {_why_passed_over(candidate)}"
         for candidate in assignment.candidates

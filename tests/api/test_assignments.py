@@ -94,7 +94,7 @@ async def test_who_was_drawn_by_lot(api: Api) -> None:
     weight = operators[interaction["operator_id"]]
     assert ("selected", "random") == (move["reason"], move["strategy"])
     assert (
-        f"{name} (operator {interaction['operator_id']}) was drawn by lot,"
+        f"{name} (operator {interaction['operator_id']}) was drawn at random,"
         f" with weight {weight} of 4 among those available."
     ) == move["explanation"]
 
@@ -253,7 +253,9 @@ async def test_wait_behind_others(api: Api, rows: Rows) -> None:
 
     assert (None, "waiting", None) == (move["operator_id"], move["reason"], move["strategy"])
     assert [considered(maria, 1)] == move["candidates"]
-    assert "It had to wait behind older ones, which go first." == move["explanation"]
+    assert (
+        "It had to wait behind older interactions, which are assigned first." == move["explanation"]
+    )
 
 
 async def test_given_by_hand(api: Api) -> None:
@@ -268,7 +270,7 @@ async def test_given_by_hand(api: Api) -> None:
     assert maria == first["operator_id"]
     assert (boris, "manual", None) == (move["operator_id"], move["reason"], move["strategy"])
     assert [considered(maria, 1)] == move["candidates"]
-    assert "It was given to Boris (operator 2) by hand." == move["explanation"]
+    assert "It was assigned to Boris (operator 2) by hand." == move["explanation"]
 
 
 async def test_given_by_hand_to_whoever_has_it(api: Api) -> None:
@@ -281,7 +283,7 @@ async def test_given_by_hand_to_whoever_has_it(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("strategy", "how"), [("smooth", "was next in turn"), ("random", "was drawn by lot")]
+    ("strategy", "how"), [("smooth", "was next in turn"), ("random", "was drawn at random")]
 )
 async def test_chosen_again(api: Api, strategy: str, how: str) -> None:
     """Whoever had it takes no part: the weights in the words are those of the others."""
@@ -298,7 +300,7 @@ async def test_chosen_again(api: Api, strategy: str, how: str) -> None:
     name = {2: "Boris", 3: "Olga"}[chosen["operator_id"]]
     assert ("selected", strategy) == (move["reason"], move["strategy"])
     assert (
-        "It was to go to an operator other than Maria (operator 1)."
+        "It was to be assigned to an operator other than Maria (operator 1)."
         f" {name} (operator {chosen['operator_id']}) {how},"
         " with weight 3 of 6 among those available."
     ) == move["explanation"]
@@ -316,8 +318,8 @@ async def test_chosen_again_with_one_other(api: Api) -> None:
     await assign(api, interaction)
 
     assert (
-        "It was to go to an operator other than Maria (operator 1). Boris (operator 2) was the only"
-        " one available. Passed over: Ivan (operator 3), inactive."
+        "It was to be assigned to an operator other than Maria (operator 1). Boris (operator 2) was"
+        " the only one available. Passed over: Ivan (operator 3), inactive."
     ) == await last_words(api, interaction)
 
 
@@ -395,8 +397,12 @@ async def test_moves_in_pages(api: Api, client: httpx.AsyncClient, moved: dict[s
     assert [3, 3, 3, 1] == [len(page) for page in pages]
     assert whole == [move for page in pages for move in page]
     assert whole[1]["explanation"].startswith("It had waited")
-    assert whole[3]["explanation"].startswith("It was to go to an operator other than Boris")
-    assert whole[6]["explanation"].startswith("It was to go to an operator other than Maria")
+    assert whole[3]["explanation"].startswith(
+        "It was to be assigned to an operator other than Boris"
+    )
+    assert whole[6]["explanation"].startswith(
+        "It was to be assigned to an operator other than Maria"
+    )
     assert [] == await api.call("GET", f"{path}?after={whole[-1]['id']}")
 
 

@@ -123,7 +123,7 @@ def test_report_fits_a_narrow_terminal(report: subprocess.CompletedProcess[str])
 def test_goes_on_until_ctrl_c(tmp_path: Path) -> None:
     """The docs answer after the report; Ctrl-C ends it with code 0 and removes the database."""
     with running_command(*DEMO, folder=tmp_path, **temporary_folder(tmp_path)) as process:
-        told = read_until(process, "Ctrl-C ends it")
+        told = read_until(process, "Ctrl-C stops it")
         docs = httpx.get(told.split("Swagger UI: ")[1].split()[0], trust_env=False)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
@@ -138,7 +138,7 @@ def test_goes_on_until_ctrl_c(tmp_path: Path) -> None:
 def test_ctrl_c_amid_the_inquiries_ends_it_as_well(tmp_path: Path) -> None:
     """Bots that are posting leave nothing behind."""
     with running_command(*DEMO, folder=tmp_path, **temporary_folder(tmp_path)) as process:
-        read_until(process, "The service is on")
+        read_until(process, "The service listens on")
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=60)
 
@@ -178,6 +178,6 @@ def test_given_port_is_used(tmp_path: Path) -> None:
     with running_command(
         *DEMO, "--port", port, folder=tmp_path, **temporary_folder(tmp_path)
     ) as process:
-        told = read_until(process, "The service is on")
+        told = read_until(process, "The service listens on")
 
-    assert f"The service is on http://127.0.0.1:{port}," in told
+    assert f"The service listens on http://127.0.0.1:{port};" in told
