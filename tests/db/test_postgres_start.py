@@ -143,7 +143,7 @@ async def test_server_that_takes_connections_and_says_nothing() -> None:
 @pytest.mark.heavy
 async def test_standby_is_refused_or_passed_over(own_postgres: PostgresServer) -> None:
     """Alone it is named for what it is; of several hosts the primary is taken."""
-    own_postgres.stand_by()
+    own_postgres.become_standby()
     with pytest.raises(StartupError, match="is a standby, which cannot be written"):
         await start_and_stop(own_postgres.url())
     address = make_url(own_postgres.url())

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.history import History
 from tests.faults.process import Service
-from tests.support.patience import Patience
+from tests.support.answer_time import AnswerTime
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def history(tmp_path: Path) -> Iterator[History]:
 
 
 @pytest.fixture
-async def patience() -> AsyncIterator[Patience]:
-    """How long answers may take during the test."""
-    patience = Patience()
-    watching = asyncio.create_task(patience.watch())
-    yield patience
+async def answer_time() -> AsyncIterator[AnswerTime]:
+    """The time limit of answers during the test."""
+    answer_time = AnswerTime()
+    watching = asyncio.create_task(answer_time.watch())
+    yield answer_time
     watching.cancel()

@@ -127,7 +127,7 @@ MUTANTS = {
     ),
     "operator over the limit": (
         f"UPDATE interactions SET operator_id = 5 WHERE id = {WAITING}",
-        "operator over the limit",
+        "operator over its limit",
     ),
     "overtaken": (
         (
@@ -143,7 +143,7 @@ MUTANTS = {
     ),
     "assignment to another operator": (
         f"UPDATE assignments SET operator_id = 3 - operator_id WHERE interaction_id = {VICTIM}",
-        "interaction that was last assigned to somebody else",
+        "interaction whose last assignment has another operator",
     ),
     "later assignment to nobody": (
         (
@@ -151,19 +151,19 @@ MUTANTS = {
             f" SELECT interaction_id, reason, candidates, created_at FROM assignments"
             f" WHERE interaction_id = {VICTIM}"
         ),
-        "interaction that was last assigned to somebody else",
+        "interaction whose last assignment has another operator",
     ),
     "one counted twice": (
         "UPDATE daily_counts SET interactions = interactions + 1 WHERE operator_id = 1",
-        "day that is miscounted",
+        "day with a wrong count",
     ),
     "lost count": (
         "DELETE FROM daily_counts WHERE source_id = 2",
-        "day that is miscounted",
+        "day with a wrong count",
     ),
     "count of another day": (
         "UPDATE daily_counts SET day = date(day, '+1 day') WHERE source_id = 2",
-        "day that is miscounted",
+        "day with a wrong count",
     ),
     "credit of nothing": (
         "UPDATE source_operator_settings SET credit = credit + 1 WHERE id = 1",
@@ -171,7 +171,7 @@ MUTANTS = {
     ),
     "target of nothing": (
         "UPDATE daily_counts SET target = target + 1 WHERE source_id = 2",
-        "day whose targets are not what was given out",
+        "day whose targets do not sum to its assigned interactions",
     ),
     "broken constraint": (
         (

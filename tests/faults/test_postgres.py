@@ -9,7 +9,7 @@ from tests.faults.checker import check
 from tests.faults.history import History, refusals
 from tests.faults.load import bots_at_work, set_up
 from tests.faults.process import Service, only_causes
-from tests.support.patience import Patience
+from tests.support.answer_time import AnswerTime
 from tests.support.postgres import PostgresServer
 from tests.support.rows import open_rows
 
@@ -23,7 +23,7 @@ def durable_url(own_postgres: PostgresServer) -> str:
 
 
 async def test_server_that_crashes_under_load(
-    own_postgres: PostgresServer, service: Service, history: History, patience: Patience
+    own_postgres: PostgresServer, service: Service, history: History, answer_time: AnswerTime
 ) -> None:
     """The service comes back with its database each time, and misses nothing that it promised."""
     async with bots_at_work(service.url, history, await set_up(service.url)):
@@ -34,12 +34,12 @@ async def test_server_that_crashes_under_load(
             await asyncio.to_thread(own_postgres.start)
         await asyncio.sleep(1)
 
-    assert_promises_were_kept(own_postgres, service, history, patience)
+    assert_promises_were_kept(own_postgres, service, history, answer_time)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the processes are found in Linux's own way")
 async def test_server_that_hangs_under_load(
-    own_postgres: PostgresServer, service: Service, history: History, patience: Patience
+    own_postgres: PostgresServer, service: Service, history: History, answer_time: AnswerTime
 ) -> None:
     """Who cannot be served hears so in time; once the server goes on, so does the service."""
     async with bots_at_work(service.url, history, await set_up(service.url)):
@@ -49,11 +49,11 @@ async def test_server_that_hangs_under_load(
         own_postgres.thaw()
         await asyncio.sleep(3)
 
-    assert_promises_were_kept(own_postgres, service, history, patience)
+    assert_promises_were_kept(own_postgres, service, history, answer_time)
 
 
 def assert_promises_were_kept(
-    server: PostgresServer, service: Service, history: History, patience: Patience
+    server: PostgresServer, service: Service, history: History, answer_time: AnswerTime
 ) -> None:
     """Nothing is lost or doubled, and every answer came in time and said the truth."""
     answers = history.answers()
@@ -61,5 +61,5 @@ def assert_promises_were_kept(
         assert [] == check(history.entries(), rows)
     assert {"database_unavailable"} == refusals(answers)
     assert {201} == {answer.status for answer in answers[-20:]}
-    assert patience.seconds >= max(answer.seconds for answer in answers)
+    assert answer_time.seconds >= max(answer.seconds for answer in answers)
     assert only_causes(service.log), service.log

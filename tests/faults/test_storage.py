@@ -19,11 +19,11 @@ from tests.faults.disks import LimitedDisk, SmallDisk, can_mount, mounted
 from tests.faults.history import History, refusals
 from tests.faults.load import bots_at_work, reading, set_up
 from tests.faults.process import Service, only_causes
+from tests.support.answer_time import AnswerTime
 from tests.support.api import Api
 from tests.support.integrity import faults
 from tests.support.kinds import only_sqlite
 from tests.support.load import at_once, keep_on, new_client
-from tests.support.patience import Patience
 from tests.support.problems import read_problem
 from tests.support.rows import Rows, open_rows
 
@@ -109,7 +109,7 @@ async def test_full_disk_under_load(
 @pytest.mark.heavy
 @pytest.mark.parametrize("seconds", [3, 30])
 async def test_locked_by_another_process_under_load(
-    service: Service, history: History, rows: Rows, patience: Patience, seconds: int
+    service: Service, history: History, rows: Rows, answer_time: AnswerTime, seconds: int
 ) -> None:
     """Every write is done or refused within five seconds, bots' and admins'; reads go on."""
     async with (
@@ -136,8 +136,8 @@ async def test_locked_by_another_process_under_load(
     assert {201} == {answer.status for answer in answers[-20:]}
     assert {200, 503} >= {answer.status_code for answer in renames}
     assert {200} == {read.status_code for read in reads}
-    assert patience.seconds >= max(answer.seconds for answer in answers)
-    assert patience.seconds >= max(answer.elapsed.total_seconds() for answer in renames)
+    assert answer_time.seconds >= max(answer.seconds for answer in answers)
+    assert answer_time.seconds >= max(answer.elapsed.total_seconds() for answer in renames)
     assert only_causes(service.log)
 
 
