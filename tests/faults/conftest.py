@@ -1,4 +1,4 @@
-"""The service in a process of its own, and the history of what it was sent."""
+"""The service in a separate process, and the history of its requests and answers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -13,7 +13,7 @@ from tests.support.answer_time import AnswerTime
 
 @pytest.fixture
 async def service(durable_url: str, tmp_path: Path) -> AsyncIterator[Service]:
-    """The running service; what still runs in the end is killed."""
+    """The running service; it is killed after the test if it still runs."""
     service = Service(durable_url, tmp_path / "service.log")
     try:
         await service.start()

@@ -177,7 +177,7 @@ def test_site_is_valid(tmp_path: Path) -> None:
 
 
 def test_site_forwards_to_the_service(unit: ConfigParser) -> None:
-    """It has the instances' ports, and leaves it to the service to refuse bodies that are too large."""
+    """It has the instances' ports; the service itself refuses bodies that are too large."""
     site = SITE.read_text(encoding="utf-8")
     ports = set(re.findall(r"server 127\.0\.0\.1:(\d+)", site))
     [max_body] = re.findall(r"client_max_body_size (\d+)k;", site)
