@@ -79,7 +79,7 @@ async def test_database_locked_while_assigning(
         await until(lambda: bool(given_out(rows)))
         rows.lock()
         refused = await activation
-        # Until the activation and the first retry have each logged a warning.
+        # Until the activation and the background task have each logged the lock.
         await until(lambda: sum("database" in record.name for record in caplog.records) > 1)
         warnings = len(caplog.records)
         await asyncio.sleep(2 * INTERVAL)
@@ -120,11 +120,11 @@ async def test_stalled_queue_at_its_limit_is_not_assigned(api: Api, rows: Rows) 
     sources = [
         await api.create_source({operator: 1}, enforce_load_limit=True) for operator in (full, free)
     ]
-    stays, goes = [queue_up(rows, 3, source) for source in sources]
+    full_queue, free_queue = [queue_up(rows, 3, source) for source in sources]
     await until(lambda: len(given_out(rows)) > 1)
 
-    assert goes[:2] == given_out(rows)
-    assert [*stays, goes[2]] == still_waiting(rows)
+    assert free_queue[:2] == given_out(rows)
+    assert [*full_queue, free_queue[2]] == still_waiting(rows)
 
 
 async def queue_without_operator(
