@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: how fast the service is, beside what bounds it and what it replaces."""
+"""`python -m tests.bench`: compares the service with its upper bound and with a plain service."""
 
 import shutil
 import tempfile
@@ -22,19 +22,23 @@ CHART = Path(__file__).parent / "chart.svg"
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="Rounds, in each of which all take their turn.")] = 3,
-    seconds: Annotated[int, typer.Option(help="Length of one measurement.")] = 4,
-    growth: Annotated[bool, typer.Option(help="Measure on large databases, too.")] = True,
-    soak: Annotated[bool, typer.Option(help="Watch memory over a million requests.")] = False,
-    large: Annotated[bool, typer.Option(help="Also with 10,000,000 interactions.")] = False,
+    rounds: Annotated[
+        int, typer.Option(help="Number of rounds; each measures every server once.")
+    ] = 3,
+    seconds: Annotated[int, typer.Option(help="Seconds of each measurement.")] = 4,
+    growth: Annotated[bool, typer.Option(help="Also measure on large databases.")] = True,
+    soak: Annotated[
+        bool, typer.Option(help="Also measure memory over a million requests.")
+    ] = False,
+    large: Annotated[bool, typer.Option(help="Also measure with 10,000,000 interactions.")] = False,
 ) -> None:
     """Measure and print Markdown; the chart goes to tests/bench/chart.svg."""
     if shutil.which("wrk") is None:
-        raise SystemExit("This needs wrk: apt install wrk, or brew install wrk.")
+        raise SystemExit("wrk is required: apt install wrk, or brew install wrk.")
     typer.echo(f"{machine()}\n")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        # Synced, as on SQLite: what is compared keeps the same promise.
+        # Synced, as on SQLite: both give the same guarantee.
         with (
             running_server(fsync="on") as postgres,
             PostgresDatabases(postgres.url()) as databases,

@@ -1,6 +1,6 @@
-"""The ceiling: the same bodies through bare FastAPI, validated, with no database.
+"""The ceiling: the same bodies through bare FastAPI, validated, without a database.
 
-What the web layer alone can do on this machine; nothing that stores can be faster.
+The rate of the web layer alone on this machine; no service that stores data can be faster.
 """
 
 from datetime import UTC, datetime
@@ -29,11 +29,11 @@ def _interaction(number: int, payload: object) -> ReadInteraction:
 
 @app.post("/interaction", status_code=201)
 async def create_interaction(body: CreateInteraction) -> ReadInteraction:
-    """Answer as the service does, out of thin air."""
+    """Answer like the service, without storing anything."""
     return _interaction(1, body.payload)
 
 
 @app.get("/leads/{lead_uuid}/interactions")
 async def list_lead_interactions(lead_uuid: UUID) -> list[ReadInteraction]:
-    """As many interactions as the service has to find, and as many bytes."""
+    """Return as many interactions and bytes as the service."""
     return [_interaction(number, PAYLOAD) for number in range(1, PAGE_ROWS + 1)]

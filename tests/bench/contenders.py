@@ -1,4 +1,4 @@
-"""The servers that are compared, each a process of its own on uvicorn, uvloop and httptools."""
+"""The servers that are compared, each in its own process on uvicorn, uvloop and httptools."""
 
 import os
 import socket
@@ -15,17 +15,17 @@ from urllib.error import URLError
 
 _UVICORN = ("uvicorn", "--http", "httptools", "--no-access-log", "--log-level", "error")
 Store = Literal["none", "journal", "wal", "postgres"]
-"""Where a contender writes: nowhere, SQLite's own default, SQLite as the service has it."""
+"""Where a contender writes: nowhere, SQLite by default, SQLite as the service, PostgreSQL."""
 
 
 class Contender(NamedTuple):
-    """Who is measured."""
+    """A server that is measured."""
 
     command: tuple[str, ...]
-    """What `python -m` runs."""
+    """The arguments of `python -m`."""
     store: Store
     limits: bool = False
-    """Whether operators have limits that are enforced, though never reached."""
+    """Whether operators have limits, which are enforced but never reached."""
 
 
 _CEILING = (*_UVICORN, "tests.bench.ceiling:app")
@@ -64,13 +64,13 @@ def sqlite_url(path: Path) -> str:
 
 @contextmanager
 def serving(contender: str, url: str) -> Iterator[Server]:
-    """Run one contender on a database until the block ends."""
+    """Run a contender on a database until the block ends."""
     port = _free_port()
     with subprocess.Popen(
         [sys.executable, "-m", *CONTENDERS[contender].command, "--port", str(port)],
         env={**os.environ, "DATABASE_URL": url},
         stdout=subprocess.DEVNULL,
-        # The plain way prints a traceback for every 500; wrk counts them.
+        # The plain service prints a traceback for every 500; wrk counts them.
         stderr=subprocess.DEVNULL,
     ) as process:
         try:

@@ -1,4 +1,4 @@
-"""Databases of any size to measure on."""
+"""Fills databases of any size to measure on."""
 
 import asyncio
 import json
@@ -16,10 +16,10 @@ from app.db.sqlite import SQLite
 
 PAYLOAD = {"channel": "telegram", "text": "Is the flat still free?"}
 PAGE_ROWS = 5
-"""Interactions of each lead, as many as a page of the benchmark shows."""
+"""Interactions of each lead, and of a page in the benchmark."""
 WEIGHTS = (10, 30, 60)
 DAYS = 1_000
-"""Over which the interactions are spread."""
+"""Days that the interactions are spread over."""
 SETTINGS = "INSERT INTO sources (id, description) VALUES (1, 'bench');" + "".join(
     f"INSERT INTO operators (id, name, active) VALUES ({number}, 'bench', true);"
     "INSERT INTO source_operator_settings (source_id, operator_id, weight)"
@@ -27,12 +27,12 @@ SETTINGS = "INSERT INTO sources (id, description) VALUES (1, 'bench');" + "".joi
     for number, weight in enumerate(WEIGHTS, start=1)
 )
 LIMITS = "UPDATE sources SET enforce_load_limit = true; UPDATE operators SET load_limit = 1000000;"
-"""What the operators have at hand is counted, and never found to be too much."""
+"""Operators' loads are counted, and never reach their limits."""
 _CHUNK = 50_000
 
 
 def fill(path: Path, interactions: int, *, journal: str = "WAL") -> list[str]:
-    """Make a database with this many interactions, in this journal mode.
+    """Create a database with this many interactions, in this journal mode.
 
     Returns:
         The UUIDs of at most a thousand of its leads, spread over all of them.
@@ -46,7 +46,7 @@ def fill(path: Path, interactions: int, *, journal: str = "WAL") -> list[str]:
         for first in range(0, leads, _CHUNK):
             _fill_leads(rows, range(first, min(first + _CHUNK, leads)), leads)
             rows.commit()
-        _fill_accounts(rows)
+        _fill_assignments(rows)
         rows.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         rows.execute(f"PRAGMA journal_mode = {journal}")
         every = max(1, leads // 1000)
@@ -78,8 +78,8 @@ def _fill_leads(rows: sqlite3.Connection, numbers: range, leads: int) -> None:
     )
 
 
-def _fill_accounts(rows: sqlite3.Connection) -> None:
-    """Why each went where it went, and how many did on each day."""
+def _fill_assignments(rows: sqlite3.Connection) -> None:
+    """Insert the assignment of each interaction, and the counts of each day."""
     candidates = [
         CandidateSnapshot(number, weight, 0, None, None, None)
         for number, weight in enumerate(WEIGHTS, start=1)

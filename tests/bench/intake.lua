@@ -1,4 +1,4 @@
--- Inquiries of new and returning leads: addresses drawn from 100,000.
+-- Inquiries of new and returning leads, from 100,000 addresses.
 local threads = 0
 
 function setup(thread)

@@ -1,4 +1,4 @@
--- Pages of a lead's interactions; the leads' UUIDs stand in the file that LEADS names, one a line.
+-- Pages of a lead's interactions; the file that LEADS names has one lead's UUID per line.
 local leads = {}
 
 function init()

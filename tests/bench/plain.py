@@ -1,6 +1,6 @@
-"""The plain way: a session and a commit for each request, over a database as it comes.
+"""The plain service: a session and a commit for each request, on a database with its defaults.
 
-What most services of this kind do: the stock driver, its default settings, ORM objects.
+Like most services of this kind: the stock driver, its default settings, ORM objects.
 """
 
 import os
@@ -44,7 +44,7 @@ async def _pick_operator(session: AsyncSession, source_id: int) -> int:
 
 @app.post("/interaction", status_code=201, response_model=ReadInteraction)
 async def create_interaction(body: CreateInteraction, session: Session) -> Interaction:
-    """Find or create the lead, pick the operator, write, commit."""
+    """Find or create the lead, pick the operator, write and commit."""
     lead = await session.scalar(select(Lead).where(Lead.email == body.email))
     if lead is None:
         lead = Lead(uuid=uuid4(), email=body.email)

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown tables and a chart."""
+"""Formats measurements as Markdown tables and a chart."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 130, 20, 50
 
 
 def machine() -> str:
-    """Where it was measured, in a line."""
+    """The machine and the versions, in one line."""
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, "
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; "
@@ -33,7 +33,7 @@ def machine() -> str:
 
 
 def comparison_table(trials: Trials, memory: Mapping[str, float]) -> str:
-    """Contenders side by side: medians, and in brackets the spread from worst to best round."""
+    """Contenders compared: medians, and in brackets the range from worst to best round."""
     lines = [
         "| connections | | requests/s | p50 ms | p99 ms | errors | of ceiling | times plain |",
         "|--:|---|--:|--:|--:|--:|--:|--:|",
@@ -51,12 +51,12 @@ def comparison_table(trials: Trials, memory: Mapping[str, float]) -> str:
             f" | {_p50(measured):,.1f} | {_p99(measured):,.1f}"
             f" | {sum(m.errors for m in measured)} | {rate / ceiling:.2f} | {rate / plain:.1f} |"
         )
-    kept = ", ".join(f"{contender} {mebibytes:.0f} MiB" for contender, mebibytes in memory.items())
-    return "\n".join([*lines, "", f"Memory at the end of a round: {kept}."])
+    sizes = ", ".join(f"{contender} {mebibytes:.0f} MiB" for contender, mebibytes in memory.items())
+    return "\n".join([*lines, "", f"Memory at the end of a round: {sizes}."])
 
 
 def pages_table(trials: Trials) -> str:
-    """A lead's interactions: the service beside the ceiling."""
+    """Pages of a lead's interactions: the service compared with the ceiling."""
     lines = [
         "| GET of 5 interactions, 32 connections | requests/s | p50 ms | p99 ms | of the ceiling |",
         "|---|--:|--:|--:|--:|",
@@ -71,7 +71,7 @@ def pages_table(trials: Trials) -> str:
 
 
 def memory_table(memory: Mapping[int, float]) -> str:
-    """Memory over the number of requests served."""
+    """Memory by the number of requests served."""
     lines = ["| requests served | memory MiB |", "|--:|--:|"]
     return "\n".join(lines + [f"| {count:,} | {size:.0f} |" for count, size in memory.items()])
 
@@ -96,7 +96,7 @@ def growth_table(trials: Trials) -> str:
 
 
 def chart(trials: Trials) -> str:
-    """Requests a second over connections, as an SVG picture."""
+    """Requests a second by the number of connections, as SVG."""
     steps = sorted({connections for _, connections in trials})
     scale = _Scale(steps, max(_rate(measured) for measured in trials.values()) * 1.05)
     return "\n".join(
@@ -114,7 +114,7 @@ def chart(trials: Trials) -> str:
 
 
 class _Scale(NamedTuple):
-    """Where a value lies in the picture."""
+    """Maps values to positions in the chart."""
 
     steps: Sequence[int]
     top: float

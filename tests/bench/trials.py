@@ -1,4 +1,4 @@
-"""The trials: who is measured on what, in which order."""
+"""The trials: which server is measured on which database, in which order."""
 
 import sqlite3
 from collections import defaultdict
@@ -15,7 +15,7 @@ from tests.support.rows import open_rows
 
 CONNECTIONS = (1, 8, 32, 64, 128)
 SIZES = (0, 100_000, 1_000_000)
-"""Interactions stored before a trial of growth."""
+"""Interactions in the database before a trial of growth."""
 
 _INTAKE = Path(__file__).parent / "intake.lua"
 _PAGES = Path(__file__).parent / "pages.lua"
@@ -23,16 +23,16 @@ _WARM_UP = 1
 _SOAK_SECONDS = 10
 
 Trials = dict[tuple[str, int], list[Measurement]]
-"""The rounds of each contender, or kind of request, at each number of connections or rows."""
+"""The rounds by contender or kind of request, and by number of connections or rows."""
 
 
 def compare_intake(
     folder: Path, databases: PostgresDatabases, rounds: int, seconds: int
 ) -> tuple[Trials, dict[str, float]]:
-    """Every contender takes inquiries in, in turn, each time into an empty database.
+    """Measure the intake of every contender in turn, each time on an empty database.
 
     Returns:
-        The measurements, and the MiB of memory that each contender's first process ended with.
+        The measurements, and the MiB of memory of each contender's first process at the end.
 
     """
     measured: Trials = defaultdict(list)
@@ -67,7 +67,7 @@ def _database(contender: Contender, folder: Path, databases: PostgresDatabases) 
 
 
 def compare_pages(folder: Path, rounds: int, seconds: int) -> Trials:
-    """The service and the ceiling give a lead's interactions back."""
+    """Measure how the service and the ceiling return a lead's interactions."""
     measured: Trials = defaultdict(list)
     database, leads = folder / "pages.db", folder / "pages.txt"
     leads.write_text("\n".join(fill(database, 10_000 * PAGE_ROWS)), encoding="ascii")
@@ -82,7 +82,7 @@ def compare_pages(folder: Path, rounds: int, seconds: int) -> Trials:
 
 
 def soak_memory(folder: Path) -> dict[int, float]:
-    """MiB of the service's memory after each 200,000 or so of a million requests."""
+    """MiB of the service's memory after about every 200,000 of a million requests."""
     database = folder / "soak.db"
     fill(database, 0)
     memory: dict[int, float] = {}
@@ -98,7 +98,7 @@ def soak_memory(folder: Path) -> dict[int, float]:
 
 
 def grow(folder: Path, rounds: int, seconds: int, sizes: Sequence[int]) -> Trials:
-    """The service on databases of growing size; on the empty one it reads a lead that waits."""
+    """Measure the service on databases of growing size; the empty one has one lead to read."""
     measured: Trials = defaultdict(list)
     leads = folder / "leads.txt"
     for size in sizes:

@@ -1,4 +1,4 @@
-"""wrk: runs it and reads what it says."""
+"""Runs wrk and parses its output."""
 
 import os
 import re
@@ -19,7 +19,7 @@ class Measurement(NamedTuple):
     p99: float
     """Milliseconds."""
     errors: int
-    """Answers that are no success, and connections that failed."""
+    """Answers that are not a success, and failed connections."""
 
 
 def measure(
@@ -29,7 +29,7 @@ def measure(
 
     Raises:
         FileNotFoundError: wrk is not installed.
-        subprocess.CalledProcessError: it did not run to its end.
+        subprocess.CalledProcessError: wrk failed.
 
     """
     threads = min(2, connections)
@@ -47,7 +47,7 @@ def measure(
 
 
 def parse(output: str) -> Measurement:
-    """What wrk printed, as numbers."""
+    """The numbers in the output of wrk."""
     [rate] = re.findall(r"Requests/sec:\s+([\d.]+)", output)
     failed = re.findall(r"Non-2xx or 3xx responses: (\d+)", output)
     broken = re.findall(r"Socket errors: .*", output)

@@ -1,4 +1,4 @@
-"""Sessions that read, sessions that write, and what may go wrong with them."""
+"""Read sessions, write sessions, and their errors."""
 
 import asyncio
 import sqlite3
@@ -23,7 +23,7 @@ COUNT = "SELECT count(*) FROM operators"
 
 
 async def test_writing_commits_when_the_block_ends(database: Database, rows: Rows) -> None:
-    """Others see the rows as soon as the block is left, and not before."""
+    """Other connections see the rows once the block has ended, and not before."""
     async with database.writing() as session:
         await OperatorCRUD(session).create(name="Maria")
         before = rows.execute(COUNT).fetchone()
@@ -33,7 +33,7 @@ async def test_writing_commits_when_the_block_ends(database: Database, rows: Row
 
 
 async def test_writing_rolls_back_when_the_block_raises(database: Database, rows: Rows) -> None:
-    """An error inside the block leaves nothing, and the next writer is not disturbed."""
+    """An error inside the block rolls back its rows; the next transaction is not affected."""
     with pytest.raises(RuntimeError):
         async with database.writing() as session:
             await OperatorCRUD(session).create(name="Maria")
@@ -45,9 +45,9 @@ async def test_writing_rolls_back_when_the_block_raises(database: Database, rows
     assert [("Boris",)] == rows.execute("SELECT name FROM operators").fetchall()
 
 
-async def test_cancelled_work_is_whole_or_nothing(database: Database, rows: Rows) -> None:
-    """Who goes in mid-transaction has it ended first; the next one is not disturbed."""
-    begun = Event()
+async def test_cancelled_work_is_all_or_nothing(database: Database, rows: Rows) -> None:
+    """A cancelled caller's transaction ends before the next begins, which is not affected."""
+    started = Event()
     steps = 0
 
     async def work(session: WriteSession) -> None:
@@ -55,23 +55,23 @@ async def test_cancelled_work_is_whole_or_nothing(database: Database, rows: Rows
         for number in range(100):
             await OperatorCRUD(session).create(name=f"Operator {number}")
             steps += 1
-            begun.set()
+            started.set()
 
     writing = asyncio.create_task(database.write(work))
-    await passing(begun)
+    await passing(started)
     writing.cancel()
     await asyncio.wait({writing})
-    steps_when_told = steps
+    steps_when_cancelled = steps
     async with database.writing() as session:
         await OperatorCRUD(session).create(name="Boris")
 
     assert writing.cancelled()
-    assert steps_when_told == steps
+    assert steps_when_cancelled == steps
     assert rows.execute("SELECT count(*) FROM operators").fetchone() in [(1,), (101,)]
 
 
-async def test_error_of_an_object_is_told_as_it_is(database: Database, rows: Rows) -> None:
-    """A flush that fails undoes the work, and what it was is not hidden by that."""
+async def test_error_of_a_flush_is_raised_as_it_is(database: Database, rows: Rows) -> None:
+    """A flush that fails rolls back the work, and its error reaches the caller."""
 
     async def work(session: WriteSession) -> None:
         await OperatorCRUD(session).create(name="Maria")
@@ -85,11 +85,11 @@ async def test_error_of_an_object_is_told_as_it_is(database: Database, rows: Row
     assert [("Vera",)] == rows.execute("SELECT name FROM operators").fetchall()
 
 
-async def test_writers_side_by_side_leave_the_event_loop_to_its_thread(
+async def test_concurrent_writers_call_the_event_loop_from_its_own_thread(
     database: Database, rows: Rows
 ) -> None:
-    """Handed on in another thread, a connection may never reach who waits for it."""
-    # Then the loop refuses calls from other threads.
+    """A connection released in another thread might never reach the task that waits for it."""
+    # In debug mode the event loop refuses calls from other threads.
     asyncio.get_running_loop().set_debug(True)
 
     async def work(session: WriteSession) -> None:
@@ -101,10 +101,10 @@ async def test_writers_side_by_side_leave_the_event_loop_to_its_thread(
     assert (10,) == rows.execute("SELECT count(*) FROM operators").fetchone()
 
 
-async def test_failing_commit_of_work_is_told_and_writes_nothing(
+async def test_failing_commit_of_work_is_raised_and_writes_nothing(
     database: Database, rows: Rows
 ) -> None:
-    """A COMMIT that the database refuses is an error wherever it is made."""
+    """A COMMIT that the database refuses is an error on either path to it."""
     rows.fail_commit("operators", "new.name = 'Maria'")
 
     async def work(session: WriteSession, name: str) -> None:
@@ -118,7 +118,7 @@ async def test_failing_commit_of_work_is_told_and_writes_nothing(
 
 
 async def test_work_in_the_thread_awaits_its_statements_only() -> None:
-    """What would have to wait for the event loop is refused, and the connection goes on."""
+    """Awaiting the event loop raises an error, and the connection stays usable."""
     connection = InThreadConnection(partial(sqlite3.connect, ":memory:"), iter_chunk_size=64)
     await connection
 
@@ -143,8 +143,8 @@ async def test_reading_cannot_write(database: Database) -> None:
 
 
 @only_sqlite
-async def test_writers_take_turns_in_order(database: Database) -> None:
-    """Whoever asked first writes first."""
+async def test_writers_run_in_order(database: Database) -> None:
+    """Transactions begin in the order in which they were requested."""
     order: list[int] = []
 
     async def write(number: int) -> None:
@@ -159,7 +159,7 @@ async def test_writers_take_turns_in_order(database: Database) -> None:
 
 @only_sqlite
 async def test_durability_and_foreign_keys_are_on(database: Database) -> None:
-    """The writer syncs every commit, checks foreign keys, and writes to a log ahead."""
+    """The writer syncs every commit, checks foreign keys, and uses a write-ahead log."""
     pragmas = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
     async with database.writing() as session:
         found = {name: await session.scalar(text(f"PRAGMA {name}")) for name in pragmas}
@@ -168,7 +168,7 @@ async def test_durability_and_foreign_keys_are_on(database: Database) -> None:
 
 
 async def test_orphans_are_impossible(database: Database, rows: Rows) -> None:
-    """A row that points nowhere is refused."""
+    """A row that references a missing row is refused."""
     with pytest.raises(IntegrityError):
         async with database.writing() as session:
             await session.execute(
@@ -179,7 +179,7 @@ async def test_orphans_are_impossible(database: Database, rows: Rows) -> None:
 
 
 async def test_failing_commit_writes_nothing(database: Database, rows: Rows) -> None:
-    """A COMMIT that the database refuses is an error, and the next one works again."""
+    """A COMMIT that the database refuses is an error, and the next one succeeds."""
     rows.fail_commit("operators", "new.name = 'Maria'")
     with pytest.raises(IntegrityError):
         async with database.writing() as session:
@@ -191,7 +191,7 @@ async def test_failing_commit_writes_nothing(database: Database, rows: Rows) -> 
 
 
 async def test_locked_database_is_unavailable_and_recovers(database: Database, rows: Rows) -> None:
-    """Another process's lock is an error that says to try again; afterwards all is as before."""
+    """Another process's lock is an error that says to retry; after its release writes succeed."""
     rows.lock()
     with pytest.raises(DatabaseUnavailable):
         async with database.writing() as session:
@@ -207,7 +207,7 @@ async def test_locked_database_is_unavailable_and_recovers(database: Database, r
 
 @only_sqlite
 async def test_full_disk_is_storage_full_and_recovers(database: Database) -> None:
-    """No room is an error of its own; reads go on, and with room writes do too."""
+    """A full disk has its own error; reads still succeed, and writes do once there is space."""
     async with database.writing() as session:
         pages = await session.scalar(text("PRAGMA page_count"))
         await session.execute(text(f"PRAGMA max_page_count = {pages}"))
@@ -225,30 +225,32 @@ async def test_full_disk_is_storage_full_and_recovers(database: Database) -> Non
     assert ["lead@example.com"] == list(created)
 
 
-async def test_fault_of_the_service_is_not_disguised(database: Database) -> None:
-    """A statement that makes no sense is nobody's fault but ours."""
+async def test_error_in_a_statement_is_not_disguised(database: Database) -> None:
+    """A statement that is wrong raises the driver's error, not one that tells clients to retry."""
     with pytest.raises((OperationalError, ProgrammingError)):
         async with database.reading() as session:
             await session.execute(text("SELECT nothing FROM leads"))
 
 
 @only_sqlite
-async def test_second_process_is_kept_off_the_file(database: Database, database_path: Path) -> None:
-    """One file, one server: the second one says so and does not start."""
+async def test_second_process_cannot_serve_the_file(
+    database: Database, database_path: Path
+) -> None:
+    """One process serves a file: a second one fails to start with this reason."""
     with pytest.raises(StartupError, match="already serves"):
         async with Database(f"sqlite:///{database_path}").serving():
             pass
 
 
-async def test_missing_folder_is_said_plainly(tmp_path: Path) -> None:
-    """A file that cannot be opened stops the start with its reason."""
+async def test_missing_folder_is_named(tmp_path: Path) -> None:
+    """If the file cannot be opened, the start fails with the reason."""
     with pytest.raises(StartupError, match="does not exist"):
         async with Database(f"sqlite:///{tmp_path}/nowhere/test.db").serving():
             pass
 
 
-async def test_foreign_file_is_said_plainly(tmp_path: Path) -> None:
-    """Something that is no database at all is not touched."""
+async def test_foreign_file_is_named(tmp_path: Path) -> None:
+    """A file that is no database is left unchanged."""
     path = tmp_path / "letter.db"
     path.write_text("Dear reader, " * 500)
     with pytest.raises(StartupError, match=r"letter\.db"):
@@ -259,7 +261,7 @@ async def test_foreign_file_is_said_plainly(tmp_path: Path) -> None:
 
 
 async def test_cancelled_writer_leaves_no_lock(database: Database, rows: Rows) -> None:
-    """Writers cancelled at every possible moment: the next one writes, and nothing is in halves."""
+    """A writer cancelled at any moment leaves all rows or none, and the next one can write."""
 
     async def write() -> None:
         async with database.writing() as session:
@@ -268,7 +270,7 @@ async def test_cancelled_writer_leaves_no_lock(database: Database, rows: Rows) -
                 await operators.create(name=name)
 
     for moment in range(300):
-        # Such a scope cancels again and again until the task has left it, its clean-up included.
+        # Such a scope cancels repeatedly until the task has left it, its clean-up included.
         with anyio.move_on_after(moment / 100_000):
             await write()
     await write()

@@ -1,4 +1,4 @@
-"""The waiting line before the writer: who shares a transaction, who fails for whom, who is told."""
+"""Pending requests: which share a transaction, which fail together, and what callers get."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ from tests.support.events import passing
 from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows
 
-UNKNOWN = "unknown"
-"""The work has an error for this one alone."""
-GUILTY = "guilty"
-"""This one breaks the transaction that it is in."""
+REFUSED = "refused"
+"""The work returns an error for this request only."""
+FAILING = "failing"
+"""This request makes its transaction fail."""
 
 
-class Line(GroupCommit[str, int]):
-    """A line of names, each to become an operator; each transaction notes how many it writes."""
+class Writer(GroupCommit[str, int]):
+    """Creates an operator for each name; each transaction records how many requests it has."""
 
     def __init__(self, database: Database, capacity: int = 100) -> None:
         super().__init__(database, self.write, capacity=capacity)
-        self.open = Event()
+        self.resume = Event()
         """A transaction that has begun waits for this."""
-        self.open.set()
+        self.resume.set()
         self.begun = Event()
 
     async def write(
@@ -38,13 +38,13 @@ class Line(GroupCommit[str, int]):
         """The new operators' ids."""
         await session.execute(text("INSERT INTO transactions VALUES (:size)"), {"size": len(names)})
         self.begun.set()
-        await passing(self.open)
+        await passing(self.resume)
         return [await self._write_one(session, name) for name in names]
 
     async def _write_one(self, session: WriteSession, name: str) -> int | ServiceError:
-        if name == UNKNOWN:
+        if name == REFUSED:
             return OperatorNotFound()
-        if name == GUILTY:
+        if name == FAILING:
             await session.execute(
                 text("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1, 0)")
             )
@@ -52,84 +52,86 @@ class Line(GroupCommit[str, int]):
 
 
 @pytest.fixture
-def line(database: Database, rows: Rows) -> Line:
-    """An empty line."""
+def writer(database: Database, rows: Rows) -> Writer:
+    """A writer without pending requests."""
     rows.execute("CREATE TABLE transactions (size INTEGER)")
-    return Line(database)
+    return Writer(database)
 
 
 def sizes(rows: Rows) -> list[int]:
-    """How many requests each committed transaction had."""
+    """The number of requests of each committed transaction."""
     return [size for (size,) in rows.execute("SELECT size FROM transactions")]
 
 
 def names(rows: Rows) -> list[str]:
-    """What is written."""
+    """The names that were written, by id."""
     return [name for (name,) in rows.execute("SELECT name FROM operators ORDER BY id")]
 
 
-async def hold_up(line: Line, name: str = "first") -> "asyncio.Task[int]":
-    """A request whose transaction has begun and does not end before the line is open."""
-    line.open.clear()
-    task = asyncio.create_task(line.submit(name))
-    await passing(line.begun)
+async def begin_and_block(writer: Writer, name: str = "first") -> "asyncio.Task[int]":
+    """Submit a request whose transaction begins and then waits for `resume`."""
+    writer.resume.clear()
+    task = asyncio.create_task(writer.submit(name))
+    await passing(writer.begun)
     return task
 
 
-async def queue(line: Line, *names: str) -> "list[asyncio.Task[int]]":
-    """Requests that have come to stand in the line."""
-    tasks = [asyncio.create_task(line.submit(name)) for name in names]
+async def add_pending(writer: Writer, *names: str) -> "list[asyncio.Task[int]]":
+    """Submit requests, and return once they are pending."""
+    tasks = [asyncio.create_task(writer.submit(name)) for name in names]
     await asyncio.sleep(0)
     return tasks
 
 
-async def test_lone_request_is_served_at_once(line: Line, rows: Rows) -> None:
-    """Nobody need come after it; when its result is there, it is on disk."""
-    id = await line.submit("alone")
+async def test_single_request_is_committed_at_once(writer: Writer, rows: Rows) -> None:
+    """It does not wait for further requests; its result is returned after the commit."""
+    id = await writer.submit("alone")
 
     assert [(id, "alone")] == rows.execute("SELECT id, name FROM operators").fetchall()
     assert [1] == sizes(rows)
 
 
-async def test_those_who_wait_share_a_transaction(line: Line, rows: Rows) -> None:
-    """All that come while a transaction is under way are in the next, in their order."""
-    first = await hold_up(line)
-    waiting = await queue(line, *(f"waiting {number}" for number in range(49)))
-    line.open.set()
-    ids = await asyncio.gather(first, *waiting)
+async def test_pending_requests_share_a_transaction(writer: Writer, rows: Rows) -> None:
+    """All requests submitted during a transaction are committed in the next, in order."""
+    first = await begin_and_block(writer)
+    pending = await add_pending(writer, *(f"pending {number}" for number in range(49)))
+    writer.resume.set()
+    ids = await asyncio.gather(first, *pending)
 
     assert [1, 49] == sizes(rows)
-    assert ["first", *(f"waiting {number}" for number in range(49))] == names(rows)
+    assert ["first", *(f"pending {number}" for number in range(49))] == names(rows)
     assert ids == sorted(ids)
 
 
-async def submit_after(line: Line, turns: int, name: str) -> int:
-    """A request that comes so many turns of the event loop later."""
-    for _ in range(turns):
+async def submit_after(writer: Writer, ticks: int, name: str) -> int:
+    """Submit a request after this many iterations of the event loop."""
+    for _ in range(ticks):
         await asyncio.sleep(0)
-    return await line.submit(name)
+    return await writer.submit(name)
 
 
-async def test_those_on_their_way_join(line: Line, rows: Rows) -> None:
-    """A transaction begins when a few turns of the event loop bring nobody more."""
-    await asyncio.gather(*(submit_after(line, turns, f"after {turns}") for turns in (0, 2, 4)))
+async def test_requests_that_arrive_soon_join(writer: Writer, rows: Rows) -> None:
+    """A transaction begins when a few iterations of the event loop bring no further request."""
+    await asyncio.gather(*(submit_after(writer, ticks, f"after {ticks}") for ticks in (0, 2, 4)))
 
     assert [3] == sizes(rows)
 
 
-async def test_endless_arrivals_hold_nobody_up(line: Line, database: Database, rows: Rows) -> None:
-    """A transaction begins though more come with every turn."""
-    long = Line(database, capacity=1000)
-    await asyncio.gather(*(submit_after(long, turns, f"after {turns}") for turns in range(400)))
+async def test_constant_arrivals_do_not_delay_a_transaction(
+    writer: Writer, database: Database, rows: Rows
+) -> None:
+    """A transaction begins although each iteration brings another request."""
+    large = Writer(database, capacity=1000)
+    await asyncio.gather(*(submit_after(large, ticks, f"after {ticks}") for ticks in range(400)))
 
     assert 400 == sum(sizes(rows))
     assert len(sizes(rows)) > 1
 
 
-async def test_error_of_one_is_its_own(line: Line, rows: Rows) -> None:
-    """A request that the work refuses costs its neighbours nothing, not even a transaction."""
+async def test_error_of_a_request_is_its_own(writer: Writer, rows: Rows) -> None:
+    """A request that the work refuses does not affect the others in its transaction."""
     outcomes = await asyncio.gather(
-        *(line.submit(name) for name in ("before", UNKNOWN, "after")), return_exceptions=True
+        *(writer.submit(name) for name in ("before", REFUSED, "after")), return_exceptions=True
     )
 
     assert [int, OperatorNotFound, int] == [type(outcome) for outcome in outcomes]
@@ -137,10 +139,10 @@ async def test_error_of_one_is_its_own(line: Line, rows: Rows) -> None:
     assert [3] == sizes(rows)
 
 
-async def test_one_that_breaks_the_transaction_fails_alone(line: Line, rows: Rows) -> None:
-    """Its neighbours are written, once."""
+async def test_request_that_breaks_the_transaction_fails_alone(writer: Writer, rows: Rows) -> None:
+    """The others in the transaction are written, once."""
     outcomes = await asyncio.gather(
-        *(line.submit(name) for name in ("before", GUILTY, "after")), return_exceptions=True
+        *(writer.submit(name) for name in ("before", FAILING, "after")), return_exceptions=True
     )
 
     assert [int, IntegrityError, int] == [type(outcome) for outcome in outcomes]
@@ -148,128 +150,130 @@ async def test_one_that_breaks_the_transaction_fails_alone(line: Line, rows: Row
     assert [1, 1] == sizes(rows)
 
 
-async def test_full_line_is_busy(line: Line, database: Database, rows: Rows) -> None:
-    """One more than the line holds is refused; there is room again when those are served."""
-    short = Line(database, capacity=2)
-    first = await hold_up(short)
-    waiting = await queue(short, "second", "third")
+async def test_full_queue_is_busy(writer: Writer, database: Database, rows: Rows) -> None:
+    """A request beyond the capacity is refused; requests are accepted again after a commit."""
+    small = Writer(database, capacity=2)
+    first = await begin_and_block(small)
+    pending = await add_pending(small, "second", "third")
     with pytest.raises(Busy):
-        await short.submit("fourth")
-    short.open.set()
-    await asyncio.gather(first, *waiting)
-    await short.submit("fifth")
+        await small.submit("fourth")
+    small.resume.set()
+    await asyncio.gather(first, *pending)
+    await small.submit("fifth")
 
     assert ["first", "second", "third", "fifth"] == names(rows)
 
 
-async def test_who_leaves_the_line_is_not_written(line: Line, rows: Rows) -> None:
-    """A caller that goes before its transaction begins might never have come."""
-    first = await hold_up(line)
-    stays, goes = await queue(line, "stays", "goes")
-    goes.cancel()
-    line.open.set()
-    await asyncio.gather(first, stays)
+async def test_cancelled_pending_request_is_not_written(writer: Writer, rows: Rows) -> None:
+    """A request that is cancelled before its transaction begins has no effect."""
+    first = await begin_and_block(writer)
+    kept, dropped = await add_pending(writer, "kept", "dropped")
+    dropped.cancel()
+    writer.resume.set()
+    await asyncio.gather(first, kept)
 
-    assert goes.cancelled()
-    assert ["first", "stays"] == names(rows)
+    assert dropped.cancelled()
+    assert ["first", "kept"] == names(rows)
     assert [1, 1] == sizes(rows)
 
 
-async def test_line_that_all_have_left(line: Line, rows: Rows) -> None:
-    """No transaction is begun for nobody, and the next one is served."""
-    first = await hold_up(line)
-    for task in await queue(line, "goes", "goes too"):
+async def test_all_pending_requests_cancelled(writer: Writer, rows: Rows) -> None:
+    """No transaction begins without requests, and the next request is committed."""
+    first = await begin_and_block(writer)
+    for task in await add_pending(writer, "dropped", "dropped too"):
         task.cancel()
-    line.open.set()
+    writer.resume.set()
     await first
-    await line.submit("comes")
+    await writer.submit("next")
 
-    assert ["first", "comes"] == names(rows)
+    assert ["first", "next"] == names(rows)
     assert [1, 1] == sizes(rows)
 
 
-async def test_who_leaves_in_mid_transaction_is_written(line: Line, rows: Rows) -> None:
-    """The transaction goes on without it, for its neighbours' sake, and the line with it."""
-    goes = await hold_up(line, "goes")
-    goes.cancel()
-    line.open.set()
-    await line.submit("comes")
-
-    assert goes.cancelled()
-    assert ["goes", "comes"] == names(rows)
-
-
-async def test_who_leaves_while_the_guilty_one_is_sought_is_not_written(
-    line: Line, rows: Rows
+async def test_request_cancelled_during_its_transaction_is_written(
+    writer: Writer, rows: Rows
 ) -> None:
-    """When a broken batch is served one by one, those who have gone by then are left out."""
-    guilty, stays, goes = await queue(line, GUILTY, "stays", "goes")
-    guilty.add_done_callback(lambda _: goes.cancel())
+    """The transaction goes on for the other requests, and later ones are committed."""
+    dropped = await begin_and_block(writer, "dropped")
+    dropped.cancel()
+    writer.resume.set()
+    await writer.submit("next")
+
+    assert dropped.cancelled()
+    assert ["dropped", "next"] == names(rows)
+
+
+async def test_request_cancelled_while_a_batch_is_retried_is_not_written(
+    writer: Writer, rows: Rows
+) -> None:
+    """When a failed batch is retried request by request, cancelled ones are left out."""
+    failing, kept, dropped = await add_pending(writer, FAILING, "kept", "dropped")
+    failing.add_done_callback(lambda _: dropped.cancel())
     with pytest.raises(IntegrityError):
-        await guilty
-    await stays
-    await line.submit("comes")
+        await failing
+    await kept
+    await writer.submit("next")
 
-    assert goes.cancelled()
-    assert ["stays", "comes"] == names(rows)
+    assert dropped.cancelled()
+    assert ["kept", "next"] == names(rows)
 
 
-async def test_locked_database_is_away_for_the_whole_batch(line: Line, rows: Rows) -> None:
-    """Nobody is asked to wait for each of the others in turn; afterwards all is as before."""
+async def test_locked_database_fails_the_whole_batch(writer: Writer, rows: Rows) -> None:
+    """The requests do not time out one after the other; once it is unlocked, writes succeed."""
     rows.lock()
     outcomes = await asyncio.gather(
-        *(line.submit(f"waits {number}") for number in range(50)), return_exceptions=True
+        *(writer.submit(f"request {number}") for number in range(50)), return_exceptions=True
     )
     rows.rollback()
-    await line.submit("comes")
+    await writer.submit("next")
 
     assert {DatabaseUnavailable} == {type(outcome) for outcome in outcomes}
-    assert ["comes"] == names(rows)
+    assert ["next"] == names(rows)
 
 
 @only_sqlite
-async def test_nobody_waits_for_a_stuck_transaction(line: Line, rows: Rows) -> None:
-    """Who is in it hears that nothing is known, who is in line is not written after that."""
-    first = await hold_up(line)
-    [second] = await queue(line, "second")
+async def test_stuck_transaction_times_out(writer: Writer, rows: Rows) -> None:
+    """Its requests fail with an unknown outcome; pending ones fail and are not written later."""
+    first = await begin_and_block(writer)
+    [second] = await add_pending(writer, "second")
     outcomes = await asyncio.gather(first, second, return_exceptions=True)
-    line.open.set()
-    await line.submit("third")
+    writer.resume.set()
+    await writer.submit("third")
 
     assert [DatabaseUnavailable] * 2 == [type(outcome) for outcome in outcomes]
     assert ["first", "third"] == names(rows)
 
 
-async def test_drained_line_is_served_and_closed(line: Line, rows: Rows) -> None:
-    """Whoever stands in it is served, whoever comes then is refused."""
-    first = await hold_up(line)
-    [second] = await queue(line, "second")
-    draining = asyncio.create_task(line.drain(within=60))
+async def test_drain_commits_pending_requests(writer: Writer, rows: Rows) -> None:
+    """Pending requests are committed, and new ones are refused."""
+    first = await begin_and_block(writer)
+    [second] = await add_pending(writer, "second")
+    draining = asyncio.create_task(writer.drain(within=60))
     await asyncio.sleep(0)
     with pytest.raises(Busy):
-        await line.submit("late")
-    line.open.set()
+        await writer.submit("late")
+    writer.resume.set()
     await asyncio.gather(first, second, draining)
 
     assert ["first", "second"] == names(rows)
 
 
-async def test_empty_line_is_drained_at_once(line: Line) -> None:
-    """There is nothing to wait for."""
-    await line.drain(within=60)
+async def test_drain_without_requests_returns_at_once(writer: Writer) -> None:
+    """New requests are refused."""
+    await writer.drain(within=60)
 
     with pytest.raises(Busy):
-        await line.submit("late")
+        await writer.submit("late")
 
 
-async def test_drain_does_not_wait_for_a_stuck_writer(line: Line, rows: Rows) -> None:
-    """Those in line are told to try again, and are not written after that."""
-    first = await hold_up(line)
-    [second] = await queue(line, "second")
-    await line.drain(within=0.01)
+async def test_drain_times_out(writer: Writer, rows: Rows) -> None:
+    """Pending requests fail as `Busy`, and are not written later."""
+    first = await begin_and_block(writer)
+    [second] = await add_pending(writer, "second")
+    await writer.drain(within=0.01)
     with pytest.raises(Busy):
         await second
-    line.open.set()
+    writer.resume.set()
     await first
     await asyncio.sleep(0)
 

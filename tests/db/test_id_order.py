@@ -1,4 +1,4 @@
-"""Lists skip nothing: no row is shown while one with a lower id may yet be committed."""
+"""Lists skip no row: a row is shown only when no row with a lower id can still be committed."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -21,7 +21,7 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT gra
 
 @pytest.fixture(autouse=True)
 def lead_and_source(rows: Rows) -> None:
-    """A lead and a source, number 1, to which all interactions belong."""
+    """A lead and a source, with id 1, for all interactions."""
     rows.executescript(
         f"INSERT INTO leads VALUES ('{LEAD}', 'lead@example.com', now());"
         "INSERT INTO sources (id, description) VALUES (1, 'bot')"
@@ -29,12 +29,12 @@ def lead_and_source(rows: Rows) -> None:
 
 
 async def write(session: WriteSession) -> int:
-    """The id of a new interaction, not committed."""
+    """The id of a new interaction that is not yet committed."""
     return (await InteractionCRUD(session).create(LEAD, 1)).id
 
 
 async def lists(database: Database, after: int = 0) -> list[list[int]]:
-    """The ids that each list of interactions shows after this one."""
+    """The ids after this one, as each list of interactions shows them."""
     async with database.reading() as session:
         interactions = InteractionCRUD(session)
         pages = [
@@ -46,7 +46,7 @@ async def lists(database: Database, after: int = 0) -> list[list[int]]:
     return [[row.id for row in page.items] for page in pages if page is not None]
 
 
-async def a_transaction_waits(rows: Rows) -> None:
+async def until_a_transaction_waits(rows: Rows) -> None:
     """Wait until a transaction waits for an advisory lock."""
     async with asyncio.timeout(30):
         while rows.execute(WAITING) == [(0,)]:  # noqa: ASYNC110  # the database sends no event
@@ -54,10 +54,8 @@ async def a_transaction_waits(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize("known", [False, True])
-async def test_row_is_not_shown_before_those_with_lower_ids(
-    database: Database, known: bool
-) -> None:
-    """It is shown together with them once all are committed, also after a page that is known."""
+async def test_row_is_not_shown_before_rows_with_lower_ids(database: Database, known: bool) -> None:
+    """It is shown once all are committed, on a first page as on a page after a known id."""
     async with database.writing() as session:
         first = await write(session)
     if known:
@@ -73,8 +71,8 @@ async def test_row_is_not_shown_before_those_with_lower_ids(
     assert [[second, third]] * 4 == await lists(database, after=first)
 
 
-async def test_row_is_shown_once_those_with_lower_ids_are_rolled_back(database: Database) -> None:
-    """An id that comes to nothing keeps back no other."""
+async def test_row_is_shown_once_rows_with_lower_ids_are_rolled_back(database: Database) -> None:
+    """An id of a transaction that was rolled back hides no other row."""
     async with AsyncExitStack() as stack:
         slow = await stack.enter_async_context(database.writing())
         await write(slow)
@@ -87,7 +85,7 @@ async def test_row_is_shown_once_those_with_lower_ids_are_rolled_back(database: 
 
 
 async def test_row_is_shown_though_higher_ids_are_not_committed(database: Database) -> None:
-    """What comes after it keeps back nothing."""
+    """An uncommitted row with a higher id hides no other row."""
     async with database.writing() as session:
         first = await write(session)
     async with database.writing() as session:
@@ -96,8 +94,8 @@ async def test_row_is_shown_though_higher_ids_are_not_committed(database: Databa
         assert [[first]] * 4 == await lists(database)
 
 
-async def test_lead_is_found_while_its_interactions_are_kept_back(database: Database) -> None:
-    """An empty page is no unknown lead."""
+async def test_lead_is_found_while_its_interactions_are_hidden(database: Database) -> None:
+    """The page is empty, and the lead is not reported as unknown."""
     async with database.writing() as slow:
         await write(slow)
         async with database.writing() as quick:
@@ -108,7 +106,7 @@ async def test_lead_is_found_while_its_interactions_are_kept_back(database: Data
 
 
 async def test_ids_are_announced_before_they_are_drawn(database: Database, rows: Rows) -> None:
-    """A transaction that cannot announce its ids has drawn none."""
+    """A transaction that waits to announce its ids has drawn none."""
     nothing_drawn = [(1, 0)]
     drawn = "SELECT last_value, is_called::int FROM interactions_id_seq"
 
@@ -119,7 +117,7 @@ async def test_ids_are_announced_before_they_are_drawn(database: Database, rows:
     async with database.writing() as session:
         await session.execute(text(f"SELECT pg_advisory_xact_lock({7853 << 48})"))
         writing = asyncio.create_task(write_and_commit())
-        await a_transaction_waits(rows)
+        await until_a_transaction_waits(rows)
 
         assert nothing_drawn == rows.execute(drawn)
     await writing
@@ -132,7 +130,7 @@ async def test_ids_are_announced_before_they_are_drawn(database: Database, rows:
 async def test_operators_and_sources_are_committed_in_the_order_of_ids(
     database: Database, rows: Rows, crud: type[OperatorCRUD | SourceCRUD], values: dict[str, str]
 ) -> None:
-    """Of two that create one at the same time, the second draws its id after the first's commit."""
+    """Of two concurrent transactions, the second draws its id after the first has committed."""
 
     async def create() -> int:
         async with database.writing() as session:
@@ -141,18 +139,18 @@ async def test_operators_and_sources_are_committed_in_the_order_of_ids(
     async with database.writing() as session:
         first = (await crud(session).create(**values)).id
         second = asyncio.create_task(create())
-        await a_transaction_waits(rows)
+        await until_a_transaction_waits(rows)
     assert first < await second
     async with database.reading() as reading:
         page = await crud(reading).list_page(limit=10, after=first - 1)
     assert [first, await second] == [row.id for row in page]
 
 
-async def test_foreign_locks_keep_nothing_back(database: Database, rows: Rows) -> None:
-    """Only locks of this service's own kind say what is to come."""
+async def test_foreign_locks_hide_nothing(database: Database, rows: Rows) -> None:
+    """Advisory locks with keys that the service does not use hide no row."""
     async with database.writing() as session:
-        only = await write(session)
+        interaction = await write(session)
     for key in ("0", "1", "-1", "0, 0", "7853, 0", f"{7852 << 48}", f"{7854 << 48}"):
         rows.execute(f"SELECT pg_advisory_lock({key})")
 
-    assert [[only]] * 4 == await lists(database)
+    assert [[interaction]] * 4 == await lists(database)

@@ -1,4 +1,4 @@
-"""Migrations give the schema of the models, all of it or nothing."""
+"""Migrations produce the schema of the models, completely or not at all."""
 
 import asyncio
 import sqlite3
@@ -30,7 +30,7 @@ def schema_of(path: Path) -> set[str]:
 
 
 async def test_migrations_and_models_are_equal(template: Path, tmp_path: Path) -> None:
-    """Every table, column, constraint and index, to the letter."""
+    """Every table, column, constraint and index has the same definition."""
     created = tmp_path / "created.db"
     engine = create_engine(f"sqlite:///{created}")
     Base.metadata.create_all(engine)
@@ -56,7 +56,7 @@ def postgres_schema_of(url: str) -> set[tuple[object, ...]]:
 
 
 async def test_migrations_and_models_are_equal_on_postgres(postgres: PostgresDatabases) -> None:
-    """What the migrations make is what the models would, there, too."""
+    """Migrations and models produce the same schema on PostgreSQL."""
     with postgres.empty() as created, postgres.fresh() as migrated:
         backend = open_backend(created, readers=1)
         async with backend.migrating() as connection:
@@ -65,8 +65,10 @@ async def test_migrations_and_models_are_equal_on_postgres(postgres: PostgresDat
         assert postgres_schema_of(created) == postgres_schema_of(migrated)
 
 
-async def test_processes_that_start_at_once_migrate_once(postgres: PostgresDatabases) -> None:
-    """Eight that find an empty database all come up, and the schema is made once."""
+async def test_processes_that_start_at_once_migrate_the_database_once(
+    postgres: PostgresDatabases,
+) -> None:
+    """Eight that find an empty database all start, and the schema is created once."""
 
     async def start(url: str) -> None:
         async with Database(url).serving():
@@ -81,7 +83,7 @@ async def test_processes_that_start_at_once_migrate_once(postgres: PostgresDatab
 async def test_upgrade_of_a_current_database_changes_nothing(
     template: Path, database_path: Path
 ) -> None:
-    """Every start runs the migrations; the second time there is nothing to do."""
+    """Every start runs the migrations; on a current schema they have no effect."""
     await upgrade(SQLite(database_path, readers=1))
 
     assert schema_of(template) == schema_of(database_path)
@@ -89,7 +91,7 @@ async def test_upgrade_of_a_current_database_changes_nothing(
 
 @pytest.fixture
 def failing_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The migrations, and one more that fails half-way."""
+    """The migrations, and another that fails after its first statements."""
     folder = tmp_path / "migrations"
     folder.mkdir()
     for entry in migrate.MIGRATIONS.glob("*.*"):
@@ -113,7 +115,7 @@ def failing_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def test_failing_migration_leaves_the_old_schema_and_data(
     failing_migration: Path, database_path: Path, template: Path
 ) -> None:
-    """What the failed migration did before it failed is undone."""
+    """The statements that ran before the failure are rolled back."""
     rows = sqlite3.connect(database_path)
     rows.execute("INSERT INTO operators (id, name, active) VALUES (1, 'Maria', 1)")
     rows.commit()
@@ -126,7 +128,7 @@ async def test_failing_migration_leaves_the_old_schema_and_data(
 
 
 async def test_migration_that_orphans_rows_is_refused(database_path: Path) -> None:
-    """Keys are off while the schema changes, so they are checked before the commit."""
+    """Foreign keys are off during a migration, and are checked before the commit."""
     rows = sqlite3.connect(database_path)
     rows.execute("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1, 0)")
     rows.commit()
@@ -135,7 +137,7 @@ async def test_migration_that_orphans_rows_is_refused(database_path: Path) -> No
 
 
 async def test_schema_of_a_later_version_is_refused(database_path: Path) -> None:
-    """An old service does not touch a newer database."""
+    """An older version of the service leaves a newer database unchanged."""
     rows = sqlite3.connect(database_path)
     rows.execute("UPDATE alembic_version SET version_num = '7777'")
     rows.commit()
@@ -164,8 +166,8 @@ FROM (VALUES
 """
 
 
-async def test_interactions_of_before_are_counted(tmp_path: Path) -> None:
-    """A database without daily counts gets them: what was given out counts as what was due."""
+async def test_earlier_interactions_are_counted(tmp_path: Path) -> None:
+    """A database without daily counts gets them, with targets equal to assigned interactions."""
     path = tmp_path / "earlier.db"
     await upgrade(SQLite(path, readers=1), "0002")
     rows = sqlite3.connect(path)
@@ -223,8 +225,8 @@ def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             yield url
 
 
-async def test_credits_and_targets_get_other_units(old_url: str) -> None:
-    """Credits are in inquiries and sum to zero; targets sum to what was given out."""
+async def test_credits_and_targets_are_converted(old_url: str) -> None:
+    """Credits are in inquiries and sum to zero; targets sum to the assigned interactions."""
     await upgrade(open_backend(old_url, readers=1), "0003")
     with open_rows(old_url) as rows:
         rows.executescript(BEFORE_0004)
@@ -247,7 +249,7 @@ async def test_credits_and_targets_get_other_units(old_url: str) -> None:
 
 
 async def test_old_explanations_stay_readable(old_url: str) -> None:
-    """What was owed in units of weight is shown in inquiries of the operators then eligible."""
+    """Credits in units of weight are converted to inquiries by the weights then eligible."""
     await upgrade(open_backend(old_url, readers=1), "0003")
     with open_rows(old_url) as rows:
         rows.executescript(BEFORE_0004)

@@ -1,4 +1,4 @@
-"""A real PgBouncer between the service and PostgreSQL: by session it works, else it is refused."""
+"""A real PgBouncer in front of PostgreSQL: session pooling works, other modes are refused."""
 
 import asyncio
 from collections.abc import Iterator
@@ -28,26 +28,26 @@ by_transaction = pytest.mark.parametrize(
 
 @pytest.fixture
 def postgres_url(postgres: PostgresDatabases) -> Iterator[str]:
-    """An empty database of the test's own."""
+    """A database without tables, for this test only."""
     with postgres.empty() as url:
         yield url
 
 
 @pytest.fixture
 def pooled_url(postgres_url: str) -> Iterator[str]:
-    """The same through a PgBouncer that pools by session."""
+    """The URL of that database through a PgBouncer in session mode."""
     with running_pgbouncer(postgres_url, "session") as url:
         yield url
 
 
 async def start_and_stop(url: str) -> None:
-    """What every process of the service does."""
+    """Open and close the database, as each process of the service does."""
     async with Database(url).serving():
         pass
 
 
-async def test_by_session_it_works(pooled_url: str) -> None:
-    """All that many clients do at the same time is done as without it."""
+async def test_session_pooling_works(pooled_url: str) -> None:
+    """Concurrent requests get the same results as without PgBouncer."""
     app = create_app(Settings(_env_file=None, database_url=pooled_url))
     async with (
         app.router.lifespan_context(app),
@@ -62,12 +62,12 @@ async def test_by_session_it_works(pooled_url: str) -> None:
                 await api.close(interaction["id"])
 
         assert 1 == len({interaction["lead_uuid"] for interaction in posted})
-        assert 40 == len([one for one in await api.list_active() if one["operator_id"]])
+        assert 40 == len([row for row in await api.list_active() if row["operator_id"]])
 
 
 @by_transaction
-async def test_by_transaction_it_is_refused(postgres_url: str, settings: dict[str, str]) -> None:
-    """In one line, each time, and without a trace in sessions that are others' too."""
+async def test_transaction_pooling_is_refused(postgres_url: str, settings: dict[str, str]) -> None:
+    """Each start fails with one line, and leaves no settings in sessions that are shared."""
     with running_pgbouncer(postgres_url, "transaction", **settings) as url:
         for _ in range(5):
             with pytest.raises(StartupError, match="pool_mode = session"):
@@ -84,8 +84,8 @@ async def test_by_transaction_it_is_refused(postgres_url: str, settings: dict[st
         await connection.close()
 
 
-async def test_by_statement_it_is_refused(postgres_url: str) -> None:
-    """As PgBouncer says."""
+async def test_statement_pooling_is_refused(postgres_url: str) -> None:
+    """The error is PgBouncer's own."""
     with (
         running_pgbouncer(postgres_url, "statement") as url,
         pytest.raises(StartupError, match="not allowed in statement pooling mode"),
@@ -94,7 +94,7 @@ async def test_by_statement_it_is_refused(postgres_url: str) -> None:
 
 
 async def test_pool_of_one_session_is_refused(postgres_url: str) -> None:
-    """The line says what to raise."""
+    """The error names the setting to raise."""
     with (
         running_pgbouncer(postgres_url, "session", default_pool_size="1") as url,
         pytest.raises(StartupError, match="raise default_pool_size"),
@@ -102,8 +102,8 @@ async def test_pool_of_one_session_is_refused(postgres_url: str) -> None:
         await start_and_stop(url)
 
 
-async def test_what_pgbouncer_refuses_is_one_line(pooled_url: str) -> None:
-    """An option of the URL that it does not pass on is named by PgBouncer itself."""
+async def test_refusal_by_pgbouncer_is_one_line(pooled_url: str) -> None:
+    """The error names the option of the URL that PgBouncer does not support."""
     with pytest.raises(StartupError, match="unsupported startup parameter: options") as refused:
         await start_and_stop(f"{pooled_url}?options=-cwork_mem%3D5MB")
 
@@ -111,8 +111,8 @@ async def test_what_pgbouncer_refuses_is_one_line(pooled_url: str) -> None:
 
 
 @pytest.mark.heavy
-def test_commands_through_it(pooled_url: str, postgres_url: str, tmp_path: Path) -> None:
-    """Migrating, serving by several processes and copying."""
+def test_commands_through_pgbouncer(pooled_url: str, postgres_url: str, tmp_path: Path) -> None:
+    """`migrate`, `serve --workers` and `copy` succeed."""
     migrated = run_command(*PYTHON_APP, "migrate", folder=tmp_path, DATABASE_URL=pooled_url)
     assert 0 == migrated.returncode, migrated.stderr
     serve = (*PYTHON_APP, "serve", "--workers", "2", "--port", "0")

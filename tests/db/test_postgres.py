@@ -1,4 +1,4 @@
-"""What only PostgreSQL has: a server that may end, hang, be full or deadlock, and its settings."""
+"""PostgreSQL only: lost connections, deadlocks, locks, timeouts, full disks and settings."""
 
 import asyncio
 from typing import Any
@@ -26,12 +26,12 @@ NAMES = "SELECT name FROM operators ORDER BY id"
 
 
 async def backend_of(session: WriteSession) -> int:
-    """The process on the server that serves a session."""
+    """The server process of a session."""
     return int(await session.scalar(text("SELECT pg_backend_pid()")))
 
 
 async def test_lost_connection_rolls_back(database: Database, rows: Rows) -> None:
-    """Without a COMMIT nothing can have been written, and the next session has a connection."""
+    """A connection lost before COMMIT has written nothing; the next session gets a new one."""
     with pytest.raises(RolledBack):
         async with database.writing() as session:
             await OperatorCRUD(session).create(name="Maria")
@@ -43,8 +43,8 @@ async def test_lost_connection_rolls_back(database: Database, rows: Rows) -> Non
     assert [("Boris",)] == rows.execute(NAMES)
 
 
-async def test_work_is_done_again_on_another_connection(database: Database, rows: Rows) -> None:
-    """Work whose connection is lost is begun anew, and done once."""
+async def test_work_is_retried_on_another_connection(database: Database, rows: Rows) -> None:
+    """Work whose connection is lost is retried, and committed once."""
     attempts = []
 
     async def work(session: WriteSession) -> None:
@@ -60,16 +60,14 @@ async def test_work_is_done_again_on_another_connection(database: Database, rows
     assert [("Maria",), ("Ivan",)] == rows.execute(NAMES)
 
 
-async def test_connection_lost_during_commit_is_not_tried_again(
-    database: Database, rows: Rows
-) -> None:
-    """Whether it was done is unknown, and doing it again might do it twice."""
+async def test_connection_lost_during_commit_is_not_retried(database: Database, rows: Rows) -> None:
+    """Whether the COMMIT succeeded is unknown: a retry might do the work twice."""
     rows.executescript(
         """
-        CREATE FUNCTION dawdle() RETURNS TRIGGER LANGUAGE plpgsql
+        CREATE FUNCTION wait_a_minute() RETURNS TRIGGER LANGUAGE plpgsql
         AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';
         CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON operators
-        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION dawdle();
+        DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait_a_minute();
         """
     )
     attempts = []
@@ -88,8 +86,8 @@ async def test_connection_lost_during_commit_is_not_tried_again(
     assert 1 == len(attempts)
 
 
-async def test_deadlock_is_done_again(database: Database, rows: Rows) -> None:
-    """Of two that wait for each other, PostgreSQL undoes one; begun anew, both are done."""
+async def test_deadlock_is_retried(database: Database, rows: Rows) -> None:
+    """PostgreSQL rolls back one of two transactions in a deadlock; after a retry, both commit."""
     rows.execute("INSERT INTO operators (name, active) VALUES ('Maria', TRUE), ('Ivan', TRUE)")
     met = asyncio.Barrier(2)
     attempts = []
@@ -114,7 +112,7 @@ async def test_deadlock_is_done_again(database: Database, rows: Rows) -> None:
 async def test_plans_for_small_tables_are_good_for_large_ones(
     database: Database, rows: Rows
 ) -> None:
-    """No plan walks a table: it is kept while the table grows, whatever it was made for."""
+    """No plan has a sequential scan: a cached plan is used while its tables grow."""
     rows.executescript(
         "INSERT INTO sources (id, description, sticky, enforce_load_limit)"
         " VALUES (1, 'bot', true, true);"
@@ -131,12 +129,12 @@ async def test_plans_for_small_tables_are_good_for_large_ones(
             await queue.assign_waiting_of_source(session, 1)
         connection = await session.connection()
         for sql, parameters in statements:
-            once = parameters if isinstance(parameters, tuple) else parameters[0]
-            plan = await connection.exec_driver_sql(f"EXPLAIN {sql}", once)
-            walks = [line for (line,) in plan if "Seq Scan" in line]
+            example = parameters if isinstance(parameters, tuple) else parameters[0]
+            plan = await connection.exec_driver_sql(f"EXPLAIN {sql}", example)
+            scans = [line for (line,) in plan if "Seq Scan" in line]
 
-            # The highest limit of all is looked for among the few operators.
-            assert not [line for line in walks if "on operators operators_1" not in line], sql
+            # The highest limit is found by a scan of the few operators.
+            assert not [line for line in scans if "on operators operators_1" not in line], sql
 
 
 THREE_SOURCES = """
@@ -149,11 +147,11 @@ SELECT id, 1, 1 FROM sources;
 INSERT INTO leads (uuid, email, created_at)
 VALUES ('22222222222222222222222222222222', 'lead@example.com', now());
 """
-"""Operator 1 answers for three sources and takes one at a time."""
+"""Operator 1 is assigned to three sources and has a limit of 1."""
 
 
 def add_interaction(rows: Rows, source_id: int, operator_id: int | None) -> int:
-    """An interaction that is open; its id."""
+    """Insert an active interaction; returns its id."""
     [(id,)] = rows.execute(
         "INSERT INTO interactions (lead_uuid, source_id, operator_id, is_active, created_at)"
         " VALUES ('22222222222222222222222222222222',"
@@ -162,15 +160,15 @@ def add_interaction(rows: Rows, source_id: int, operator_id: int | None) -> int:
     return int(id)
 
 
-def one_waits(rows: Rows) -> bool:
+def a_session_waits(rows: Rows) -> bool:
     """Whether a session waits for a lock."""
-    # Not in pg_stat_activity, which a transaction sees as it was at its first look.
+    # pg_stat_activity does not work: within a transaction it shows a snapshot.
     [(waiting,)] = rows.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
     return bool(waiting)
 
 
 async def test_sources_without_a_queue_are_not_locked(database: Database, rows: Rows) -> None:
-    """While another transaction holds one, its operator's interactions and settings can change."""
+    """Their operator's interactions and settings can change while a transaction locks them."""
     rows.executescript(THREE_SOURCES)
     closed, moved = [add_interaction(rows, 1, 1) for _ in range(2)]
     waits = add_interaction(rows, 2, None)
@@ -187,17 +185,17 @@ async def test_sources_without_a_queue_are_not_locked(database: Database, rows: 
     )
 
 
-async def test_queue_that_begins_while_a_close_waits(database: Database, rows: Rows) -> None:
-    """The close takes it in: what waits is assigned in the transaction that frees the operator."""
+async def test_interaction_queued_while_a_close_waits(database: Database, rows: Rows) -> None:
+    """The transaction of the close assigns it to the operator that the close frees."""
     rows.executescript(THREE_SOURCES)
     held = add_interaction(rows, 1, 1)
-    # As intake does for source 2: it finds the operator at its limit.
+    # As intake for source 2, which finds the operator at its limit.
     rows.execute("BEGIN")
     rows.execute("SELECT 1 FROM sources WHERE id = 2 FOR NO KEY UPDATE")
     rows.execute("SELECT 1 FROM operators WHERE id = 1 FOR NO KEY UPDATE")
     add_interaction(rows, 2, None)
     closing = asyncio.create_task(interactions.close(database, held))
-    await until(lambda: one_waits(rows))
+    await until(lambda: a_session_waits(rows))
     rows.execute("COMMIT")
     await closing
 
@@ -209,7 +207,7 @@ async def test_queue_that_begins_while_a_close_waits(database: Database, rows: R
 
 
 async def test_interaction_moved_while_its_close_waits(database: Database, rows: Rows) -> None:
-    """The operator that has it in the end is the one who takes what waits."""
+    """The operator that has the interaction when it is closed gets the next that waits."""
     rows.executescript(THREE_SOURCES)
     rows.execute(
         "INSERT INTO source_operator_settings (source_id, operator_id, weight) VALUES (3, 2, 1)"
@@ -217,13 +215,13 @@ async def test_interaction_moved_while_its_close_waits(database: Database, rows:
     rows.execute("UPDATE operators SET load_limit = 1")
     held = add_interaction(rows, 1, 1)
     waits = add_interaction(rows, 3, None)
-    # As an assignment by hand to operator 2, beside another interaction that fills operator 1.
+    # As a manual assignment to operator 2, while another interaction fills operator 1.
     rows.execute("BEGIN")
     rows.execute("SELECT 1 FROM sources WHERE id = 1 FOR NO KEY UPDATE")
     rows.execute(f"UPDATE interactions SET operator_id = 2 WHERE id = {held}")
     add_interaction(rows, 1, 1)
     closing = asyncio.create_task(interactions.close(database, held))
-    await until(lambda: one_waits(rows))
+    await until(lambda: a_session_waits(rows))
     rows.execute("COMMIT")
     await closing
 
@@ -231,7 +229,7 @@ async def test_interaction_moved_while_its_close_waits(database: Database, rows:
 
 
 async def test_full_disk_is_storage_full(database: Database, rows: Rows) -> None:
-    """What PostgreSQL says of a full disk is said to the client in the service's words."""
+    """PostgreSQL's error for a full disk becomes the service's `StorageFull`."""
     rows.executescript(
         """
         CREATE FUNCTION refuse() RETURNS TRIGGER LANGUAGE plpgsql
@@ -245,8 +243,8 @@ async def test_full_disk_is_storage_full(database: Database, rows: Rows) -> None
             await LeadCRUD(session).get_or_create_by_email("lead@example.com")
 
 
-async def test_stuck_transaction_is_given_up(database: Database, rows: Rows) -> None:
-    """No session goes on for longer than a client waits, whatever it waits for."""
+async def test_stuck_transaction_times_out(database: Database, rows: Rows) -> None:
+    """A session ends after its timeout, whatever it waits for."""
     with pytest.raises(DatabaseUnavailable):
         async with database.writing() as session:
             await OperatorCRUD(session).create(name="Maria")
@@ -256,7 +254,7 @@ async def test_stuck_transaction_is_given_up(database: Database, rows: Rows) -> 
 
 
 async def test_values_stay_out_of_the_error(database: Database) -> None:
-    """PostgreSQL names the values that break a constraint; whoever reads the log does not."""
+    """PostgreSQL reports values that violate a constraint; the error that is logged does not."""
     with pytest.raises(IntegrityError) as refused:
         async with database.writing() as session:
             for _ in range(2):
@@ -272,24 +270,24 @@ async def test_values_stay_out_of_the_error(database: Database) -> None:
 
 
 async def start_and_stop(url: str) -> None:
-    """What every process of the service does."""
+    """Open and close the database, as each process of the service does."""
     async with Database(url).serving():
         pass
 
 
-async def test_server_that_keeps_the_promise_is_not_complained_of(
+async def test_durable_server_causes_no_warning(
     durable_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With PostgreSQL's own settings there is nothing to say."""
+    """With PostgreSQL's default settings, the start logs nothing."""
     await start_and_stop(durable_url)
 
     assert [] == caplog.messages
 
 
-async def test_commit_that_does_not_wait_is_said_at_the_start(
+async def test_asynchronous_commit_causes_a_warning(
     durable_url: str, rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A setting that lets a 201 be lost is one line in the log."""
+    """A setting by which a crash may lose a 201 is logged in one line at the start."""
     rows.execute(f"ALTER DATABASE {make_url(durable_url).database} SET synchronous_commit = off")
 
     await start_and_stop(durable_url)
@@ -299,12 +297,12 @@ async def test_commit_that_does_not_wait_is_said_at_the_start(
     ] == caplog.messages
 
 
-async def test_disk_that_is_not_synced_is_said_at_the_start(
+async def test_fsync_off_causes_a_warning(
     database_url: str, rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A server that leaves its pages to the system is one line in the log."""
+    """A server that does not sync its writes is logged in one line at the start."""
     if rows.execute("SHOW fsync") != [("off",)]:
-        pytest.skip("the server of TEST_DATABASE_URL syncs, and is not ours to change")
+        pytest.skip("the server of TEST_DATABASE_URL syncs, and tests do not change its settings")
 
     await start_and_stop(database_url)
 
@@ -321,10 +319,10 @@ async def test_disk_that_is_not_synced_is_said_at_the_start(
         ({"port": 1}, "Connect call failed"),
     ],
 )
-async def test_unusable_database_is_said_plainly(
+async def test_unusable_database_is_named(
     database_url: str, change: dict[str, Any], reason: str
 ) -> None:
-    """The start fails with the reason; the password is no part of it."""
+    """The start fails with the reason, which does not include the password."""
     url = make_url(database_url).set(password="hush-hush", **change)
 
     with pytest.raises(StartupError, match=reason) as refused:

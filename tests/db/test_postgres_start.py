@@ -1,4 +1,4 @@
-"""What a PostgreSQL must be for the service to start, and what makes no difference to it."""
+"""Which PostgreSQL servers and settings the service starts with, and which it refuses."""
 
 import asyncio
 import socket
@@ -35,13 +35,13 @@ DEFAULTS = {
 
 
 async def start_and_stop(url: str) -> None:
-    """What every process of the service does."""
+    """Open and close the database, as each process of the service does."""
     async with Database(url).serving():
         pass
 
 
 async def until_answered(call: Callable[[], Awaitable[None]]) -> None:
-    """Call again as long as connections are found lost."""
+    """Repeat a call until it finds no lost connection."""
     async with asyncio.timeout(30):
         while True:
             try:
@@ -52,7 +52,7 @@ async def until_answered(call: Callable[[], Awaitable[None]]) -> None:
 
 @pytest.fixture
 def odd_defaults(database_url: str, rows: Rows) -> None:
-    """A database whose defaults are others than PostgreSQL's own."""
+    """Set defaults of the database that differ from PostgreSQL's own."""
     name = make_url(database_url).database
     for setting, value in DEFAULTS.items():
         rows.execute(f"ALTER DATABASE {name} SET {setting} = '{value}'")
@@ -61,7 +61,7 @@ def odd_defaults(database_url: str, rows: Rows) -> None:
 @only_postgres
 @pytest.mark.usefixtures("odd_defaults")
 async def test_defaults_of_the_database_make_no_difference(api: Api) -> None:
-    """All that the service does is done as under PostgreSQL's own."""
+    """The service behaves as with PostgreSQL's own defaults."""
     operator = await api.create_operator("Мария")
     source = await api.create_source({operator: 1})
     payload = {"text": "\\ ' \U0001f600"}
@@ -77,7 +77,7 @@ async def test_defaults_of_the_database_make_no_difference(api: Api) -> None:
 @only_postgres
 @pytest.mark.usefixtures("odd_defaults")
 async def test_sessions_have_settings_of_their_own(database: Database) -> None:
-    """Isolation and time limits are those of the service."""
+    """Sessions have the service's isolation level and timeouts."""
     names = ("default_transaction_isolation", "lock_timeout", "idle_session_timeout", "jit")
     shown = [text(f"SHOW {name}") for name in names]
     async with database.reading() as reader, database.writing() as writer:
@@ -89,7 +89,7 @@ async def test_sessions_have_settings_of_their_own(database: Database) -> None:
 
 @only_postgres
 async def test_other_encoding_is_refused(database_url: str, rows: Rows) -> None:
-    """A database that cannot store every text says so before it is made use of."""
+    """A database that cannot store every text is refused at the start."""
     url = make_url(database_url)
     name = f"{url.database}_latin1"
     rows.execute(f"CREATE DATABASE {name} ENCODING LATIN1 LOCALE 'C' TEMPLATE template0")
@@ -112,10 +112,8 @@ async def test_other_encoding_is_refused(database_url: str, rows: Rows) -> None:
         ("options=-cnothing%3D1", 'unrecognized configuration parameter "nothing"'),
     ],
 )
-async def test_what_cannot_be_connected_is_one_line(
-    database_url: str, options: str, reason: str
-) -> None:
-    """Whichever part of it fails, the system's, the driver's or the server's."""
+async def test_failed_connection_is_one_line(database_url: str, options: str, reason: str) -> None:
+    """The error is one line, whether the system, the driver or the server raised it."""
     with pytest.raises(StartupError, match=reason) as refused:
         await start_and_stop(f"{database_url}?{options}")
 
@@ -124,7 +122,7 @@ async def test_what_cannot_be_connected_is_one_line(
 
 @only_postgres
 async def test_options_reach_the_server(database_url: str) -> None:
-    """A name and settings of the operator's own."""
+    """`application_name` and `options` in the URL apply to sessions."""
     url = f"{database_url}?application_name=bots&options=-cwork_mem%3D5MB&keepalives_idle=30"
     database = Database(url)
     async with database.serving(), database.reading() as session:
@@ -132,8 +130,8 @@ async def test_options_reach_the_server(database_url: str) -> None:
         assert "5MB" == await session.scalar(text("SHOW work_mem"))
 
 
-async def test_server_that_takes_connections_and_says_nothing() -> None:
-    """`connect_timeout` is when the start gives up."""
+async def test_server_that_accepts_connections_and_does_not_answer() -> None:
+    """The start fails after `connect_timeout`."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(StartupError, match="no answer in time"):
@@ -141,9 +139,9 @@ async def test_server_that_takes_connections_and_says_nothing() -> None:
 
 
 @pytest.mark.heavy
-async def test_standby_is_refused_or_passed_over(own_postgres: PostgresServer) -> None:
-    """Alone it is named for what it is; of several hosts the primary is taken."""
-    own_postgres.stand_by()
+async def test_standby_is_refused_or_skipped(own_postgres: PostgresServer) -> None:
+    """A single standby is refused as such; of several hosts the primary is used."""
+    own_postgres.become_standby()
     with pytest.raises(StartupError, match="is a standby, which cannot be written"):
         await start_and_stop(own_postgres.url())
     address = make_url(own_postgres.url())
@@ -160,16 +158,16 @@ async def test_standby_is_refused_or_passed_over(own_postgres: PostgresServer) -
 async def test_processes_that_start_at_once_on_an_empty_database(
     postgres: PostgresDatabases,
 ) -> None:
-    """One migrates, and the others find it done."""
+    """One process migrates the database; the others find it migrated."""
     with postgres.empty() as url:
         await asyncio.gather(*(start_and_stop(url) for _ in range(6)))
 
 
 @only_postgres
-async def test_empty_database_in_its_place_is_not_served(
+async def test_recreated_empty_database_is_not_served(
     database_url: str, database: Database, postgres: PostgresDatabases
 ) -> None:
-    """A database that is dropped and made again while it is served says that it has no schema."""
+    """A database dropped and created again while it is served is reported to have no schema."""
 
     async def create() -> None:
         async with database.writing() as session:

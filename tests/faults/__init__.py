@@ -1,1 +1,1 @@
-"""The service under faults: killed, out of room, locked out; what it promised must hold."""
+"""The service under faults: kills, full disks, locks; every acknowledged inquiry must survive."""

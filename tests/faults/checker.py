@@ -1,4 +1,4 @@
-"""The checker: whether a database keeps what the answers in a history promised."""
+"""The checker: compares a database with the requests and answers in a history."""
 
 import json
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from tests.support.rows import Rows
 
 
 class _Stored(NamedTuple):
-    """An interaction, and the address of its lead."""
+    """An interaction with the e-mail address of its lead."""
 
     id: int
     lead_uuid: str
@@ -29,23 +29,23 @@ class _Stored(NamedTuple):
 
     @property
     def marker(self) -> str:
-        """The name of the inquiry it was made of."""
+        """The marker of the inquiry that created it."""
         payload = json.loads(self.payload or "null")
         unnamed = f"interaction {self.id}"
         return str(payload.get("marker", unnamed)) if isinstance(payload, dict) else unnamed
 
     def as_answer(self) -> dict[str, Any]:
-        """What a client is told of it."""
+        """The body of the answer for it."""
         answer = {**self._asdict(), "payload": json.loads(self.payload)}
         del answer["email"]
         return answer
 
 
 def check(history: Sequence[Entry], rows: Rows) -> list[str]:
-    """What is wrong, in words; nothing, if every promise was kept.
+    """Describe every difference between a history and a database; none if all guarantees held.
 
-    The history must be all that was ever sent to the database's service, and nothing of it be
-    closed or assigned anew.
+    The history must have every inquiry that was sent to the service, and no interaction may have
+    been closed or reassigned.
     """
     intents = {entry.marker: entry for entry in history if isinstance(entry, Intent)}
     answers = [entry for entry in history if isinstance(entry, Answer)]
@@ -83,7 +83,7 @@ def _not_as_sent(
 ) -> Iterator[str]:
     for marker, interactions in stored.items():
         if marker not in intents:
-            yield f"nobody sent {marker}"
+            yield f"{marker} was never sent"
             continue
         if len(interactions) > 1:
             yield f"{marker} is stored {len(interactions)} times"
@@ -105,8 +105,11 @@ def _not_as_answered(
         if 400 <= answer.status < 500 and interactions:
             yield f"{answer.marker} was refused and is stored"
         if answer.status == 201:
-            told = {**answer.body, "created_at": datetime.fromisoformat(answer.body["created_at"])}
-            if any(interaction.as_answer() != told for interaction in interactions):
+            answered = {
+                **answer.body,
+                "created_at": datetime.fromisoformat(answer.body["created_at"]),
+            }
+            if any(interaction.as_answer() != answered for interaction in interactions):
                 yield f"{answer.marker} is not stored as it was acknowledged"
 
 
@@ -125,18 +128,21 @@ def _wrong_operators(stored: Mapping[str, Sequence[_Stored]], rows: Rows) -> Ite
         for interaction in interactions:
             rotation, operator_id = rotations[interaction.source_id], interaction.operator_id
             if not (operator_id in rotation if operator_id else all(rotation.values())):
-                yield f"{marker} has the operator {operator_id}, who is out of rotation"
+                yield f"{marker} has the operator {operator_id}, which is out of rotation"
 
 
 def _overtaken(stored: Mapping[str, Sequence[_Stored]]) -> Iterator[str]:
-    """Those that wait although a later one of their source was given out."""
-    latest_given: Counter[int] = Counter()
+    """Interactions that wait although a later one of their source was assigned."""
+    latest_assigned: Counter[int] = Counter()
     for interaction in chain.from_iterable(stored.values()):
         if interaction.operator_id is not None:
-            latest = max(latest_given[interaction.source_id], interaction.id)
-            latest_given[interaction.source_id] = latest
+            latest = max(latest_assigned[interaction.source_id], interaction.id)
+            latest_assigned[interaction.source_id] = latest
     for interaction in chain.from_iterable(stored.values()):
-        if interaction.operator_id is None and interaction.id < latest_given[interaction.source_id]:
+        if (
+            interaction.operator_id is None
+            and interaction.id < latest_assigned[interaction.source_id]
+        ):
             yield f"{interaction.marker} was overtaken"
 
 
@@ -147,7 +153,7 @@ def _wrong_leads(intents: Iterable[Intent], rows: Rows) -> Iterator[str]:
         if leads > 1:
             yield f"{address} is {leads} leads"
         if address not in sent:
-            yield f"nobody sent an inquiry of {address}"
+            yield f"{address} never sent an inquiry"
 
 
 def _wrong_keys(
@@ -163,7 +169,7 @@ def _wrong_keys(
     }
     found = Counter(rows.execute("SELECT source_id, key, interaction_id FROM idempotency_keys"))
     for source_id, key, _ in expected - found.keys():
-        yield f"{key} of source {source_id} is forgotten"
+        yield f"{key} of source {source_id} is missing"
     for source_id, key, id in found.keys() - expected:
         yield f"{key} of source {source_id} is not the key of interaction {id}"
     slots = Counter((source_id, key) for source_id, key, _ in found.elements())

@@ -1,4 +1,4 @@
-"""The service in a process of its own, and the history of what it was sent."""
+"""The service in a separate process, and the history of its requests and answers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -8,12 +8,12 @@ import pytest
 
 from tests.faults.history import History
 from tests.faults.process import Service
-from tests.support.patience import Patience
+from tests.support.answer_time import AnswerTime
 
 
 @pytest.fixture
 async def service(durable_url: str, tmp_path: Path) -> AsyncIterator[Service]:
-    """The running service; what still runs in the end is killed."""
+    """The running service; it is killed after the test if it still runs."""
     service = Service(durable_url, tmp_path / "service.log")
     try:
         await service.start()
@@ -31,9 +31,9 @@ def history(tmp_path: Path) -> Iterator[History]:
 
 
 @pytest.fixture
-async def patience() -> AsyncIterator[Patience]:
-    """How long answers may take during the test."""
-    patience = Patience()
-    watching = asyncio.create_task(patience.watch())
-    yield patience
+async def answer_time() -> AsyncIterator[AnswerTime]:
+    """The time limit of answers during the test."""
+    answer_time = AnswerTime()
+    watching = asyncio.create_task(answer_time.watch())
+    yield answer_time
     watching.cancel()

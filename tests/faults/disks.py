@@ -1,4 +1,4 @@
-"""Disks on which there is no room, until there is again."""
+"""Disks that tests can fill and free again."""
 
 import os
 import subprocess
@@ -13,11 +13,10 @@ if sys.platform == "linux":
 
 
 class LimitedDisk:
-    """A disk on which the kernel lets the process write only the first part of each file.
+    """A disk on which the kernel limits the size of each file that the process writes.
 
-    However large the log has grown, the next of a few dozen pages does not fit: one that is begun
-    anew would otherwise have all the room it once had. SQLite hears EFBIG, not ENOSPC, and takes
-    it for an error of the disk.
+    The limit is a few dozen pages: with a larger one, a write-ahead log that restarts would have
+    the space that it used before. SQLite gets EFBIG, not ENOSPC, and reports an error of the disk.
     """
 
     code = "database_unavailable"
@@ -26,11 +25,11 @@ class LimitedDisk:
         self.folder = folder
 
     def fill(self, pid: int) -> None:
-        """Leave next to no room to the process."""
+        """Let the process write 200 kB of each file."""
         self._limit(pid, 200_000)
 
-    def make_room(self, pid: int) -> None:
-        """Leave plenty to the process."""
+    def free(self, pid: int) -> None:
+        """Remove the limit of the process."""
         self._limit(pid, resource.RLIM_INFINITY)
 
     def _limit(self, pid: int, size: int) -> None:
@@ -38,7 +37,7 @@ class LimitedDisk:
 
 
 class SmallDisk:
-    """A file system of its own, of 32 megabytes, which something else takes up."""
+    """A separate file system of 32 megabytes, which another file fills."""
 
     code = "storage_full"
 
@@ -47,19 +46,19 @@ class SmallDisk:
         self._filler = folder / "filler"
 
     def fill(self, _pid: int) -> None:
-        """Leave no room to anyone."""
+        """Fill the file system."""
         with self._filler.open("wb", buffering=0) as filler:
-            while _has_room(filler.fileno()):
+            while _has_space(filler.fileno()):
                 pass
 
-    def make_room(self, _pid: int) -> None:
-        """Leave plenty to everyone."""
+    def free(self, _pid: int) -> None:
+        """Free the file system."""
         self._filler.unlink()
 
 
 @contextmanager
 def mounted(folder: Path) -> Iterator[None]:
-    """A small file system in memory at this folder."""
+    """Mount a small file system in memory at this folder."""
     mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)]
     subprocess.run(mount, check=True, capture_output=True)
     try:
@@ -69,7 +68,7 @@ def mounted(folder: Path) -> Iterator[None]:
 
 
 def can_mount() -> bool:
-    """Whether this user may mount; in containers even root often may not."""
+    """Whether this user may mount file systems; in containers, root often may not."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return False
     with TemporaryDirectory() as folder:
@@ -80,7 +79,7 @@ def can_mount() -> bool:
             return False
 
 
-def _has_room(file: int) -> bool:
+def _has_space(file: int) -> bool:
     try:
         return os.write(file, bytes(4096)) == 4096
     except OSError:

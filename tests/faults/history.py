@@ -1,4 +1,4 @@
-"""The history: what bots sent and what they were told, a JSON line each, in order."""
+"""The history: the requests of bots and their answers, one JSON line each, in order."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 
 class Intent(NamedTuple):
-    """A request that is about to be sent; sent again, it is written again."""
+    """A request before it is sent; a retry is a new entry."""
 
     marker: str
-    """Names the inquiry; it is in the payload too."""
+    """Identifies the inquiry; the payload has it, too."""
     email: str
     source_id: int
     payload: dict[str, Any]
@@ -18,7 +18,7 @@ class Intent(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back for the last intent of this marker."""
+    """The answer to the last intent with this marker."""
 
     marker: str
     status: int
@@ -32,11 +32,11 @@ Entry = Intent | Answer
 
 
 class History:
-    """A file that entries are appended to; opened again, it is continued."""
+    """A file to which entries are appended; reopening it keeps its entries."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        # A line is handed to the operating system as soon as it is whole.
+        # Line buffered: each line is written to the operating system at once.
         self._file = path.open("a", buffering=1, encoding="utf-8")
 
     def write(self, entry: Entry) -> None:
@@ -44,11 +44,11 @@ class History:
         self._file.write(json.dumps({type(entry).__name__: entry._asdict()}) + "\n")
 
     def entries(self) -> list[Entry]:
-        """All that was written, by whomever."""
+        """All entries of the file."""
         return list(_read(self._path))
 
     def answers(self) -> list[Answer]:
-        """The answers alone."""
+        """The entries that are answers."""
         return [entry for entry in self.entries() if isinstance(entry, Answer)]
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class History:
 
 
 def refusals(answers: Sequence[Answer]) -> set[str]:
-    """What the answers that are no 201 say is wrong; each must say when to come again."""
+    """The error codes of answers that are no 201; each must be a 503 with Retry-After."""
     refused = [answer for answer in answers if answer.status != 201]
     assert all(answer.status == 503 and answer.retry_after for answer in refused)
     return {answer.body["code"] for answer in refused}

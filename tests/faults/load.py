@@ -1,4 +1,4 @@
-"""The load: bots that send inquiries over HTTP, and write down what they do."""
+"""The load: bots that send inquiries over HTTP, and record requests and answers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -13,14 +13,14 @@ from tests.support.api import Api
 from tests.support.load import keep_on, new_client
 
 SESSION_TIMEOUT = 60
-"""Seconds that bots go on asking for an answer once they take no new inquiries."""
+"""Seconds for which bots retry requests after they have stopped sending new inquiries."""
 PAUSE = 0.05
-"""Seconds before a request is sent again."""
+"""Seconds before a retry."""
 _random = Random()
 
 
 async def set_up(url: str) -> list[int]:
-    """Sources of every kind: two with operators, some of them out of rotation, one with none.
+    """Create four sources: two with operators, some of which are out of rotation, and one without.
 
     The fourth enforces a limit, which is soon reached.
 
@@ -31,13 +31,13 @@ async def set_up(url: str) -> list[int]:
     async with new_client(url) as client:
         api = Api(client)
         maria, ivan, olga = [await api.create_operator(name) for name in ("Maria", "Ivan", "Olga")]
-        away = await api.create_operator("Boris", active=False)
+        inactive = await api.create_operator("Boris", active=False)
         limited = await api.create_operator("Vera", load_limit=5)
         sources = [
-            await api.create_source({maria: 5, ivan: 1, olga: 0, away: 3}),
+            await api.create_source({maria: 5, ivan: 1, olga: 0, inactive: 3}),
             await api.create_source({olga: 1}),
             await api.create_source(),
-            await api.create_source({limited: 1, away: 1}),
+            await api.create_source({limited: 1, inactive: 1}),
         ]
         await api.call("PATCH", f"/sources/{sources[-1]}", json={"enforce_load_limit": True})
         return sources
@@ -47,7 +47,7 @@ async def set_up(url: str) -> list[int]:
 async def bots_at_work(
     url: str, history: History, sources: Sequence[int], bots: int = 8
 ) -> AsyncIterator[None]:
-    """Bots send while the block runs; then those with a key ask on until they are answered."""
+    """Bots send until the block ends, then retry requests with a key until they are answered."""
     finished = asyncio.Event()
 
     async def work(client: httpx.AsyncClient) -> None:
@@ -55,7 +55,7 @@ async def bots_at_work(
             await _deliver(client, history, new_inquiry(_random.choice(sources)))
 
     async with (
-        asyncio.timeout(None) as patience,
+        asyncio.timeout(None) as timeout,
         new_client(url, bots) as client,
         asyncio.TaskGroup() as group,
     ):
@@ -63,12 +63,12 @@ async def bots_at_work(
             group.create_task(work(client))
         yield
         finished.set()
-        patience.reschedule(asyncio.get_running_loop().time() + SESSION_TIMEOUT)
+        timeout.reschedule(asyncio.get_running_loop().time() + SESSION_TIMEOUT)
 
 
 @asynccontextmanager
 async def reading(url: str) -> AsyncIterator[list[httpx.Response]]:
-    """Staff reads while the block runs; the answers are in the list after it."""
+    """Staff read until the block ends; the list then has the answers."""
     finished = asyncio.Event()
     answers: list[httpx.Response] = []
     async with new_client(url) as client:
@@ -79,7 +79,7 @@ async def reading(url: str) -> AsyncIterator[list[httpx.Response]]:
 
 
 def new_inquiry(source_id: int) -> Intent:
-    """An inquiry like no other; every second has a key, every third is of a lead known before."""
+    """A unique inquiry; every second one has a key, every third is from a returning lead."""
     marker = uuid4().hex
     email = f"New-{marker}@example.com"
     if _random.random() < 1 / 3:
@@ -96,7 +96,7 @@ def new_inquiry(source_id: int) -> Intent:
 
 
 async def _deliver(client: httpx.AsyncClient, history: History, inquiry: Intent) -> None:
-    """Send an inquiry until it is answered for good; one without a key only once."""
+    """Send an inquiry, and retry it on a 5xx or a lost connection if it has a key."""
     while True:
         status = await _send(client, history, inquiry)
         if status is not None and status < 500:

@@ -1,4 +1,4 @@
-"""The service as a process of its own, which can be killed and started again."""
+"""The service as a separate process, which tests can kill and restart."""
 
 import asyncio
 import os
@@ -14,15 +14,15 @@ ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "app", "serve"]
 _CAUSE = re.compile(r"\S+ warning (SQLite: SQLITE_[A-Z_]+|PostgreSQL: [A-Za-z]+)")
 START_TIMEOUT = 120
-"""Seconds until a start counts as failed, on a machine however busy."""
+"""Seconds after which a start has failed, enough for a busy machine."""
 
 
 class Service:
-    """The service on a database, always at the same address."""
+    """The service on a database, always on the same port."""
 
     def __init__(self, database_url: str, log: Path, *options: str) -> None:
         self.port = _free_port()
-        """Where it listens on loopback."""
+        """The port on loopback."""
         self._options = options
         self._database_url = database_url
         self._log = log
@@ -30,24 +30,24 @@ class Service:
 
     @property
     def url(self) -> str:
-        """The address for HTTP clients."""
+        """The base URL for HTTP clients."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """The number of the running process."""
+        """The id of the running process."""
         return self._running().pid
 
     @property
     def log(self) -> str:
-        """What it has complained of since the first start."""
+        """Its warnings and errors since the first start."""
         return self._log.read_text(encoding="utf-8")
 
     async def start(self) -> None:
         """Start the process, and wait until it is ready.
 
         Raises:
-            RuntimeError: it ended instead.
+            RuntimeError: the process ended.
             TimeoutError: it was not ready within `START_TIMEOUT`.
 
         """
@@ -59,20 +59,20 @@ class Service:
                 await asyncio.sleep(0.02)
 
     def kill(self) -> None:
-        """End the process at once; it gets no chance to do anything more."""
+        """Kill the process with SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     async def terminate(self, within: float) -> int:
-        """Ask the process to end, and wait for that.
+        """Terminate the process, and wait for its end.
 
         Returns:
-            Its exit code; minus the number of a signal that ended it.
+            Its exit code; a negative signal number if a signal ended it.
 
         Raises:
-            subprocess.TimeoutExpired: it did not end within so many seconds.
+            subprocess.TimeoutExpired: it did not end within this many seconds.
 
         """
         process = self._running()
@@ -86,7 +86,7 @@ class Service:
         return self._process
 
     def _spawn(self) -> None:
-        # Coverage of a process that is killed is never written down.
+        # A process that is killed writes no coverage data.
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")
         }
@@ -97,7 +97,6 @@ class Service:
                 env={
                     **environment,
                     "DATABASE_URL": self._database_url,
-                    # Only what went wrong.
                     "LOG_LEVEL": "warning",
                 },
                 stdout=subprocess.DEVNULL,
@@ -106,9 +105,9 @@ class Service:
 
 
 def only_causes(log: str) -> bool:
-    """Whether a log has the database's own names of what was wrong, and nothing else.
+    """Whether a log has the database's error names, and nothing else.
 
-    No traceback, no statement, no address.
+    No traceback, no statement, no e-mail address.
     """
     lines = log.splitlines()
     return bool(lines) and all(_CAUSE.fullmatch(line) for line in lines)

@@ -1,4 +1,4 @@
-"""The checker itself: it passes an honest run, and catches every way to break the promise."""
+"""The checker itself: it accepts a correct run, and finds every kind of wrong row or answer."""
 
 import asyncio
 import shutil
@@ -18,10 +18,10 @@ from tests.support.rows import Rows, open_rows
 from tests.support.server import run_server
 
 VICTIM = "(SELECT interaction_id FROM idempotency_keys WHERE source_id = 1 LIMIT 1)"
-"""An interaction of the first source, sent under a key."""
+"""An interaction of the first source, sent with a key."""
 ITS_LEAD = f"(SELECT lead_uuid FROM interactions WHERE id = {VICTIM})"
 WAITING = "(SELECT max(id) FROM interactions WHERE source_id = 4)"
-"""The last interaction of the source with a limit, long after that was reached."""
+"""The last interaction of the source with a limit, sent long after the limit was reached."""
 NEW_ID = "(SELECT max(id) + 1 FROM interactions)"
 MUTANTS = {
     "lost row": (
@@ -36,32 +36,32 @@ MUTANTS = {
         ),
         "is stored 2 times",
     ),
-    "row of nobody": (
+    "row that was never sent": (
         (
             "INSERT INTO interactions (id, lead_uuid, source_id, is_active, created_at)"
             f" SELECT {NEW_ID}, uuid, 3, 1, created_at FROM leads LIMIT 1"
         ),
-        "nobody sent interaction",
+        "was never sent",
     ),
-    "operator of no weight": (
+    "operator with zero weight": (
         f"UPDATE interactions SET operator_id = 3 WHERE id = {VICTIM}",
-        "has the operator 3, who is out of rotation",
+        "has the operator 3, which is out of rotation",
     ),
-    "operator who is away": (
+    "inactive operator": (
         f"UPDATE interactions SET operator_id = 4 WHERE id = {VICTIM}",
-        "has the operator 4, who is out of rotation",
+        "has the operator 4, which is out of rotation",
     ),
     "operator of another source": (
         "UPDATE interactions SET operator_id = 1 WHERE source_id = 2",
-        "has the operator 1, who is out of rotation",
+        "has the operator 1, which is out of rotation",
     ),
-    "nobody, though somebody is there": (
+    "no operator, though one is available": (
         f"UPDATE interactions SET operator_id = NULL WHERE id = {VICTIM}",
-        "has the operator None, who is out of rotation",
+        "has the operator None, which is out of rotation",
     ),
-    "somebody, though nobody is there": (
+    "operator, though none is available": (
         "UPDATE interactions SET operator_id = 1 WHERE source_id = 3",
-        "has the operator 1, who is out of rotation",
+        "has the operator 1, which is out of rotation",
     ),
     "another operator of the rotation": (
         f"UPDATE interactions SET operator_id = 3 - operator_id WHERE id = {VICTIM}",
@@ -89,12 +89,12 @@ MUTANTS = {
         ),
         "@example.com is 2 leads",
     ),
-    "lead of nobody": (
+    "lead that was never sent": (
         (
             "INSERT INTO leads SELECT lower(hex(randomblob(16))), 'x@example.com', created_at"
             " FROM leads LIMIT 1"
         ),
-        "nobody sent an inquiry of x@example.com",
+        "x@example.com never sent an inquiry",
     ),
     "lead without interaction": (
         f"DELETE FROM interactions WHERE lead_uuid = {ITS_LEAD}",
@@ -106,7 +106,7 @@ MUTANTS = {
     ),
     "lost key": (
         f"DELETE FROM idempotency_keys WHERE interaction_id = {VICTIM}",
-        "is forgotten",
+        "is missing",
     ),
     "key of another interaction": (
         (f"UPDATE idempotency_keys SET interaction_id = {WAITING} WHERE interaction_id = {VICTIM}"),
@@ -121,13 +121,13 @@ MUTANTS = {
         ),
         "has 2 rows",
     ),
-    "nobody, though somebody is below the limit": (
+    "no operator, though one is below its limit": (
         "UPDATE interactions SET is_active = 0 WHERE operator_id = 5",
-        "has the operator None, who is out of rotation",
+        "has the operator None, which is out of rotation",
     ),
-    "operator over the limit": (
+    "operator over its limit": (
         f"UPDATE interactions SET operator_id = 5 WHERE id = {WAITING}",
-        "operator over the limit",
+        "operator over its limit",
     ),
     "overtaken": (
         (
@@ -143,35 +143,35 @@ MUTANTS = {
     ),
     "assignment to another operator": (
         f"UPDATE assignments SET operator_id = 3 - operator_id WHERE interaction_id = {VICTIM}",
-        "interaction that was last assigned to somebody else",
+        "interaction whose last assignment has another operator",
     ),
-    "later assignment to nobody": (
+    "later assignment without operator": (
         (
             "INSERT INTO assignments (interaction_id, reason, candidates, created_at)"
             f" SELECT interaction_id, reason, candidates, created_at FROM assignments"
             f" WHERE interaction_id = {VICTIM}"
         ),
-        "interaction that was last assigned to somebody else",
+        "interaction whose last assignment has another operator",
     ),
-    "one counted twice": (
+    "interaction counted twice": (
         "UPDATE daily_counts SET interactions = interactions + 1 WHERE operator_id = 1",
-        "day that is miscounted",
+        "day with a wrong count",
     ),
     "lost count": (
         "DELETE FROM daily_counts WHERE source_id = 2",
-        "day that is miscounted",
+        "day with a wrong count",
     ),
     "count of another day": (
         "UPDATE daily_counts SET day = date(day, '+1 day') WHERE source_id = 2",
-        "day that is miscounted",
+        "day with a wrong count",
     ),
-    "credit of nothing": (
+    "changed credit": (
         "UPDATE source_operator_settings SET credit = credit + 1 WHERE id = 1",
         "credits that do not sum to zero",
     ),
-    "target of nothing": (
+    "changed target": (
         "UPDATE daily_counts SET target = target + 1 WHERE source_id = 2",
-        "day whose targets are not what was given out",
+        "day whose targets do not sum to its assigned interactions",
     ),
     "broken constraint": (
         (
@@ -185,7 +185,7 @@ MUTANTS = {
 
 
 class Run(NamedTuple):
-    """What a load left behind."""
+    """The history and the database of a run."""
 
     history: list[Entry]
     database: Path
@@ -193,7 +193,7 @@ class Run(NamedTuple):
 
 @pytest.fixture(scope="module")
 def run(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """An honest run of the service."""
+    """A correct run of the service."""
     folder = tmp_path_factory.mktemp("run")
     database = Path(shutil.copy(template, folder / "run.db"))
     with closing(History(folder / "history.jsonl")) as history:
@@ -211,63 +211,63 @@ async def _work(history: History, database: Path) -> None:
 
 @pytest.fixture
 def copy(run: Run, tmp_path: Path) -> Iterator[Rows]:
-    """The run's database, to be spoilt."""
+    """A copy of the run's database, for a test to change."""
     with open_rows(f"sqlite:///{shutil.copy(run.database, tmp_path / 'copy.db')}") as rows:
         yield rows
 
 
-def test_honest_run_passes(run: Run, copy: Rows) -> None:
-    """Where every promise was kept, nothing is found."""
+def test_correct_run_passes(run: Run, copy: Rows) -> None:
+    """The checker finds nothing wrong with a correct run."""
     assert [] == check(run.history, copy)
 
 
-@pytest.mark.parametrize(("spoil", "fault"), MUTANTS.values(), ids=MUTANTS)
-def test_spoilt_database_is_caught(run: Run, copy: Rows, spoil: str, fault: str) -> None:
-    """Whatever is lost, doubled, swapped or made up is named."""
-    copy.executescript(spoil)
+@pytest.mark.parametrize(("change", "fault"), MUTANTS.values(), ids=MUTANTS)
+def test_wrong_row_is_found(run: Run, copy: Rows, change: str, fault: str) -> None:
+    """A row that is lost, duplicated, swapped or invented is reported."""
+    copy.executescript(change)
     found = check(run.history, copy)
 
     assert any(fault in line for line in found), found
 
 
 def early_acknowledgement(history: list[Entry]) -> list[Entry]:
-    """A 201 for an inquiry of which no row has come to the disk."""
+    """A 201 for an inquiry that has no row."""
     intent = new_inquiry(1)
     answer = next(entry for entry in history if isinstance(entry, Answer))
     return [*history, intent, answer._replace(marker=intent.marker)]
 
 
 def false_refusal(history: list[Entry]) -> list[Entry]:
-    """A 404 for an inquiry that was stored all the same."""
+    """A 404 for an inquiry that was stored."""
     answer = next(entry for entry in history if isinstance(entry, Answer))
     return [*history, answer._replace(status=404, body={})]
 
 
 def two_answers(history: list[Entry]) -> list[Entry]:
-    """Another 201 for an inquiry, with another interaction."""
+    """A second 201 for an inquiry, with another interaction."""
     answer = next(entry for entry in history if isinstance(entry, Answer))
     return [*history, answer._replace(body={**answer.body, "id": answer.body["id"] + 1})]
 
 
 def unwritten_intent(history: list[Entry]) -> list[Entry]:
-    """An inquiry in the database of which the history knows nothing."""
+    """An inquiry in the database that is missing in the history."""
     marker = history[0].marker
     return [entry for entry in history if entry.marker != marker]
 
 
 @pytest.mark.parametrize(
-    ("spoil", "fault"),
+    ("change", "fault"),
     [
         (early_acknowledgement, "was acknowledged and is not stored"),
         (false_refusal, "was refused and is stored"),
         (two_answers, "is not stored as it was acknowledged"),
-        (unwritten_intent, "nobody sent"),
+        (unwritten_intent, "was never sent"),
     ],
 )
-def test_spoilt_history_is_caught(
-    run: Run, copy: Rows, spoil: Callable[[list[Entry]], list[Entry]], fault: str
+def test_wrong_answer_is_found(
+    run: Run, copy: Rows, change: Callable[[list[Entry]], list[Entry]], fault: str
 ) -> None:
-    """Whatever the service said that is not so is named."""
-    found = check(spoil(run.history), copy)
+    """An answer that does not agree with the database is reported."""
+    found = check(change(run.history), copy)
 
     assert any(fault in line for line in found), found

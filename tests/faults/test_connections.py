@@ -1,4 +1,4 @@
-"""More connections than the service has descriptors for."""
+"""More connections than the service has file descriptors."""
 
 import asyncio
 import socket
@@ -31,7 +31,7 @@ runpy.run_module("app", run_name="__main__")
 async def holding(
     port: int, count: int, beginning: bytes
 ) -> AsyncIterator[list[asyncio.StreamReader]]:
-    """So many connections that have sent this and nothing more."""
+    """Hold `count` connections that have sent only this."""
     async with AsyncExitStack() as stack:
         readers = []
         for _ in range(count):
@@ -50,7 +50,7 @@ async def close(writer: asyncio.StreamWriter) -> None:
 
 
 async def ask(port: int) -> httpx.Response:
-    """The answer of `/readyz` on a connection of its own."""
+    """The answer of `/readyz` on a new connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(READY)
     try:
@@ -60,8 +60,8 @@ async def ask(port: int) -> httpx.Response:
     return answer
 
 
-async def refused_beside(stack: AsyncExitStack, port: int) -> httpx.Response:
-    """A 503, when enough connections have begun a request and not ended it."""
+async def refused_at_the_limit(stack: AsyncExitStack, port: int) -> httpx.Response:
+    """The 503 that a request gets once enough connections have sent half a request."""
     async with asyncio.timeout(30):
         while (answer := await ask(port)).status_code != 503:
             await stack.enter_async_context(holding(port, 100, BEGINNING))
@@ -69,8 +69,10 @@ async def refused_beside(stack: AsyncExitStack, port: int) -> httpx.Response:
 
 
 @only_sqlite
-async def test_idle_ones_make_room(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    """The longest idle go, without a byte; one warning is enough for all."""
+async def test_idle_connections_are_closed(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those idle for longest are closed without an answer; one warning is logged for all."""
     settings = settings.model_copy(update={"max_connections": 10})
     async with (
         run_server(create_app(settings), settings) as server,
@@ -78,23 +80,23 @@ async def test_idle_ones_make_room(settings: Settings, caplog: pytest.LogCapture
         asyncio.timeout(30),
     ):
         answer = await ask(server.port)
-        said = [await reader.read() for reader in readers[:21]]
-        left = [reader.at_eof() for reader in readers[21:]]
+        received = [await reader.read() for reader in readers[:21]]
+        closed = [reader.at_eof() for reader in readers[21:]]
 
     assert 200 == answer.status_code
-    assert {b""} == set(said)
-    assert {False} == set(left)
+    assert {b""} == set(received)
+    assert {False} == set(closed)
     [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "the limit of 10 connections is reached" in warning.getMessage()
 
 
 @only_sqlite
-async def test_those_at_work_are_left_alone(settings: Settings) -> None:
-    """With none idle the new one is told to come back; there is room again when one has ended."""
+async def test_busy_connections_are_kept(settings: Settings) -> None:
+    """If none is idle, a new connection gets a 503; it is accepted once another has closed."""
     settings = settings.model_copy(update={"max_connections": 10})
     async with run_server(create_app(settings), settings) as server:
         async with AsyncExitStack() as stack:
-            refused = await refused_beside(stack, server.port)
+            refused = await refused_at_the_limit(stack, server.port)
         async with asyncio.timeout(30):
             while (accepted := await ask(server.port)).status_code == 503:  # noqa: ASYNC110  # nothing tells
                 await asyncio.sleep(0.1)
@@ -108,9 +110,9 @@ async def test_those_at_work_are_left_alone(settings: Settings) -> None:
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
-    """Where the service listens, in a process that may have 256 descriptors."""
+    """The port of the service, in a process limited to 256 file descriptors."""
     if sys.platform != "linux":
-        pytest.skip("the number of descriptors is set as Linux has it")
+        pytest.skip("the limit of file descriptors is set as on Linux")
     command = ("-c", LIMITED.format(limit=256))
     with running_command(*command, folder=tmp_path, LOG_LEVEL="warning") as process:
         url = read_until(process, "Serving on").split()[2].rstrip(",")
@@ -118,25 +120,25 @@ def port(tmp_path: Path) -> Iterator[int]:
 
 
 @pytest.mark.heavy
-async def test_more_sockets_than_descriptors(port: int) -> None:
-    """Silent ones keep nobody out; with none idle there is an answer all the same, and no reset."""
+async def test_more_sockets_than_file_descriptors(port: int) -> None:
+    """Idle connections block no client; if none is idle, clients get a 503 and no reset."""
     async with holding(port, 600, b""):
-        beside_idle = [await ask(port) for _ in range(20)]
+        with_idle = [await ask(port) for _ in range(20)]
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             created = await client.post("/operators", json={"name": "Maria"})
             listed = await client.get("/operators")
     async with AsyncExitStack() as stack:
-        beside_busy = [await refused_beside(stack, port)]
-        beside_busy += [await ask(port) for _ in range(20)]
+        with_busy = [await refused_at_the_limit(stack, port)]
+        with_busy += [await ask(port) for _ in range(20)]
 
-    assert {200} == {answer.status_code for answer in beside_idle}
+    assert {200} == {answer.status_code for answer in with_idle}
     assert [201, 200] == [created.status_code, listed.status_code]
-    assert {503} == {answer.status_code for answer in beside_busy}
+    assert {503} == {answer.status_code for answer in with_busy}
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="there is no IPv6")
-async def test_both_families(tmp_path: Path) -> None:
-    """`::` is every address there is."""
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+async def test_ipv4_and_ipv6(tmp_path: Path) -> None:
+    """With `--host ::` the service listens on all addresses."""
     serve = (*PYTHON_APP, "serve", "--host", "::", "--port", "0")
     with running_command(*serve, folder=tmp_path) as process:
         url = read_until(process, "Serving on").split()[2].rstrip(",")

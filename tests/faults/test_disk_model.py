@@ -1,4 +1,4 @@
-"""The disk that power losses are tried on, and the reading of traces: by hand-made examples."""
+"""The model of a disk, and the reader of traces, on small examples."""
 
 from pathlib import Path
 from random import Random
@@ -31,7 +31,7 @@ OLD_FILE = (Create(FILE), Sync(FOLDER), Write(FILE, 0, OLD), Sync(FILE))
 
 
 def outcomes(loss: Loss, *calls: Call) -> set[bytes | None]:
-    """What two hundred power losses after these calls leave in the file; None is no file."""
+    """The contents of the file after two hundred power losses; None means no file."""
     disk = Disk()
     for call in calls:
         disk.apply(call)
@@ -40,13 +40,13 @@ def outcomes(loss: Loss, *calls: Call) -> set[bytes | None]:
 
 
 @pytest.mark.parametrize("loss", [ALL_LOST, ALL_KEPT, SOME_KEPT, REORDERED_AND_TORN])
-def test_synced_write_lasts(loss: Loss) -> None:
-    """What was synced is there, whatever the power loss does."""
+def test_synced_write_is_durable(loss: Loss) -> None:
+    """A synced write survives every kind of power loss."""
     assert {OLD} == outcomes(loss, *OLD_FILE)
 
 
-def test_unsynced_write_may_last_or_not() -> None:
-    """A write since the last sync is kept, or lost, or either."""
+def test_unsynced_write_may_be_lost() -> None:
+    """A write since the last sync is lost, kept, or either, by the kind of loss."""
     write = Write(FILE, 0, NEW)
 
     assert {OLD} == outcomes(ALL_LOST, *OLD_FILE, write)
@@ -54,15 +54,15 @@ def test_unsynced_write_may_last_or_not() -> None:
     assert {OLD, NEW} == outcomes(SOME_KEPT, *OLD_FILE, write)
 
 
-def test_later_write_may_last_without_the_earlier() -> None:
-    """Of two writes any subset may last; what was never written reads as zeros."""
+def test_later_write_may_survive_without_the_earlier() -> None:
+    """Any subset of two writes may survive; bytes that were never written read as zeros."""
     writes = Write(FILE, 0, b"a"), Write(FILE, 1, b"b")
 
     assert {b"", b"a", b"\0b", b"ab"} == outcomes(SOME_KEPT, *OLD_FILE[:2], *writes)
 
 
-def test_writes_may_change_places() -> None:
-    """Three writes to one place may reach the disk in any order."""
+def test_writes_may_be_reordered() -> None:
+    """Three writes to one offset may reach the disk in any order."""
     writes = [Write(FILE, 0, data) for data in (b"aaa", b"bb", b"c")]
 
     assert {b"cba"} == outcomes(ALL_KEPT, *OLD_FILE[:2], *writes)
@@ -71,29 +71,30 @@ def test_writes_may_change_places() -> None:
     )
 
 
-def test_write_may_last_in_part() -> None:
-    """A torn write leaves each sector old or new, never half of one."""
+def test_write_may_survive_in_part() -> None:
+    """A torn write leaves each sector either old or new."""
     images = outcomes(REORDERED_AND_TORN, *OLD_FILE, Write(FILE, 256, NEW[:1024]))
     sectors = [(0, 512), (512, 1024), (1024, 1536)]
     new = OLD[:256] + NEW[:1024] + OLD[:256]
-    whole = [{OLD[start:end], new[start:end]} for start, end in sectors]
+    expected = [{OLD[start:end], new[start:end]} for start, end in sectors]
 
     assert 8 == len(images)
     for image in images:
         assert image is not None
         assert all(
-            image[start:end] in either for (start, end), either in zip(sectors, whole, strict=True)
+            image[start:end] in either
+            for (start, end), either in zip(sectors, expected, strict=True)
         )
 
 
-def test_unsynced_size_may_last_or_not() -> None:
-    """A file that was cut may come back whole."""
+def test_unsynced_size_may_be_lost() -> None:
+    """A truncation that was not synced may be lost."""
     assert {OLD, OLD[:512]} == outcomes(SOME_KEPT, *OLD_FILE, Truncate(FILE, 512))
     assert {OLD[:512]} == outcomes(ALL_LOST, *OLD_FILE, Truncate(FILE, 512), Sync(FILE))
 
 
-def test_names_last_by_a_sync_of_the_folder() -> None:
-    """A new file may vanish, a removed one come back, though its content was synced."""
+def test_names_are_durable_after_a_sync_of_the_folder() -> None:
+    """Without it, a new file may be lost and a removed file may return, though both are synced."""
     new_file = Create(FILE), Write(FILE, 0, NEW), Sync(FILE)
 
     assert {None} == outcomes(ALL_LOST, *new_file)
@@ -107,8 +108,8 @@ def in_hex(text: str) -> str:
     return "".join(f"\\x{byte:02x}" for byte in text.encode())
 
 
-def test_trace_is_read_in_the_order_that_promises_least() -> None:
-    """A sync counts when it has returned, a write and an answer from their beginning."""
+def test_trace_is_read_in_the_order_with_the_weakest_guarantees() -> None:
+    """A sync takes effect when it has returned, a write and a send when they begin."""
     file, socket, cwd = in_hex("/data/file"), in_hex("socket:[7]"), in_hex("/")
     other = in_hex("/elsewhere")
     trace = [
@@ -137,9 +138,9 @@ def test_trace_is_read_in_the_order_that_promises_least() -> None:
     ] == list(read_calls(trace, {FILE, FOLDER}))
 
 
-def test_call_that_is_not_understood() -> None:
-    """A file changed in a way that is not known here is no basis for a proof."""
+def test_unsupported_call_is_an_error() -> None:
+    """A trace with an unsupported change of a file is refused."""
     trace = [f'10 write(5<{in_hex("/data/file")}>, "{in_hex("ab")}", 2) = 2']
 
-    with pytest.raises(ValueError, match="not understood"):
+    with pytest.raises(ValueError, match="unsupported call"):
         list(read_calls(trace, {FILE}))

@@ -25,13 +25,13 @@ from tests.support.load import new_client
 from tests.support.problems import read_problem
 
 pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="Windows keeps an open file where it is"
+    sys.platform == "win32", reason="Windows does not let an open file be moved"
 )
 LOGGER = "app.db.sqlite_file"
 
 
 def replace(path: Path) -> None:
-    """Put a copy in the file's place."""
+    """Replace the file by a copy."""
     copy = path.with_name("copy.db")
     with closing(sqlite3.connect(path)) as rows, closing(sqlite3.connect(copy)) as copied:
         rows.backup(copied)
@@ -44,12 +44,12 @@ def delete(path: Path) -> None:
 
 
 def move_away(path: Path) -> None:
-    """Give the file another name."""
+    """Rename the file."""
     path.rename(path.with_name("elsewhere.db"))
 
 
 def link_elsewhere(path: Path) -> None:
-    """Let the name lead to another file."""
+    """Replace the file by a link to another file."""
     path.rename(path.with_name("first.db"))
     shutil.copy(path.with_name("first.db"), path.with_name("second.db"))
     path.symlink_to("second.db")
@@ -57,7 +57,7 @@ def link_elsewhere(path: Path) -> None:
 
 @only_sqlite
 @pytest.mark.parametrize(
-    ("deed", "said"),
+    ("change", "message"),
     [
         (replace, "was replaced while it was served"),
         (delete, "was deleted or moved away while it was served"),
@@ -65,18 +65,18 @@ def link_elsewhere(path: Path) -> None:
         (link_elsewhere, "was replaced while it was served"),
     ],
 )
-async def test_file_that_is_not_the_one_any_more(
-    deed: Callable[[Path], None],
-    said: str,
+async def test_file_that_was_replaced_or_removed(
+    change: Callable[[Path], None],
+    message: str,
     client: httpx.AsyncClient,
     database_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Nothing more is acknowledged or read, and the log says once what happened and what to do."""
+    """All requests fail, and the log says once what happened and what to do."""
     caplog.set_level(logging.WARNING, LOGGER)
     source = await Api(client).create_source()
     await Api(client).post(source)
-    deed(database_path)
+    change(database_path)
     inquiry = {"email": "lead@example.com", "source_id": source}
     answers = [await client.post("/interaction", json=inquiry) for _ in range(3)]
     answers += [await client.get(path) for path in ("/readyz", "/interactions", "/operators")]
@@ -85,27 +85,27 @@ async def test_file_that_is_not_the_one_any_more(
     for answer in answers:
         read_problem(answer, 503, "database_unavailable")
     [line] = [record.getMessage() for record in caplog.records if record.name == LOGGER]
-    assert said in line
+    assert message in line
     assert "top the service, put the right file in place and start again" in line
-    assert deed not in (delete, move_away) or not database_path.exists()
+    assert change not in (delete, move_away) or not database_path.exists()
 
 
 @only_sqlite
-async def test_file_that_comes_back(
+async def test_file_that_is_moved_back(
     api: Api, client: httpx.AsyncClient, database_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The service goes on by itself where the very file is in its place again."""
+    """The service recovers once the same file is back in its place."""
     caplog.set_level(logging.WARNING, LOGGER)
     source = await api.create_source()
     elsewhere = database_path.rename(database_path.with_name("elsewhere.db"))
     inquiry = {"email": "lead@example.com", "source_id": source}
     refused = await client.post("/interaction", json=inquiry)
     elsewhere.rename(database_path)
-    taken = await client.post("/interaction", json=inquiry)
+    accepted = await client.post("/interaction", json=inquiry)
     ready = await client.get("/readyz")
 
     read_problem(refused, 503, "database_unavailable")
-    assert 201 == taken.status_code
+    assert 201 == accepted.status_code
     assert 200 == ready.status_code
     assert ["ERROR", "WARNING"] == [
         record.levelname for record in caplog.records if record.name == LOGGER
@@ -114,32 +114,32 @@ async def test_file_that_comes_back(
 
 @only_sqlite
 @pytest.mark.parametrize("ending", ["-wal", "-shm"])
-async def test_log_that_was_deleted(
+async def test_deleted_log(
     ending: str, api: Api, client: httpx.AsyncClient, database_path: Path
 ) -> None:
-    """The service stops taking in, and what it had taken in is in the file, without the log."""
+    """The service refuses requests, and checkpoints its interactions into the file."""
     source = await api.create_source()
-    taken = await api.post(source)
+    accepted = await api.post(source)
     Path(f"{database_path}{ending}").unlink()
     read_problem(await client.get("/readyz"), 503, "database_unavailable")
     refused = await client.post("/interaction", json={"email": "a@example.com", "source_id": 1})
     copy = database_path.with_name("copy.db")
     async with asyncio.timeout(30):
-        while ids_in(Path(shutil.copy(database_path, copy))) != [taken["id"]]:  # noqa: ASYNC110  # a file
+        while ids_in(Path(shutil.copy(database_path, copy))) != [accepted["id"]]:  # noqa: ASYNC110  # a file
             await asyncio.sleep(0.1)
 
     read_problem(refused, 503, "database_unavailable")
 
 
 def ids_in(path: Path) -> list[int]:
-    """The interactions of a database that lies there alone."""
+    """The ids of interactions in a database file, without its log."""
     with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as rows:
         return [id for (id,) in rows.execute("SELECT id FROM interactions ORDER BY id")]
 
 
 @only_sqlite
 async def test_reader_opens_no_other_file(database: Database, database_path: Path) -> None:
-    """A connection that is made only now is refused, and makes no file."""
+    """A connection that is opened after the file was moved fails, and creates no file."""
     database_path.rename(database_path.with_name("elsewhere.db"))
     with pytest.raises(DatabaseUnavailable):
         async with database.reading() as session:
@@ -153,7 +153,7 @@ async def test_reader_opens_no_other_file(database: Database, database_path: Pat
 async def test_second_server_under_another_name(
     name: str, database: Database, database_path: Path
 ) -> None:
-    """Neither without the lock's file nor by another path does a second one start."""
+    """A second one fails to start, also by another path or if the lock file was deleted."""
     database_path.with_name("test.db.lock").unlink()
     other = database_path.with_name("other.db")
     if name == "hard":
@@ -175,7 +175,7 @@ async def test_second_server_under_another_name(
 
 
 async def test_more_than_one_name_is_refused(database_path: Path) -> None:
-    """SQLite takes each hard link for a database of its own."""
+    """SQLite treats each hard link as a separate database."""
     database_path.with_name("other.db").hardlink_to(database_path)
 
     with pytest.raises(StartupError, match="has more than one name"):
@@ -184,7 +184,7 @@ async def test_more_than_one_name_is_refused(database_path: Path) -> None:
 
 
 async def test_folder_is_refused(database_path: Path) -> None:
-    """A folder has links of its own, which are no reason that people would understand."""
+    """The error says that it is no file, not that it has several links, as each folder has."""
     database_path.unlink()
     database_path.mkdir()
 
@@ -194,7 +194,7 @@ async def test_folder_is_refused(database_path: Path) -> None:
 
 
 async def test_log_without_its_database_is_kept(database_path: Path) -> None:
-    """SQLite would delete it, and the last interactions with it."""
+    """SQLite would delete the log, which may have the last interactions."""
     database_path.unlink()
     log = Path(f"{database_path}-wal")
     log.write_bytes(b"log")
@@ -209,7 +209,7 @@ async def test_log_without_its_database_is_kept(database_path: Path) -> None:
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
 async def test_files_are_private(umask: int, tmp_path: Path) -> None:
-    """Whatever the umask, they are their owner's alone."""
+    """Only the owner can access them, with any umask."""
     before = os.umask(umask)
     try:
         async with Database(f"sqlite:///{tmp_path}/new.db").serving():
@@ -221,8 +221,10 @@ async def test_files_are_private(umask: int, tmp_path: Path) -> None:
     assert {0o600} == modes
 
 
-async def test_wide_modes_are_named(database_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """One line says how to mend them; they are left as they are."""
+async def test_wide_modes_cause_a_warning(
+    database_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line says how to fix them; they are not changed."""
     caplog.set_level(logging.WARNING, LOGGER)
     database_path.chmod(0o644)
     async with Database(f"sqlite:///{database_path}").serving():
@@ -242,10 +244,8 @@ async def test_wide_modes_are_named(database_path: Path, caplog: pytest.LogCaptu
         ("CREATE INDEX i ON leads (created_at)", "index 'i'"),
     ],
 )
-async def test_objects_of_others_are_refused(
-    statement: str, named: str, database_path: Path
-) -> None:
-    """They are named, and the file stays as it is."""
+async def test_foreign_objects_are_refused(statement: str, named: str, database_path: Path) -> None:
+    """The error names them, and the file is unchanged."""
     with closing(sqlite3.connect(database_path)) as rows:
         rows.execute(statement)
         rows.commit()
@@ -259,10 +259,10 @@ async def test_objects_of_others_are_refused(
 
 
 @contextmanager
-def bound_by_permissions(
+def without_root_rights(
     *arguments: str, folder: Path, **variables: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """Python without root's right to write everywhere, until the block ends at the latest."""
+    """Run Python without root's right to write all files; it is killed when the block ends."""
     without_rights = ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
     with subprocess.Popen(
         [*(without_rights if os.geteuid() == 0 else []), sys.executable, *arguments],
@@ -280,9 +280,9 @@ def bound_by_permissions(
 
 @pytest.fixture
 def open_folder(template: Path) -> Iterator[Path]:
-    """A folder with a database, whose permissions bind the service."""
+    """A folder with a database, for a service without root's rights."""
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
-        pytest.skip("permissions bind root only without its rights, which setpriv takes away")
+        pytest.skip("setpriv, which removes root's rights, is not installed")
     with TemporaryDirectory() as name:
         folder = Path(name)
         shutil.copy(template, folder / "leads.db")
@@ -292,32 +292,32 @@ def open_folder(template: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("unwritable", ["leads.db", "leads.db-wal", "."])
 def test_unwritable_is_refused(unwritable: str, open_folder: Path) -> None:
-    """A start that could write nothing ends with one line."""
+    """The start fails with one line."""
     path = open_folder / unwritable
     if path.suffix:
         path.touch()
     path.chmod(0o555 if path.is_dir() else 0o444)
-    with bound_by_permissions(
+    with without_root_rights(
         *(*PYTHON_APP, "serve", "--port", "0"),
         folder=open_folder,
         DATABASE_URL="sqlite:///leads.db",
     ) as process:
-        # It ends by itself, or says where it serves.
-        said = read_until(process, "Serving on")
+        # It ends by itself, or prints its URL.
+        output = read_until(process, "Serving on")
         process.terminate()
         _, errors = process.communicate(timeout=60)
 
-    assert "" == said
+    assert "" == output
     [line] = [line for line in errors.splitlines() if " warning " not in line]
     assert 1 == process.returncode
     assert line.startswith("Cannot start: The ")
     assert "cannot be written by the user" in line or "Permission denied" in line
 
 
-async def test_unwritable_while_it_is_served(open_folder: Path) -> None:
-    """The service is not ready and takes nothing in, until it may write again."""
+async def test_file_made_unwritable_while_served(open_folder: Path) -> None:
+    """The service is not ready and refuses requests until it can write again."""
     database = open_folder / "leads.db"
-    with bound_by_permissions(
+    with without_root_rights(
         *(*PYTHON_APP, "serve", "--port", "0"),
         folder=open_folder,
         DATABASE_URL="sqlite:///leads.db",
@@ -330,11 +330,11 @@ async def test_unwritable_while_it_is_served(open_folder: Path) -> None:
             refused = await client.post("/sources", json={"description": "bot"})
             database.chmod(0o600)
             ready = await client.get("/readyz")
-            taken = await client.post("/sources", json={"description": "bot"})
+            accepted = await client.post("/sources", json={"description": "bot"})
         process.terminate()
         _, errors = process.communicate(timeout=60)
 
-    assert [201, 200, 201] == [answer.status_code for answer in (created, ready, taken)]
+    assert [201, 200, 201] == [answer.status_code for answer in (created, ready, accepted)]
     for answer in (unready, refused):
         read_problem(answer, 503, "database_unavailable")
     assert 1 == errors.count("cannot be written any more")

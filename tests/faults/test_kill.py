@@ -1,4 +1,4 @@
-"""The service ended under load, with and without warning: a 201 stays true."""
+"""The service killed or terminated under load: a 201 still holds."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from tests.faults.process import Service
 from tests.support.rows import Rows
 
 END_TIMEOUT = 60
-"""Seconds from the request to end, on a machine however busy."""
+"""Seconds from SIGTERM to the end of the process, enough for a busy machine."""
 
 pytestmark = pytest.mark.heavy
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.heavy
 async def test_killed_at_random_moments(
     service: Service, history: History, rows: Rows, pytestconfig: pytest.Config
 ) -> None:
-    """However often and whenever it is killed, the service comes back with all that it promised."""
+    """After kills at random moments, the service restarts with all acknowledged interactions."""
     moment = Random()
     kills = pytestconfig.getoption("kills")
     async with bots_at_work(service.url, history, await set_up(service.url)):
@@ -33,14 +33,14 @@ async def test_killed_at_random_moments(
     entries, answers = history.entries(), history.answers()
     assert [] == check(entries, rows)
     assert {201} == {answer.status for answer in answers}
-    # Each kill met requests under way.
+    # At each kill, requests were in flight.
     assert len(entries) - 2 * len(answers) >= kills
     assert "" == service.log
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks to end")
-async def test_asked_to_end_under_load(service: Service, history: History, rows: Rows) -> None:
-    """Whatever was taken in is answered before the process ends."""
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+async def test_terminated_under_load(service: Service, history: History, rows: Rows) -> None:
+    """The process answers every accepted request before it ends."""
     async with bots_at_work(service.url, history, await set_up(service.url)):
         await asyncio.sleep(1)
         code = await service.terminate(END_TIMEOUT)
@@ -48,7 +48,7 @@ async def test_asked_to_end_under_load(service: Service, history: History, rows:
 
     assert [] == check(history.entries(), rows)
     assert 0 == code
-    # Nobody had to ask twice for what was written once, and nothing else was written.
+    # No client had to retry a request that was written, and nothing else was written.
     answers = history.answers()
     assert {(201, False)} == {(answer.status, answer.replayed) for answer in answers}
     assert (len(answers),) == rows.execute("SELECT count(*) FROM interactions").fetchone()

@@ -1,4 +1,4 @@
-"""SQLite's write-ahead log stays short, whoever reads meanwhile."""
+"""SQLite's write-ahead log stays short while clients read."""
 
 import asyncio
 import re
@@ -18,17 +18,17 @@ LIMIT = 300_000
 
 
 async def wal_bytes(client: httpx.AsyncClient) -> float:
-    """What the metrics say of it."""
+    """The size of the log in the metrics."""
     text = (await client.get("/metrics")).text
     [size] = re.findall(r"^sqlite_wal_bytes (\S+)$", text, re.MULTILINE)
     return float(size)
 
 
 @only_sqlite
-async def test_readers_that_overlap_do_not_keep_the_log(
+async def test_overlapping_readers_do_not_prevent_truncation(
     settings: Settings, database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is cut though somebody reads at any moment, and everything is answered meanwhile."""
+    """The log is truncated although a client reads at any moment; all requests are answered."""
     monkeypatch.setattr(sqlite_watch, "LOG_LIMIT", LIMIT)
     monkeypatch.setattr(sqlite_watch, "RETRY", 0.0)
     log = Path(f"{database_path}-wal")
@@ -38,22 +38,24 @@ async def test_readers_that_overlap_do_not_keep_the_log(
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
     ):
         source = await Api(client).create_source()
-        over = asyncio.Event()
+        finished = asyncio.Event()
         inquiry = {"email": "lead@example.com", "source_id": source, "payload": "x" * 20_000}
         tasks = [
-            asyncio.create_task(keep_on(lambda: client.get("/interactions?limit=20"), over))
+            asyncio.create_task(keep_on(lambda: client.get("/interactions?limit=20"), finished))
             for _ in range(3)
         ]
         tasks.append(
-            asyncio.create_task(keep_on(lambda: client.post("/interaction", json=inquiry), over))
+            asyncio.create_task(
+                keep_on(lambda: client.post("/interaction", json=inquiry), finished)
+            )
         )
         sizes = [0.0]
         async with asyncio.timeout(60):
-            # It grows beyond the limit, and is empty at some moment after that.
+            # It grows beyond the limit, and is truncated after that.
             while not max(sizes) > LIMIT or sizes[-1] > LIMIT / 3:
                 sizes.append(log.stat().st_size)
                 await asyncio.sleep(0.01)
-        over.set()
+        finished.set()
         answers = [answer for task in tasks for answer in await task]
         shown = await wal_bytes(client)
 
@@ -62,10 +64,10 @@ async def test_readers_that_overlap_do_not_keep_the_log(
 
 
 @only_sqlite
-async def test_reader_that_stays_keeps_nobody_waiting(
+async def test_long_reader_blocks_no_writers(
     settings: Settings, database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log grows on while one reads, inquiries are taken in, and then it is cut."""
+    """Inquiries are accepted and the log grows while a client reads; then it is truncated."""
     monkeypatch.setattr(sqlite_watch, "LOG_LIMIT", LIMIT)
     monkeypatch.setattr(sqlite_watch, "RETRY", 0.0)
     log = Path(f"{database_path}-wal")

@@ -1,4 +1,4 @@
-"""The database file taken away under load, and the service killed on top of it."""
+"""The database file removed or replaced under load, and the service then killed."""
 
 import asyncio
 import sqlite3
@@ -22,40 +22,42 @@ from tests.support.rows import TABLES, open_rows
 
 pytestmark = [
     pytest.mark.heavy,
-    pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps an open file where it is"),
+    pytest.mark.skipif(
+        sys.platform == "win32", reason="Windows does not let an open file be moved"
+    ),
 ]
 
 
 @pytest.fixture
 def database(tmp_path: Path, template: Path) -> Path:
-    """A database that a process of its own is to serve."""
+    """A database file for a service in a separate process."""
     return Path(copy(template, tmp_path / "served.db"))
 
 
 def acknowledged(answers: list[Answer]) -> set[int]:
-    """The interactions that bots were told of."""
+    """The ids of acknowledged interactions."""
     return {answer.body["id"] for answer in answers if answer.status == 201}
 
 
 def content(path: Path) -> list[list[tuple[Any, ...]]]:
-    """All rows of a file, as it lies there alone."""
+    """All rows of a database file, without its log."""
     with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as rows:
         return [sorted(rows.execute(f"SELECT * FROM {table}"), key=repr) for table in TABLES]
 
 
 def ids_in(path: Path) -> set[int]:
-    """The interactions of a file, as it lies there alone."""
+    """The ids of interactions in a database file, without its log."""
     with closing(sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)) as rows:
         return {id for (id,) in rows.execute("SELECT id FROM interactions")}
 
 
 def stored_in(path: Path) -> set[int]:
-    """The interactions of a file that is open, as a copy of it alone would have them."""
+    """The ids of interactions in a copy of an open database file, without its log."""
     return ids_in(Path(copy(path, path.with_name("alone.db"))))
 
 
 async def refused(history: History, url: str) -> None:
-    """Return once bots are refused, and probes, too."""
+    """Wait until inquiries are refused, and check that `/readyz` fails, too."""
     async with asyncio.timeout(30), new_client(url) as client:
         while not any(  # noqa: ASYNC110  # a file has no event
             answer.status == 503 for answer in history.answers()
@@ -65,13 +67,13 @@ async def refused(history: History, url: str) -> None:
 
 
 def since_the_first_refusal(answers: list[Answer]) -> set[int]:
-    """The statuses of what was answered after the first refusal."""
+    """The statuses of all answers from the first refusal on."""
     statuses = [answer.status for answer in answers]
     return set(statuses[statuses.index(503) :])
 
 
 async def test_moved_away_and_killed(database: Path, tmp_path: Path) -> None:
-    """The moved file has all that was acknowledged, without its log; back again, it is served."""
+    """The moved file alone has all acknowledged interactions; moved back, it is served."""
     elsewhere = tmp_path / "elsewhere.db"
     service = Service(f"sqlite:///{database}", tmp_path / "service.log")
     with closing(History(tmp_path / "history.jsonl")) as history:
@@ -81,9 +83,9 @@ async def test_moved_away_and_killed(database: Path, tmp_path: Path) -> None:
                 await asyncio.sleep(1)
                 database.rename(elsewhere)
                 await refused(history, service.url)
-                promised = acknowledged(history.answers())
+                before = acknowledged(history.answers())
                 async with asyncio.timeout(30):
-                    while not promised <= stored_in(elsewhere):  # noqa: ASYNC110  # nor has it
+                    while not before <= stored_in(elsewhere):  # noqa: ASYNC110  # a file has no event
                         await asyncio.sleep(0.1)
                 answers = history.answers()
                 service.kill()
@@ -96,13 +98,15 @@ async def test_moved_away_and_killed(database: Path, tmp_path: Path) -> None:
 
         assert [] == found
         assert {503} == since_the_first_refusal(answers)
-        assert len(acknowledged(history.answers())) > len(promised) > 0
+        assert len(acknowledged(history.answers())) > len(before) > 0
         assert 1 == service.log.count("was deleted or moved away")
 
 
-@pytest.mark.parametrize("deed", ["replaced", "deleted"])
-async def test_replaced_or_deleted_and_restored(deed: str, database: Path, tmp_path: Path) -> None:
-    """Nothing is acknowledged after it, and `restore` brings back exactly the backup's rows."""
+@pytest.mark.parametrize("change", ["replaced", "deleted"])
+async def test_replaced_or_deleted_and_restored(
+    change: str, database: Path, tmp_path: Path
+) -> None:
+    """No more requests are acknowledged, and `restore` restores exactly the backup's rows."""
     backup = tmp_path / "backup.db"
     url = f"sqlite:///{database}"
     service = Service(url, tmp_path / "service.log")
@@ -114,7 +118,7 @@ async def test_replaced_or_deleted_and_restored(deed: str, database: Path, tmp_p
                 before = acknowledged(history.answers())
                 await asyncio.to_thread(back_up, url, backup)
                 await asyncio.sleep(0.5)
-                if deed == "replaced":
+                if change == "replaced":
                     Path(copy(backup, tmp_path / "copy.db")).rename(database)
                 else:
                     database.unlink()
@@ -133,6 +137,6 @@ async def test_replaced_or_deleted_and_restored(deed: str, database: Path, tmp_p
         assert {503} == since_the_first_refusal(answers)
         assert content(backup) == restored
         assert before <= ids_in(backup)
-        assert aside is not None or deed == "deleted"
+        assert aside is not None or change == "deleted"
         assert 200 == ready.status_code
-        assert 1 == service.log.count(f"was {deed}")
+        assert 1 == service.log.count(f"was {change}")

@@ -1,4 +1,4 @@
-"""What the next start finds where the database file was taken away while it was served."""
+"""The next start after the database file was moved or replaced while it was served."""
 
 import asyncio
 import shutil
@@ -16,41 +16,41 @@ from app.maintenance.backup import back_up
 from app.models import Operator
 
 pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="Windows keeps an open file where it is"
+    sys.platform == "win32", reason="Windows does not let an open file be moved"
 )
 
 
 def replace(path: Path, backup: Path) -> None:
-    """Put the backup in the file's place."""
+    """Replace the file by the backup."""
     backup.rename(path)
 
 
 def move_and_copy(path: Path, backup: Path) -> None:
-    """Move the file away, and put a copy of the backup in its place."""
+    """Move the file, and put a copy of the backup in its place."""
     path.rename(path.with_name("elsewhere.db"))
     shutil.copy(backup, path)
 
 
 async def add_operators(database: Database, *names: str) -> None:
-    """Commit each of them by itself, so that the log grows."""
+    """Commit each operator in its own transaction, so that the log grows."""
     for name in names:
         async with database.writing() as session:
             session.add(Operator(name=name))
 
 
 def operators(path: Path) -> list[str]:
-    """Their names, if it is a sound database."""
+    """The operators' names, in a database that passes the integrity check."""
     with closing(sqlite3.connect(path)) as rows:
         assert [("ok",)] == rows.execute("PRAGMA integrity_check").fetchall()
         return [name for (name,) in rows.execute("SELECT name FROM operators ORDER BY id")]
 
 
-@pytest.mark.parametrize("deed", [replace, move_and_copy])
-@pytest.mark.parametrize("how", ["at once", "after a look"])
-async def test_backup_put_there_is_what_is_served_next(
-    how: str, deed: Callable[[Path, Path], None], database_path: Path
+@pytest.mark.parametrize("change", [replace, move_and_copy])
+@pytest.mark.parametrize("how", ["at once", "after a check"])
+async def test_backup_in_its_place_is_served_next(
+    how: str, change: Callable[[Path, Path], None], database_path: Path
 ) -> None:
-    """The log of the file that was there is not written over it."""
+    """The log of the previous file is not written to the backup."""
     url, backup = f"sqlite:///{database_path}", database_path.with_name("backup.db")
     log = Path(f"{database_path}-wal")
     database = Database(url)
@@ -58,9 +58,9 @@ async def test_backup_put_there_is_what_is_served_next(
         await add_operators(database, "Maria")
         await asyncio.to_thread(back_up, url, backup)
         await add_operators(database, *("x" * 200 for _ in range(100)))
-        deed(database_path, backup)
-        if how == "after a look":
-            # From here on a kill would do no harm either.
+        change(database_path, backup)
+        if how == "after a check":
+            # From here on, a kill would not write it to the backup either.
             async with asyncio.timeout(30):
                 while log.stat().st_size:  # noqa: ASYNC110  # a file has no event
                     await asyncio.sleep(0.05)
@@ -71,7 +71,7 @@ async def test_backup_put_there_is_what_is_served_next(
 
 
 async def test_moved_away_and_stopped(database_path: Path) -> None:
-    """The moved file has everything; until it is back, no new database is begun in its place."""
+    """The moved file has all rows; until it is moved back, the service creates no new database."""
     url, elsewhere = f"sqlite:///{database_path}", database_path.with_name("elsewhere.db")
     database = Database(url)
     async with database.serving():

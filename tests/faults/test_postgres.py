@@ -1,4 +1,4 @@
-"""PostgreSQL ended or frozen under load: a 201 stays true, and everyone gets an answer in time."""
+"""PostgreSQL crashed or suspended under load: a 201 still holds, and all answers are in time."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from tests.faults.checker import check
 from tests.faults.history import History, refusals
 from tests.faults.load import bots_at_work, set_up
 from tests.faults.process import Service, only_causes
-from tests.support.patience import Patience
+from tests.support.answer_time import AnswerTime
 from tests.support.postgres import PostgresServer
 from tests.support.rows import open_rows
 
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.heavy
 
 @pytest.fixture
 def durable_url(own_postgres: PostgresServer) -> str:
-    """An empty database on it."""
+    """An empty database on a server that the test crashes."""
     return own_postgres.url()
 
 
 async def test_server_that_crashes_under_load(
-    own_postgres: PostgresServer, service: Service, history: History, patience: Patience
+    own_postgres: PostgresServer, service: Service, history: History, answer_time: AnswerTime
 ) -> None:
-    """The service comes back with its database each time, and misses nothing that it promised."""
+    """The service recovers with its database each time, and loses no acknowledged interaction."""
     async with bots_at_work(service.url, history, await set_up(service.url)):
         for _ in range(5):
             await asyncio.sleep(0.5)
@@ -34,14 +34,16 @@ async def test_server_that_crashes_under_load(
             await asyncio.to_thread(own_postgres.start)
         await asyncio.sleep(1)
 
-    assert_promises_were_kept(own_postgres, service, history, patience)
+    assert_guarantees_held(own_postgres, service, history, answer_time)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the processes are found in Linux's own way")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="processes are found in /proc, which only Linux has"
+)
 async def test_server_that_hangs_under_load(
-    own_postgres: PostgresServer, service: Service, history: History, patience: Patience
+    own_postgres: PostgresServer, service: Service, history: History, answer_time: AnswerTime
 ) -> None:
-    """Who cannot be served hears so in time; once the server goes on, so does the service."""
+    """Clients get a 503 in time; once the server resumes, the service recovers."""
     async with bots_at_work(service.url, history, await set_up(service.url)):
         await asyncio.sleep(0.5)
         own_postgres.freeze()
@@ -49,17 +51,17 @@ async def test_server_that_hangs_under_load(
         own_postgres.thaw()
         await asyncio.sleep(3)
 
-    assert_promises_were_kept(own_postgres, service, history, patience)
+    assert_guarantees_held(own_postgres, service, history, answer_time)
 
 
-def assert_promises_were_kept(
-    server: PostgresServer, service: Service, history: History, patience: Patience
+def assert_guarantees_held(
+    server: PostgresServer, service: Service, history: History, answer_time: AnswerTime
 ) -> None:
-    """Nothing is lost or doubled, and every answer came in time and said the truth."""
+    """No interaction is lost or duplicated, and all answers are correct and in time."""
     answers = history.answers()
     with open_rows(server.url()) as rows:
         assert [] == check(history.entries(), rows)
     assert {"database_unavailable"} == refusals(answers)
     assert {201} == {answer.status for answer in answers[-20:]}
-    assert patience.seconds >= max(answer.seconds for answer in answers)
+    assert answer_time.seconds >= max(answer.seconds for answer in answers)
     assert only_causes(service.log), service.log

@@ -1,4 +1,4 @@
-"""Power cut at many points of a real run: what was promised is there, and nothing is broken."""
+"""Power loss at many points of a real run: no acknowledged inquiry is lost, no file corrupt."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ pytestmark = [
 ]
 
 
-async def test_every_acknowledged_inquiry_outlasts_a_power_loss(tmp_path: Path) -> None:
+async def test_every_acknowledged_inquiry_survives_a_power_loss(tmp_path: Path) -> None:
     """At 800 points, through the first start, checkpoints and shutdown: none lost, none corrupt."""
     run = await record(tmp_path)
     findings = replay(run, choose_points(run, 800), tmp_path / "image")
@@ -30,8 +30,8 @@ async def test_every_acknowledged_inquiry_outlasts_a_power_loss(tmp_path: Path) 
     assert [] == findings.corrupt
 
 
-async def test_losses_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With commits that are not synced, promises are broken, and the replay shows it."""
+async def test_losses_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If commits are not synced, acknowledged inquiries are lost, and the replay finds it."""
     monkeypatch.setenv("SYNCHRONOUS", "NORMAL")
     run = await record(tmp_path, CARELESS)
     findings = replay(run, choose_points(run, 100), tmp_path / "image")
@@ -41,8 +41,8 @@ async def test_losses_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [] == findings.corrupt
 
 
-async def test_corruption_would_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With no sync at all, the database breaks, and the replay shows it."""
+async def test_corruption_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any sync the database becomes corrupt, and the replay finds it."""
     monkeypatch.setenv("SYNCHRONOUS", "OFF")
     run = await record(tmp_path, CARELESS)
     findings = replay(run, choose_points(run, 100), tmp_path / "image")

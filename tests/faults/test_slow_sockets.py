@@ -1,4 +1,4 @@
-"""Clients that hold sockets: none is held for long, and nobody else notices."""
+"""Clients that hold sockets open: they are closed in time, and other clients are not affected."""
 
 import asyncio
 import socket
@@ -18,11 +18,11 @@ from tests.support.server import run_server
 
 pytestmark = pytest.mark.heavy
 needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/fd").exists(), reason="only Linux shows what another process holds"
+    not Path("/proc/self/fd").exists(), reason="only Linux lists the sockets of another process"
 )
 
 TIMEOUT = 60
-"""Seconds: the bound is 10, and a busy machine adds to it."""
+"""Seconds: the limit is 10, and a busy machine adds to it."""
 MEBIBYTE = 2**20
 HEAD = post("/interaction", b"", "Content-Length: 10000")
 UNFINISHED_HEAD = HEAD.removesuffix(b"\r\n")
@@ -34,27 +34,27 @@ READY = b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
 class Service(NamedTuple):
-    """`python -m app serve` in a process of its own."""
+    """`python -m app serve` in a separate process."""
 
     pid: int
     url: str
 
     @property
     def port(self) -> int:
-        """Where it listens on loopback."""
+        """The port on loopback."""
         return int(self.url.rpartition(":")[2])
 
     def sockets(self) -> int:
-        """How many sockets the process has open."""
+        """The number of open sockets of the process."""
         count = 0
         for file in Path(f"/proc/{self.pid}/fd").iterdir():
-            # It may be closed while we look.
+            # The process may close it meanwhile.
             with suppress(FileNotFoundError):
                 count += str(file.readlink()).startswith("socket:")
         return count
 
     def peak_memory(self) -> int:
-        """The most bytes that it ever had resident."""
+        """The peak resident memory of the process, in bytes."""
         lines = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines()
         [peak] = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
         return int(peak) * 1024
@@ -62,7 +62,7 @@ class Service(NamedTuple):
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """The service as it is run for real, on an empty database."""
+    """The service, run by its command line on an empty database."""
     serve = (*PYTHON_APP, "serve", "--port", "0")
     with running_command(*serve, folder=tmp_path, KEEP_ALIVE="5") as process:
         url = read_until(process, "Serving on").split()[2].rstrip(",")
@@ -71,7 +71,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 @asynccontextmanager
 async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A bare connection."""
+    """A TCP connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         yield reader, writer
@@ -84,7 +84,7 @@ async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyn
 async def hold(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, beginning: bytes, drop: bytes
 ) -> bytes:
-    """What the server has said when it hangs up on a beginning and a drop each half second."""
+    """Send a beginning, then `drop` each half second; returns the answer when the server closes."""
     writer.write(beginning)
     reading = asyncio.create_task(reader.read())
     while not reading.done():
@@ -96,7 +96,7 @@ async def hold(
 
 
 def read_all(client: socket.socket) -> int:
-    """How many bytes come until the server hangs up."""
+    """The number of bytes received until the server closes the connection."""
     received = 0
     with suppress(ConnectionResetError):
         while piece := client.recv(65536):
@@ -105,7 +105,7 @@ def read_all(client: socket.socket) -> int:
 
 
 async def read_answer(reader: asyncio.StreamReader) -> bytes:
-    """One answer on a connection that stays open."""
+    """Read one answer from a connection that stays open."""
     head = await reader.readuntil(b"\r\n\r\n")
     [length] = [
         int(line[len("content-length:") :])
@@ -115,30 +115,30 @@ async def read_answer(reader: asyncio.StreamReader) -> bytes:
     return head + await reader.readexactly(length)
 
 
-async def pour(port: int, beginning: bytes, drop: bytes, amount: int) -> int:
-    """How many bytes the server lets come before it hangs up; at most this amount."""
+async def flood(port: int, beginning: bytes, drop: bytes, amount: int) -> int:
+    """The number of bytes sent until the server closes the connection; at most this amount."""
     async with connected(port) as (_, writer):
         writer.write(beginning)
-        poured = 0
+        sent = 0
         with suppress(ConnectionError):
-            while poured < amount:
+            while sent < amount:
                 writer.write(drop)
                 await writer.drain()
-                poured += len(drop)
-        return poured
+                sent += len(drop)
+        return sent
 
 
 @needs_proc
 async def test_200_slow_sockets_beside_healthy_traffic(service: Service) -> None:
-    """All are closed in time, every inquiry beside them is taken in, and no socket is left."""
+    """All are closed in time, all other inquiries are accepted, and no socket is left open."""
     before = service.sockets()
     async with new_client(service.url) as bot:
         source = await Api(bot).create_source()
         inquiry = {"email": "anna@example.com", "source_id": source}
-        over = asyncio.Event()
+        finished = asyncio.Event()
 
         async def statuses() -> list[int]:
-            calls = await keep_on(lambda: bot.post("/interaction", json=inquiry), over)
+            calls = await keep_on(lambda: bot.post("/interaction", json=inquiry), finished)
             return [call.status_code for call in calls]
 
         healthy = asyncio.gather(*(statuses() for _ in range(4)))
@@ -147,23 +147,23 @@ async def test_200_slow_sockets_beside_healthy_traffic(service: Service) -> None
                 await left_open.enter_async_context(connected(service.port)) for _ in range(200)
             ]
             async with asyncio.timeout(TIMEOUT):
-                said = await at_once(
+                answers = await at_once(
                     hold(*client, *kind)
                     for client, kind in zip(
                         clients, [SILENT, HALF_A_LINE, HEADERS, BODY] * 50, strict=True
                     )
                 )
-            # But for those of the healthy client, of which it has one a task.
+            # Without the sockets of the healthy client, which has one per task.
             still_held = service.sockets() - before - 4
         after = await bot.post("/interaction", json=inquiry)
-        over.set()
-        answered = await healthy
+        finished.set()
+        healthy_statuses = await healthy
 
-    assert {201} == {status for statuses in answered for status in statuses}
+    assert {201} == {status for statuses in healthy_statuses for status in statuses}
     assert 201 == after.status_code
     assert still_held <= 0
-    assert {b""} == set(said[::4])
-    for answer in said[1::4]:
+    assert {b""} == set(answers[::4])
+    for answer in answers[1::4]:
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"\r\nconnection: close\r\n" in answer
         assert b"\r\ncontent-type: application/problem+json\r\n" in answer
@@ -184,17 +184,17 @@ async def test_200_slow_sockets_beside_healthy_traffic(service: Service) -> None
     ids=["one header", "many headers", "trailers"],
 )
 async def test_flood_of_headers(service: Service, beginning: bytes, drop: bytes) -> None:
-    """50 MiB are cut early, and never held in memory."""
+    """The server closes the connection before 50 MiB, and does not hold them in memory."""
     memory = service.peak_memory()
 
-    poured = await pour(service.port, beginning, drop, 50 * MEBIBYTE)
+    sent = await flood(service.port, beginning, drop, 50 * MEBIBYTE)
 
-    assert poured < 50 * MEBIBYTE
+    assert sent < 50 * MEBIBYTE
     assert service.peak_memory() < memory + 10 * MEBIBYTE
 
 
-async def test_idle_connection_is_closed_without_a_word(service: Service) -> None:
-    """Who was served and says nothing more has missed nothing."""
+async def test_idle_connection_is_closed_without_an_answer(service: Service) -> None:
+    """A client that has its answer and sends nothing more gets no further bytes."""
     async with connected(service.port) as (reader, writer), asyncio.timeout(TIMEOUT):
         writer.write(READY)
         answer = await read_answer(reader)
@@ -204,8 +204,8 @@ async def test_idle_connection_is_closed_without_a_word(service: Service) -> Non
     assert b"" == rest
 
 
-async def test_steady_connection_is_kept(service: Service) -> None:
-    """A request every 3 s, for longer than one may take: each has its own time."""
+async def test_connection_with_steady_requests_is_kept(service: Service) -> None:
+    """A request every 3 s, for longer than the timeout of one: each has its own timeout."""
     answers = []
     async with connected(service.port) as (reader, writer):
         for _ in range(5):
@@ -216,8 +216,8 @@ async def test_steady_connection_is_kept(service: Service) -> None:
     assert [b"HTTP/1.1 200 "] * 5 == [answer[:13] for answer in answers]
 
 
-async def test_next_request_on_a_kept_connection_is_timed_too(service: Service) -> None:
-    """A good request first buys no patience for the next."""
+async def test_each_request_on_a_connection_has_a_timeout(service: Service) -> None:
+    """A complete request does not extend the timeout of the next."""
     async with connected(service.port) as (reader, writer), asyncio.timeout(TIMEOUT):
         writer.write(READY + UNFINISHED_HEAD)
         first = await read_answer(reader)
@@ -227,12 +227,12 @@ async def test_next_request_on_a_kept_connection_is_timed_too(service: Service) 
     assert rest.startswith(b"HTTP/1.1 408 ")
 
 
-async def test_slow_answer_is_waited_for() -> None:
-    """Time that the service itself takes is not the client's, whatever comes behind."""
+async def test_slow_answer_is_no_timeout() -> None:
+    """The time of the answer does not count, even if another request has begun."""
     app = FastAPI()
 
     @app.get("/readyz")
-    async def think() -> str:
+    async def answer_slowly() -> str:
         await asyncio.sleep(12)
         return "done"
 
@@ -243,12 +243,12 @@ async def test_slow_answer_is_waited_for() -> None:
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-async def test_answer_that_nobody_reads_is_dropped() -> None:
-    """A client that reads nothing for long is hung up on, with the answer half sent."""
+async def test_unread_answer_is_dropped() -> None:
+    """The server closes a connection whose client stops reading, with the answer half sent."""
     app = FastAPI()
 
     @app.get("/readyz")
-    async def talk() -> Response:
+    async def answer_at_length() -> Response:
         return Response(b"a" * 32 * MEBIBYTE)
 
     async with run_server(app) as server:

@@ -1,4 +1,4 @@
-"""The database out of room, out of reach, or unwilling: said plainly, and over when it is over."""
+"""A full disk, a locked database, a failing commit: each has its error, and ends with its cause."""
 
 import asyncio
 import logging
@@ -19,18 +19,18 @@ from tests.faults.disks import LimitedDisk, SmallDisk, can_mount, mounted
 from tests.faults.history import History, refusals
 from tests.faults.load import bots_at_work, reading, set_up
 from tests.faults.process import Service, only_causes
+from tests.support.answer_time import AnswerTime
 from tests.support.api import Api
 from tests.support.integrity import faults
 from tests.support.kinds import only_sqlite
 from tests.support.load import at_once, keep_on, new_client
-from tests.support.patience import Patience
 from tests.support.problems import read_problem
 from tests.support.rows import Rows, open_rows
 
 
 @only_sqlite
 async def test_page_limit_is_storage_full(settings: Settings, rows: Rows) -> None:
-    """No room is a 503 that says so; reads go on, and with room writes do too."""
+    """A full database is a 503 that says so; reads succeed, and writes do once it has space."""
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
@@ -41,31 +41,31 @@ async def test_page_limit_is_storage_full(settings: Settings, rows: Rows) -> Non
         before = await api.post(source)
         large = {"email": "large@example.com", "source_id": source, "payload": "x" * 60_000}
         async with app.state.database.writing() as session:
-            # SQLite makes it as many pages as there are.
+            # SQLite raises this to the current number of pages.
             await session.execute(text("PRAGMA max_page_count = 1"))
         refused = await at_once(client.post("/interaction", json=large) for _ in range(10))
-        # As many as the last page has room for are taken.
+        # Those that fit in the last page are accepted.
         sources = [
             await client.post("/sources", json={"description": "x" * 100}) for _ in range(60)
         ]
         read = await api.call("GET", f"/interactions/{before['id']}")
         async with app.state.database.writing() as session:
             await session.execute(text("PRAGMA max_page_count = 1000000"))
-        taken = await client.post("/interaction", json=large)
+        accepted = await client.post("/interaction", json=large)
 
     assert {201, 503} == {answer.status_code for answer in sources}
     for answer in [*refused, *(answer for answer in sources if answer.status_code == 503)]:
         read_problem(answer, 503, "storage_full")
         assert answer.headers["Retry-After"].isdecimal()
     assert before == read
-    assert 201 == taken.status_code
+    assert 201 == accepted.status_code
     assert (2,) == rows.execute("SELECT count(*) FROM interactions").fetchone()
     assert [] == faults(rows)
 
 
 @pytest.fixture(params=[LimitedDisk, *([SmallDisk] if can_mount() else [])])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LimitedDisk | SmallDisk]:
-    """A disk with room."""
+    """A disk with free space."""
     folder = tmp_path / "disk"
     folder.mkdir()
     with ExitStack() as stack:
@@ -75,11 +75,11 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LimitedDisk
 
 
 @pytest.mark.heavy
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of other processes are Linux's own")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can limit other processes")
 async def test_full_disk_under_load(
     disk: LimitedDisk | SmallDisk, template: Path, tmp_path: Path, history: History
 ) -> None:
-    """Writes are refused and reads go on while there is no room; then all is as before."""
+    """While the disk is full, writes are refused and reads succeed; then the service recovers."""
     database = Path(copy(template, disk.folder / "test.db"))
     service = Service(f"sqlite:///{database}", tmp_path / "service.log")
     try:
@@ -90,7 +90,7 @@ async def test_full_disk_under_load(
             async with reading(service.url) as reads:
                 await asyncio.sleep(2)
             full = len(history.answers())
-            disk.make_room(service.pid)
+            disk.free(service.pid)
             await asyncio.sleep(1)
         answers = history.answers()
         with open_rows(f"sqlite:///{database}") as rows:
@@ -109,9 +109,9 @@ async def test_full_disk_under_load(
 @pytest.mark.heavy
 @pytest.mark.parametrize("seconds", [3, 30])
 async def test_locked_by_another_process_under_load(
-    service: Service, history: History, rows: Rows, patience: Patience, seconds: int
+    service: Service, history: History, rows: Rows, answer_time: AnswerTime, seconds: int
 ) -> None:
-    """Every write is done or refused within five seconds, bots' and admins'; reads go on."""
+    """Each write of bots and admins succeeds or fails within five seconds; reads succeed."""
     async with (
         bots_at_work(service.url, history, await set_up(service.url)),
         new_client(service.url) as client,
@@ -136,29 +136,29 @@ async def test_locked_by_another_process_under_load(
     assert {201} == {answer.status for answer in answers[-20:]}
     assert {200, 503} >= {answer.status_code for answer in renames}
     assert {200} == {read.status_code for read in reads}
-    assert patience.seconds >= max(answer.seconds for answer in answers)
-    assert patience.seconds >= max(answer.elapsed.total_seconds() for answer in renames)
+    assert answer_time.seconds >= max(answer.seconds for answer in answers)
+    assert answer_time.seconds >= max(answer.elapsed.total_seconds() for answer in renames)
     assert only_causes(service.log)
 
 
-async def test_failing_commit_fails_the_guilty_alone(
+async def test_failing_commit_fails_one_inquiry(
     client: httpx.AsyncClient, rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of inquiries that share a transaction, the one whose COMMIT is refused leaves nothing."""
+    """Of inquiries that share a transaction, only the one whose COMMIT fails is rolled back."""
     caplog.set_level(logging.CRITICAL)
     source = await Api(client).create_source()
-    rows.fail_commit("interactions", "new.payload = '\"guilty\"'")
+    rows.fail_commit("interactions", "new.payload = '\"failing\"'")
 
     def post(number: int) -> "asyncio.Task[httpx.Response]":
         body = {
             "email": f"lead{number}@example.com",
             "source_id": source,
-            "payload": "guilty" if number == 5 else number,
+            "payload": "failing" if number == 5 else number,
         }
         headers = {"Idempotency-Key": f"key{number}"}
         return asyncio.create_task(client.post("/interaction", json=body, headers=headers))
 
-    # While the first one waits for the lock, the others come to share a transaction.
+    # While the first waits for the lock, the others become pending and share a transaction.
     rows.lock()
     requests = [post(0)]
     await asyncio.sleep(0.1)
@@ -167,8 +167,8 @@ async def test_failing_commit_fails_the_guilty_alone(
     rows.rollback()
     answers = await at_once(requests)
 
-    guilty = answers.pop(5)
-    read_problem(guilty, 500, "internal_error")
+    failed = answers.pop(5)
+    read_problem(failed, 500, "internal_error")
     assert {201} == {answer.status_code for answer in answers}
     assert 19 == len({answer.json()["id"] for answer in answers})
     for table in ("leads", "interactions", "idempotency_keys"):
@@ -179,8 +179,8 @@ async def test_failing_commit_fails_the_guilty_alone(
     assert [] == faults(rows)
 
 
-async def test_full_line_is_busy(settings: Settings, rows: Rows) -> None:
-    """One more inquiry than may wait is told to come again, and served when it does."""
+async def test_full_queue_is_busy(settings: Settings, rows: Rows) -> None:
+    """An inquiry beyond the capacity gets a 503, and a retry succeeds."""
     app = create_app(settings.model_copy(update={"intake_capacity": 1}))
     async with (
         app.router.lifespan_context(app),

@@ -1,4 +1,4 @@
-"""`python -m app backup`: a whole copy of SQLite's file while the service writes to it."""
+"""`python -m app backup`: a complete copy of SQLite's file while the service writes to it."""
 
 import asyncio
 import sqlite3
@@ -20,7 +20,7 @@ BACKUP = (*PYTHON_APP, "backup")
 
 
 def make_large(database: Path) -> None:
-    """Give a database 20 MB, which take a backup several steps."""
+    """Fill a database to 20 MB, which a backup copies in several steps."""
     with closing(sqlite3.connect(database)) as rows:
         rows.executemany(
             "INSERT INTO operators (name, active) VALUES (hex(zeroblob(?)), 0)",
@@ -30,12 +30,12 @@ def make_large(database: Path) -> None:
 
 
 def names(folder: Path) -> set[str]:
-    """What lies in a folder, but for what SQLite keeps beside a file that is open."""
+    """The files in a folder, without those that SQLite keeps beside an open database."""
     return {file.name for file in folder.iterdir() if not file.name.endswith(("-wal", "-shm"))}
 
 
 async def test_backup_under_load(database_path: Path, tmp_path: Path) -> None:
-    """All that was acknowledged before is in it, it is sound, and the service starts on it."""
+    """It has all interactions acknowledged before, is intact, and the service starts on it."""
     make_large(database_path)
     with (
         closing(History(tmp_path / "history.jsonl")) as history,
@@ -46,7 +46,7 @@ async def test_backup_under_load(database_path: Path, tmp_path: Path) -> None:
         url = read_until(process, "Serving on").split()[2].rstrip(",")
         async with bots_at_work(url, history, await set_up(url)):
             await asyncio.sleep(1)
-            before = history.answers()
+            earlier = history.answers()
             ended = await asyncio.to_thread(
                 run_command,
                 *BACKUP,
@@ -54,7 +54,7 @@ async def test_backup_under_load(database_path: Path, tmp_path: Path) -> None:
                 folder=tmp_path,
                 DATABASE_URL=f"sqlite:///{database_path}",
             )
-            meanwhile = len(history.answers()) - len(before)
+            meanwhile = len(history.answers()) - len(earlier)
 
     assert (0, "") == (ended.returncode, ended.stderr)
     assert ended.stdout.endswith("copy.db is complete and has passed the integrity check.\n")
@@ -67,21 +67,21 @@ async def test_backup_under_load(database_path: Path, tmp_path: Path) -> None:
     with running_command(*SERVE, folder=tmp_path, DATABASE_URL="sqlite:///copy.db") as process:
         url = read_until(process, "Serving on").split()[2].rstrip(",")
         async with new_client(url) as staff:
-            for answer in before:
-                kept = await staff.get(f"/interactions/{answer.body['id']}")
-                assert answer.body == kept.json()
+            for answer in earlier:
+                stored = await staff.get(f"/interactions/{answer.body['id']}")
+                assert answer.body == stored.json()
 
 
-def test_writes_without_a_pause_do_not_hold_it_up(database_path: Path, tmp_path: Path) -> None:
-    """However fast others write, no step is taken twice."""
+def test_constant_writes_do_not_delay_a_backup(database_path: Path, tmp_path: Path) -> None:
+    """However fast other connections write, the backup does not restart."""
     for _ in range(4):
         make_large(database_path)
-    over = Event()
+    finished = Event()
 
     def write() -> None:
         with closing(sqlite3.connect(database_path, isolation_level=None, timeout=60)) as rows:
             rows.execute("PRAGMA synchronous = OFF")
-            while not over.is_set():
+            while not finished.is_set():
                 rows.execute("UPDATE operators SET active = NOT active WHERE id = 1")
 
     with ThreadPoolExecutor() as threads:
@@ -91,14 +91,14 @@ def test_writes_without_a_pause_do_not_hold_it_up(database_path: Path, tmp_path:
                 *BACKUP, "copy.db", folder=tmp_path, DATABASE_URL=f"sqlite:///{database_path}"
             )
         finally:
-            over.set()
+            finished.set()
         writing.result()
 
     assert 0 == ended.returncode, ended.stderr
 
 
-def test_backup_of_what_is_not_served(database_path: Path, tmp_path: Path) -> None:
-    """What a killed service left in its write-ahead log is in the backup, and stays where it is."""
+def test_backup_of_a_database_that_is_not_served(database_path: Path, tmp_path: Path) -> None:
+    """The backup includes the write-ahead log of a killed service, which is left unchanged."""
     with closing(sqlite3.connect(database_path)) as rows:
         rows.execute("PRAGMA wal_autocheckpoint = 0")
         rows.execute("INSERT INTO operators (name, active) VALUES ('Maria', 1)")
@@ -120,33 +120,33 @@ def test_backup_of_what_is_not_served(database_path: Path, tmp_path: Path) -> No
 
 
 def refusal(folder: Path, url: str, target: str = "copy.db") -> str:
-    """Why there is no backup: one line."""
+    """The one line that says why there is no backup."""
     ended = run_command(*BACKUP, target, folder=folder, DATABASE_URL=url)
     assert 1 == ended.returncode
     [line] = ended.stderr.splitlines()
     return line
 
 
-def test_file_that_exists_is_kept(database_path: Path, tmp_path: Path) -> None:
-    """Yesterday's backup is not written over."""
-    (tmp_path / "copy.db").write_text("yesterday's", encoding="utf-8")
+def test_existing_file_is_kept(database_path: Path, tmp_path: Path) -> None:
+    """An earlier backup is not overwritten."""
+    (tmp_path / "copy.db").write_text("earlier", encoding="utf-8")
 
     line = refusal(tmp_path, f"sqlite:///{database_path}")
 
     assert "Nothing was written: copy.db exists already." == line
-    assert "yesterday's" == (tmp_path / "copy.db").read_text(encoding="utf-8")
+    assert "earlier" == (tmp_path / "copy.db").read_text(encoding="utf-8")
 
 
-def test_missing_database_is_not_made(tmp_path: Path) -> None:
-    """A mistyped name gives no empty backup, and no empty database."""
+def test_missing_database_is_not_created(tmp_path: Path) -> None:
+    """A mistyped name creates neither an empty backup nor an empty database."""
     line = refusal(tmp_path, "sqlite:///typo.db")
 
     assert "Nothing was written: there is no file typo.db." == line
     assert set() == names(tmp_path)
 
 
-def test_missing_folder_is_not_made(database_path: Path, tmp_path: Path) -> None:
-    """The system's reason is given."""
+def test_missing_folder_is_not_created(database_path: Path, tmp_path: Path) -> None:
+    """The error includes the operating system's reason."""
     line = refusal(tmp_path, f"sqlite:///{database_path}", "typo/copy.db")
 
     assert line.startswith("Nothing was written: test.db cannot be copied to copy.db: ")
@@ -154,7 +154,7 @@ def test_missing_folder_is_not_made(database_path: Path, tmp_path: Path) -> None
 
 
 def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
-    """They are named, and nobody is asked for a password."""
+    """The error names them, and the command does not connect to the server."""
     line = refusal(tmp_path, "postgresql://staff:hush-hush@localhost/leads")
 
     assert (
@@ -164,8 +164,8 @@ def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", [100, 4096 * 3])
-def test_damaged_database_is_no_backup(where: int, database_path: Path, tmp_path: Path) -> None:
-    """What fails the integrity check does not get the name of a backup."""
+def test_damaged_database_is_not_backed_up(where: int, database_path: Path, tmp_path: Path) -> None:
+    """A copy that fails the integrity check does not get the name of the backup."""
     with database_path.open("r+b") as file:
         file.seek(where)
         file.write(b"\xff" * 4096)
@@ -176,13 +176,13 @@ def test_damaged_database_is_no_backup(where: int, database_path: Path, tmp_path
     assert {"test.db"} == names(tmp_path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks to end")
-def test_backup_that_is_ended_leaves_nothing(database_path: Path, tmp_path: Path) -> None:
-    """SIGTERM in its midst: no file of that name, and none under another."""
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+def test_terminated_backup_leaves_no_files(database_path: Path, tmp_path: Path) -> None:
+    """SIGTERM during the backup leaves no file of that name, and no temporary file."""
     for _ in range(5):
         make_large(database_path)
     copy = tmp_path / "copy.db"
-    left_whole = []
+    completed = []
     for _ in range(5):
         with running_command(
             *BACKUP, copy.name, folder=tmp_path, DATABASE_URL=f"sqlite:///{database_path}"
@@ -192,13 +192,13 @@ def test_backup_that_is_ended_leaves_nothing(database_path: Path, tmp_path: Path
             process.terminate()
             process.communicate(timeout=60)
 
-        left_whole.append(copy.exists())
-        if left_whole[-1]:
-            # The signal came when all was done.
+        completed.append(copy.exists())
+        if completed[-1]:
+            # The signal came after the backup was complete.
             assert copy.stat().st_size == database_path.stat().st_size
             copy.unlink()
         else:
             assert 0 != process.returncode
         assert {"test.db"} == names(tmp_path)
 
-    assert False in left_whole
+    assert False in completed

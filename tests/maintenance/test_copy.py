@@ -1,4 +1,4 @@
-"""`python -m app copy`: from SQLite to PostgreSQL and back, all of it or nothing."""
+"""`python -m app copy`: from SQLite to PostgreSQL and back, completely or not at all."""
 
 import asyncio
 import shutil
@@ -32,20 +32,20 @@ PAYLOADS: tuple[Any, ...] = (
     "x" * 60_000,
 )
 KEYS = ("a", "B", "A", "b", "_", "~", "-1", "10", "9")
-"""In an order of their own in each collation."""
+"""Each collation sorts them in another order."""
 LISTS = ("/operators", "/sources", "/sources/1/operators", "/interactions?limit=1000")
 
 
 @pytest.fixture
 def postgres_url(postgres: PostgresDatabases) -> Iterator[str]:
-    """A database with nothing in it, not even tables."""
+    """A database without tables."""
     with postgres.empty() as url:
         yield url
 
 
 @pytest.fixture
 async def sqlite_url(database_path: Path) -> str:
-    """A database with something of everything, more than one batch of what grows."""
+    """A database with rows in every table, and more than one batch of leads and keys."""
     url = f"sqlite:///{database_path}"
     async with serving(url) as client:
         api = Api(client)
@@ -53,13 +53,13 @@ async def sqlite_url(database_path: Path) -> str:
         ivan = await api.create_operator("\u0418\u0432\u0430\u043d")
         await api.create_operator("Olga", active=False)
         source = await api.create_source({maria: 3, ivan: 1})
-        nobodys = await api.create_source()
+        without_operators = await api.create_source()
         rules = {"sticky": True, "enforce_load_limit": True, "strategy": "random"}
         await api.call("PATCH", f"/sources/{source}", json=rules)
         for number, payload in enumerate(PAYLOADS):
             await api.post(source, f"lead{number % 7}@example.com", payload=payload)
         for key in KEYS:
-            await post_with_key(client, nobodys, key)
+            await post_with_key(client, without_operators, key)
         for id in (2, 5):
             await api.call("POST", f"/interactions/{id}/close")
     with closing(sqlite3.connect(database_path)) as rows:
@@ -75,7 +75,7 @@ async def sqlite_url(database_path: Path) -> str:
 
 @asynccontextmanager
 async def serving(url: str) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service on a database."""
+    """Run the service on a database; yields a client."""
     app = create_app(Settings(_env_file=None, database_url=url))
     async with (
         app.router.lifespan_context(app),
@@ -85,19 +85,19 @@ async def serving(url: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def post_with_key(client: httpx.AsyncClient, source: int, key: str) -> httpx.Response:
-    """The answer to an inquiry under a key."""
+    """The answer to an inquiry with this key."""
     body = {"email": "keyed@example.com", "source_id": source}
     return await client.post("/interaction", json=body, headers={"Idempotency-Key": key})
 
 
 def content(url: str) -> list[list[tuple[Any, ...]]]:
-    """All rows of all tables, with values as SQLite keeps them; numbers only for true and false."""
+    """All rows of all tables, with values as SQLite stores them; booleans equal numbers."""
     with open_rows(url) as rows:
         return rows.dump()
 
 
 def in_file(path: Path) -> list[str]:
-    """All rows that lie in a file, with the type that each value is kept as."""
+    """All rows of a file, with the type of each stored value."""
     with closing(sqlite3.connect(path)) as rows:
         return [
             repr((table.name, row, [type(value) for value in row]))
@@ -107,53 +107,53 @@ def in_file(path: Path) -> list[str]:
 
 
 def is_empty(rows: Rows) -> bool:
-    """Whether a PostgreSQL database has no table at all."""
+    """Whether a PostgreSQL database has no tables."""
     [(tables,)] = rows.execute(
         "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
     )
     return bool(tables == 0)
 
 
-async def test_there_and_back(
+async def test_round_trip(
     sqlite_url: str, database_path: Path, postgres_url: str, tmp_path: Path
 ) -> None:
-    """Every value is the same to the last bit, in PostgreSQL and back in a new file."""
+    """Every value is equal to the last bit, in PostgreSQL and in a new SQLite file."""
     back = tmp_path / "back.db"
 
-    there = await copy_database(sqlite_url, postgres_url)
-    home = await copy_database(postgres_url, f"sqlite:///{back}")
+    to_postgres = await copy_database(sqlite_url, postgres_url)
+    to_sqlite = await copy_database(postgres_url, f"sqlite:///{back}")
 
-    assert there == home == len(in_file(database_path))
+    assert to_postgres == to_sqlite == len(in_file(database_path))
     assert content(sqlite_url) == content(postgres_url)
     assert in_file(database_path) == in_file(back)
 
 
 @pytest.mark.parametrize("to", ["postgres", "sqlite"])
-async def test_service_goes_on_with_the_copy(
+async def test_service_continues_on_the_copy(
     to: str, sqlite_url: str, postgres_url: str, tmp_path: Path
 ) -> None:
-    """It answers as the first one does, knows its keys, and numbers on where that one stopped."""
+    """On the copy it gives the same answers, knows the same keys, and continues the ids."""
     url = postgres_url if to == "postgres" else f"sqlite:///{tmp_path}/copy.db"
     await copy_database(sqlite_url, url)
     async with serving(sqlite_url) as before, serving(url) as after:
-        told = [[(await client.get(path)).text for path in LISTS] for client in (before, after)]
+        lists = [[(await client.get(path)).text for path in LISTS] for client in (before, after)]
         last = (await before.get("/interactions?limit=1000")).json()[-1]["id"]
         replayed = [await post_with_key(client, 2, KEYS[0]) for client in (before, after)]
         api = Api(after)
         interaction = await api.post(2)
-        numbers = [interaction["id"], await api.create_operator(), await api.create_source({1: 1})]
+        ids = [interaction["id"], await api.create_operator(), await api.create_source({1: 1})]
 
-    assert told[0] == told[1]
+    assert lists[0] == lists[1]
     assert replayed[0].text == replayed[1].text
     assert "true" == replayed[1].headers["Idempotent-Replayed"]
-    assert [last + 1, 4, 3] == numbers
+    assert [last + 1, 4, 3] == ids
 
 
-async def test_source_that_is_written_meanwhile(
+async def test_source_that_is_written_during_the_copy(
     postgres: PostgresDatabases, tmp_path: Path
 ) -> None:
-    """The copy is of one moment: no interaction is in it whose lead came later."""
-    over = asyncio.Event()
+    """The copy is a snapshot: it has no interaction without its lead."""
+    finished = asyncio.Event()
     with postgres.fresh() as url:
         with open_rows(url) as rows:
             rows.execute(
@@ -165,10 +165,10 @@ async def test_source_that_is_written_meanwhile(
             source = await api.create_source()
             before = await api.post(source)
             writing = asyncio.create_task(
-                keep_on(lambda: api.post(source, f"{uuid4()}@example.com"), over)
+                keep_on(lambda: api.post(source, f"{uuid4()}@example.com"), finished)
             )
             copied = await copy_database(url, f"sqlite:///{tmp_path}/copy.db")
-            over.set()
+            finished.set()
             meanwhile = await writing
 
     async with serving(f"sqlite:///{tmp_path}/copy.db") as client:
@@ -179,7 +179,7 @@ async def test_source_that_is_written_meanwhile(
 
 
 async def test_copy_into_a_database_with_rows(sqlite_url: str, postgres: PostgresDatabases) -> None:
-    """It is refused, and what is there stays as it is."""
+    """The copy is refused, and the rows are unchanged."""
     with postgres.fresh() as url:
         with open_rows(url) as rows:
             rows.execute("INSERT INTO sources (description) VALUES ('bot')")
@@ -191,18 +191,18 @@ async def test_copy_into_a_database_with_rows(sqlite_url: str, postgres: Postgre
 
 
 @pytest.mark.parametrize("served", ["source", "target"])
-async def test_served_file_is_left_alone(
+async def test_served_file_is_refused(
     served: str, sqlite_url: str, database_path: Path, tmp_path: Path
 ) -> None:
-    """What a server takes in meanwhile would be missing in the copy."""
+    """Interactions that a service accepts during the copy would be missing in it."""
     urls = {"source": sqlite_url, "target": f"sqlite:///{tmp_path}/copy.db"}
     async with Database(urls[served]).serving():
         with pytest.raises(MaintenanceError, match="Another process already serves the database"):
             await copy_database(urls["source"], urls["target"])
 
 
-async def test_missing_source_is_not_made(postgres_url: str, tmp_path: Path) -> None:
-    """A mistyped name makes no database, and nothing of the target."""
+async def test_missing_source_is_not_created(postgres_url: str, tmp_path: Path) -> None:
+    """A mistyped name creates no database, and nothing in the target."""
     with pytest.raises(MaintenanceError, match=r"There is no database typo\.db"):
         await copy_database(f"sqlite:///{tmp_path}/typo.db", postgres_url)
 
@@ -217,7 +217,7 @@ async def test_missing_source_is_not_made(postgres_url: str, tmp_path: Path) -> 
 async def test_source_of_another_version(
     change: str, sqlite_url: str, database_path: Path, postgres_url: str
 ) -> None:
-    """Only what this version understands is copied."""
+    """Only a database with the schema of this version is copied."""
     with closing(sqlite3.connect(database_path, isolation_level=None)) as rows:
         rows.execute(change)
     with pytest.raises(
@@ -230,26 +230,26 @@ async def test_source_of_another_version(
 
 
 @pytest.mark.parametrize(
-    ("deed", "reason"),
+    ("statement", "reason"),
     [
         ("UPDATE interactions SET payload = '1' WHERE id = new.id", "27 rows of 27, or other"),
         ("DELETE FROM interactions WHERE id = new.id", "26 rows of 27, or other"),
         ("RAISE 'canary'", "copying interactions failed: RaiseError"),
     ],
 )
-async def test_copy_that_is_not_equal(
-    deed: str, reason: str, sqlite_url: str, postgres: PostgresDatabases
+async def test_copy_that_differs(
+    statement: str, reason: str, sqlite_url: str, postgres: PostgresDatabases
 ) -> None:
-    """It is found out before the commit, and nothing remains of it."""
+    """The difference is found before the commit, and the copy is rolled back."""
     with postgres.fresh() as url:
         with open_rows(url) as rows:
             rows.execute(
-                "CREATE FUNCTION mischief() RETURNS TRIGGER LANGUAGE plpgsql"
-                f" AS $$BEGIN {deed}; RETURN NULL; END$$"
+                "CREATE FUNCTION change_copy() RETURNS TRIGGER LANGUAGE plpgsql"
+                f" AS $$BEGIN {statement}; RETURN NULL; END$$"
             )
             rows.execute(
-                "CREATE TRIGGER mischief AFTER INSERT ON interactions"
-                " FOR EACH ROW WHEN (new.id = 1) EXECUTE FUNCTION mischief()"
+                "CREATE TRIGGER change_copy AFTER INSERT ON interactions"
+                " FOR EACH ROW WHEN (new.id = 1) EXECUTE FUNCTION change_copy()"
             )
         with pytest.raises(MaintenanceError, match=reason):
             await copy_database(sqlite_url, url)
@@ -258,10 +258,10 @@ async def test_copy_that_is_not_equal(
 
 
 @pytest.mark.parametrize("role", ["source", "target"])
-async def test_objects_of_others_are_refused(
+async def test_foreign_objects_are_refused(
     role: str, sqlite_url: str, database_path: Path, template: Path, tmp_path: Path
 ) -> None:
-    """What would run within a copy's statements, or would not be copied, is named."""
+    """The error names an object that could affect the copy's statements or would not be copied."""
     target = Path(shutil.copy(template, tmp_path / "target.db"))
     changed = {"source": database_path, "target": target}[role]
     with closing(sqlite3.connect(changed, isolation_level=None)) as rows:
@@ -293,10 +293,10 @@ async def test_objects_of_others_are_refused(
         ),
     ],
 )
-async def test_rows_that_nobody_can_read_are_refused(
+async def test_unreadable_rows_are_refused(
     change: str, named: str, sqlite_url: str, database_path: Path, tmp_path: Path
 ) -> None:
-    """The first one is named by its table and key, without its values."""
+    """The error names the first such row by its table and key, without its values."""
     with closing(sqlite3.connect(database_path, isolation_level=None)) as rows:
         rows.execute(f"UPDATE {change}")
     with pytest.raises(MaintenanceError, match=named) as refused:
@@ -307,18 +307,18 @@ async def test_rows_that_nobody_can_read_are_refused(
 
 
 def in_file_or_nothing(path: Path) -> list[str]:
-    """All rows that lie in a file, which may have no table at all."""
+    """All rows of a file, which may have no tables."""
     with closing(sqlite3.connect(path)) as rows:
         [(tables,)] = rows.execute("SELECT count(*) FROM sqlite_schema")
     return in_file(path) if tables else []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks to end")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_copy_that_is_ended_leaves_nothing(
+def test_terminated_copy_leaves_no_rows(
     kind: str, database_path: Path, tmp_path: Path, postgres_url: str
 ) -> None:
-    """SIGTERM in its midst ends it, and nothing of it is in the target."""
+    """SIGTERM during the copy ends it, and the target is empty."""
     with closing(sqlite3.connect(database_path)) as rows:
         rows.executemany(
             "INSERT INTO leads VALUES (?, ?, '2026-01-02 03:04:05.000006')",
@@ -338,12 +338,12 @@ def test_copy_that_is_ended_leaves_nothing(
     if kind == "sqlite":
         assert [] == in_file_or_nothing(target)
     else:
-        with open_rows(url) as rows_left:
-            assert is_empty(rows_left)
+        with open_rows(url) as target_rows:
+            assert is_empty(target_rows)
 
 
-def test_command_says_what_it_did(sqlite_url: str, postgres_url: str, tmp_path: Path) -> None:
-    """A bar, and in the end how many rows; asked again, it refuses in one line."""
+def test_command_reports_its_result(sqlite_url: str, postgres_url: str, tmp_path: Path) -> None:
+    """It prints a progress bar and the number of rows; a second copy is refused in one line."""
     command = (*PYTHON_APP, "copy", "--from", sqlite_url, "--to", postgres_url)
     first = run_command(*command, folder=tmp_path)
     second = run_command(*command, folder=tmp_path)
@@ -364,8 +364,8 @@ def test_command_says_what_it_did(sqlite_url: str, postgres_url: str, tmp_path: 
         ("postgresql://staff:hush-hush@127.0.0.1:1/leads", "cannot be opened"),
     ],
 )
-def test_password_is_kept(url: str, reason: str, sqlite_url: str, tmp_path: Path) -> None:
-    """A database that cannot be had is named without its password, and in few words."""
+def test_password_is_not_printed(url: str, reason: str, sqlite_url: str, tmp_path: Path) -> None:
+    """A database that cannot be opened is named without its password or a traceback."""
     ended = run_command(*PYTHON_APP, "copy", "--from", sqlite_url, "--to", url, folder=tmp_path)
 
     assert 0 != ended.returncode

@@ -33,7 +33,7 @@ class Instance:
         self._process: Popen[str] | None = None
 
     def start(self) -> None:
-        """Start, and wait until it listens."""
+        """Start the process, and wait until it listens."""
         self._process = self._stack.enter_context(
             running_command(
                 *(*PYTHON_APP, "serve", "--port", self.port),
@@ -45,10 +45,10 @@ class Instance:
         assert "Serving on" in read_until(self._process, "Serving on")
 
     def end(self) -> tuple[int, str]:
-        """Ask it to end.
+        """Terminate the process, and wait for it.
 
         Returns:
-            Its exit code, and what it has complained of.
+            Its exit code, and its output on stderr.
 
         """
         assert self._process is not None
@@ -57,13 +57,13 @@ class Instance:
         return self._process.returncode, errors
 
     def kill(self) -> None:
-        """End whatever still runs."""
+        """Kill the process if it still runs."""
         self._stack.close()
 
 
 @asynccontextmanager
 async def round_robin(ports: list[str]) -> AsyncIterator[str]:
-    """The address of a proxy as nginx is one: only who refuses the connection is passed over."""
+    """The URL of a proxy like nginx: it skips only instances that refuse the connection."""
     turns = itertools.cycle([ports, ports[::-1]])
 
     async def forward(request: Request) -> Response:
@@ -84,7 +84,7 @@ async def round_robin(ports: list[str]) -> AsyncIterator[str]:
             return Response(answer.content, answer.status_code, dict(answer.headers))
         return Response("{}", 502)
 
-    # A connection for each request, as nginx makes them.
+    # A connection for each request, as nginx does.
     limits = httpx.Limits(max_keepalive_connections=0)
     proxy = FastAPI()
     proxy.add_api_route("/{path:path}", forward, methods=["GET", "POST", "PUT", "PATCH"])
@@ -96,9 +96,9 @@ async def round_robin(ports: list[str]) -> AsyncIterator[str]:
 
 
 @pytest.mark.heavy
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signal that asks to end")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 async def test_restart_one_after_the_other(postgres: PostgresDatabases, tmp_path: Path) -> None:
-    """What was accepted is answered, and once; at most, a connection not yet taken up is cut."""
+    """Each accepted request is answered once; at most, a connection not yet accepted is closed."""
     with postgres.fresh() as url, ExitStack() as stack:
         history = stack.enter_context(closing(History(tmp_path / "history.jsonl")))
         instances = [Instance(tmp_path, url) for _ in range(2)]

@@ -1,4 +1,4 @@
-"""`python -m app restore`: a backup in the place of the database, of which nothing is lost."""
+"""`python -m app restore`: replaces the database by a backup, and keeps the old database."""
 
 import shutil
 import sqlite3
@@ -27,14 +27,14 @@ def url_of(path: Path) -> str:
 
 
 def add_operator(path: Path, name: str) -> None:
-    """Write something that can be told."""
+    """Write a row that `operators` finds."""
     with closing(sqlite3.connect(path)) as rows:
         rows.execute("INSERT INTO operators (name, active) VALUES (?, 1)", [name])
         rows.commit()
 
 
 def operators(path: Path) -> list[str]:
-    """What `add_operator` wrote, if it is a whole database."""
+    """The names that `add_operator` wrote, in a database that passes the integrity check."""
     with closing(sqlite3.connect(path)) as rows:
         assert [("ok",)] == rows.execute("PRAGMA integrity_check").fetchall()
         return [name for (name,) in rows.execute(NAMES)]
@@ -42,7 +42,7 @@ def operators(path: Path) -> list[str]:
 
 @pytest.fixture
 def backup(database_path: Path, tmp_path: Path) -> Path:
-    """A backup with Maria; in the database there are Boris, too, and Olga, who is in its log."""
+    """A backup with Maria; the database also has Boris, and Olga in its write-ahead log."""
     backup = tmp_path / "copy.db"
     add_operator(database_path, "Maria")
     back_up(url_of(database_path), backup)
@@ -53,19 +53,19 @@ def backup(database_path: Path, tmp_path: Path) -> Path:
 
 def leave_in_log(path: Path, name: str) -> None:
     """Add an operator as a killed service leaves it: in the write-ahead log."""
-    log, kept = path.with_name(f"{path.name}-wal"), path.with_name("kept")
+    log, saved = path.with_name(f"{path.name}-wal"), path.with_name("saved")
     with closing(sqlite3.connect(path)) as rows:
         rows.execute("PRAGMA wal_autocheckpoint = 0")
         rows.execute("INSERT INTO operators (name, active) VALUES (?, 1)", [name])
         rows.commit()
         before = path.read_bytes()
-        shutil.copy(log, kept)
+        shutil.copy(log, saved)
     path.write_bytes(before)
-    kept.rename(log)
+    saved.rename(log)
 
 
-def test_backup_comes_back_and_what_was_there_is_kept(backup: Path, database_path: Path) -> None:
-    """Each has exactly its rows, the log's included, and can be restored in turn."""
+def test_backup_is_restored_and_the_old_database_kept(backup: Path, database_path: Path) -> None:
+    """Each has exactly its rows, including those in the log, and can be restored in turn."""
     aside = restore(url_of(database_path), backup)
     assert aside is not None
     after = operators(database_path)
@@ -79,8 +79,8 @@ def test_backup_comes_back_and_what_was_there_is_kept(backup: Path, database_pat
     assert ["Maria"] == operators(back)
 
 
-async def test_served_database_is_left_alone(backup: Path, database_path: Path) -> None:
-    """What the service takes in would go to a file that nobody opens again."""
+async def test_served_database_is_refused(backup: Path, database_path: Path) -> None:
+    """Interactions that the service accepts would go to a file that is no longer used."""
     async with Database(url_of(database_path)).serving():
         with pytest.raises(MaintenanceError, match="Another process already serves the database"):
             restore(url_of(database_path), backup)
@@ -96,18 +96,18 @@ def damage(path: Path) -> None:
 
 
 def run(*statements: str) -> Callable[[Path], None]:
-    """A deed that runs statements."""
+    """A change of a database by statements."""
 
-    def deed(path: Path) -> None:
+    def change(path: Path) -> None:
         with closing(sqlite3.connect(path, isolation_level=None)) as rows:
             for statement in statements:
                 rows.execute(statement)
 
-    return deed
+    return change
 
 
 @pytest.mark.parametrize(
-    ("deed", "reason"),
+    ("change", "reason"),
     [
         (Path.unlink, r"there is no file copy\.db"),
         (lambda path: path.write_bytes(b"Dear Maria, " * 500), "file is not a database"),
@@ -122,11 +122,11 @@ def run(*statements: str) -> Callable[[Path], None]:
         ),
     ],
 )
-def test_what_is_no_backup_is_refused(
-    deed: Callable[[Path], None], reason: str, backup: Path, database_path: Path
+def test_invalid_backup_is_refused(
+    change: Callable[[Path], None], reason: str, backup: Path, database_path: Path
 ) -> None:
-    """The line says why, and the database is as it was."""
-    deed(backup)
+    """The error has the reason, and the database is unchanged."""
+    change(backup)
     with pytest.raises(MaintenanceError, match=reason):
         restore(url_of(database_path), backup)
 
@@ -134,8 +134,8 @@ def test_what_is_no_backup_is_refused(
     assert [] == list(database_path.parent.glob("test.db.2*"))
 
 
-def test_database_itself_is_no_backup(backup: Path, database_path: Path) -> None:
-    """Nor is it under another name."""
+def test_database_itself_is_refused(backup: Path, database_path: Path) -> None:
+    """The database is refused as its own backup, also under another name."""
     link = database_path.with_name("link.db")
     link.symlink_to(database_path)
     for path in (database_path, link):
@@ -146,7 +146,7 @@ def test_database_itself_is_no_backup(backup: Path, database_path: Path) -> None
 
 
 async def test_backup_of_an_older_version(database_path: Path, tmp_path: Path) -> None:
-    """It is restored as it is; the next start migrates it."""
+    """It is restored unchanged; the next start migrates it."""
     old = tmp_path / "old.db"
     await upgrade(SQLite(old, readers=1), "0002")
     add_operator(old, "Maria")
@@ -157,16 +157,16 @@ async def test_backup_of_an_older_version(database_path: Path, tmp_path: Path) -
     assert ["Maria"] == operators(database_path)
 
 
-def test_log_beside_the_backup_is_part_of_it(backup: Path, database_path: Path) -> None:
-    """As where all files of a database were copied together."""
+def test_log_of_the_backup_is_restored(backup: Path, database_path: Path) -> None:
+    """A backup may be a copy of all files of a database."""
     leave_in_log(backup, "Vera")
     restore(url_of(database_path), backup)
 
     assert ["Maria", "Vera"] == operators(database_path)
 
 
-def test_no_database_before(backup: Path, tmp_path: Path) -> None:
-    """It is made, for its owner alone."""
+def test_missing_database_is_created(backup: Path, tmp_path: Path) -> None:
+    """It is created with access for its owner only."""
     new = tmp_path / "new.db"
 
     assert restore(url_of(new), backup) is None
@@ -176,7 +176,7 @@ def test_no_database_before(backup: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 def test_mode_is_kept(backup: Path, database_path: Path) -> None:
-    """A group that could read it still can; the backup is its owner's alone."""
+    """A group that could read the database still can; only its owner can read the backup."""
     database_path.chmod(0o640)
     restore(url_of(database_path), backup)
 
@@ -185,20 +185,20 @@ def test_mode_is_kept(backup: Path, database_path: Path) -> None:
 
 
 @pytest.mark.parametrize("renames", range(5))
-async def test_restore_that_is_cut_short(
+async def test_interrupted_restore(
     renames: int, backup: Path, database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One of the two is in place, or the service does not start; done again, nothing is lost."""
+    """One database is in place, or the service does not start; a second restore loses nothing."""
     calls = count()
     rename = Path.rename
 
-    def die(self: Path, target: Path) -> Path:
+    def interrupt(self: Path, target: Path) -> Path:
         if next(calls) == renames:
             raise KeyboardInterrupt
         return rename(self, target)
 
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
-        patch.setattr(Path, "rename", die)
+        patch.setattr(Path, "rename", interrupt)
         restore(url_of(database_path), backup)
     database = Database(url_of(database_path))
     if renames in (1, 2, 3):
@@ -215,19 +215,19 @@ async def test_restore_that_is_cut_short(
     assert renames == 0 or operators(database_path) == ["Maria"]
 
 
-def test_log_that_came_while_it_was_cut_short(
+def test_log_written_after_an_interrupted_restore(
     backup: Path, database_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It goes with the database that it is of, and takes no other log's place."""
+    """It is kept with its own database, and replaces no other log."""
     unlink = Path.unlink
 
-    def die(self: Path, *, missing_ok: bool = False) -> None:
+    def interrupt(self: Path, *, missing_ok: bool = False) -> None:
         if self.suffix == ".restoring":
             raise KeyboardInterrupt
         unlink(self, missing_ok=missing_ok)
 
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
-        patch.setattr(Path, "unlink", die)
+        patch.setattr(Path, "unlink", interrupt)
         restore(url_of(database_path), backup)
     leave_in_log(database_path, "Vera")
     first = restore(url_of(database_path), backup)
@@ -240,8 +240,8 @@ def test_log_that_came_while_it_was_cut_short(
     assert ["Maria", "Vera"] == operators(second)
 
 
-def test_command_says_what_was_put_where(backup: Path, database_path: Path) -> None:
-    """One line, on PostgreSQL too, where it names that one's own tool."""
+def test_command_reports_where_the_files_are(backup: Path, database_path: Path) -> None:
+    """It prints one line; on PostgreSQL, an error that names PostgreSQL's own tool."""
     command = (*PYTHON_APP, "restore", "copy.db")
     folder = backup.parent
     ended = run_command(*command, folder=folder, DATABASE_URL="sqlite:///test.db")

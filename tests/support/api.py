@@ -1,4 +1,4 @@
-"""The service's calls as methods, for tests whose subject is something else."""
+"""The service's endpoints as methods, for tests of other subjects."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import httpx
 
 
 class Api:
-    """Calls that are expected to succeed; anything else fails the test at once."""
+    """Calls that must succeed; an error answer fails the test at once."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -24,7 +24,7 @@ class Api:
         return int(operator["id"])
 
     async def create_source(self, weights: Mapping[int, int] | None = None, **rules: Any) -> int:
-        """A new source's id, with these weights by operator id."""
+        """The id of a new source with these weights by operator id."""
         source = await self.call("POST", "/sources", json={"description": "bot", **rules})
         if weights:
             await self.set_weights(source["id"], weights)
@@ -36,7 +36,7 @@ class Api:
         return await self.call("PUT", f"/sources/{source_id}/operators", json=body)
 
     async def post(self, source_id: int, email: str = "lead@example.com", **fields: Any) -> Any:
-        """The interaction made of an inquiry."""
+        """The interaction that an inquiry creates."""
         body = {"email": email, "source_id": source_id, **fields}
         return await self.call("POST", "/interaction", json=body)
 
@@ -53,7 +53,7 @@ class Api:
         return await self.call("POST", f"/interactions/{interaction_id}/close")
 
     async def assign(self, interaction_id: int, operator_id: int | None = None) -> Any:
-        """The interaction after it went to this operator, or to another one than it had."""
+        """The interaction, assigned to this operator or, with None, to another than before."""
         body = {} if operator_id is None else {"operator_id": operator_id}
         return await self.call("POST", f"/interactions/{interaction_id}/assign", json=body)
 

@@ -1,4 +1,4 @@
-"""The command line, run in processes of its own."""
+"""Runs the command line in separate processes."""
 
 import os
 import subprocess
@@ -14,13 +14,13 @@ PYTHON_APP = ("-m", "app")
 UVICORN = ("-m", "uvicorn", "app.main:app")
 
 _ROOT = Path(app.__file__).parents[1]
-_OF_THE_TERMINAL = {"COLUMNS", "FORCE_COLOR", "NO_COLOR", "PYTHONWARNINGS"}
+_TERMINAL_VARIABLES = {"COLUMNS", "FORCE_COLOR", "NO_COLOR", "PYTHONWARNINGS"}
 
 
 def run_command(
     *arguments: str, folder: Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python in a folder to its end."""
+    """Run Python in a folder and wait until it exits."""
     with running_command(*arguments, folder=folder, **variables) as process:
         output, errors = process.communicate(timeout=120)
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
@@ -30,9 +30,9 @@ def run_command(
 def running_command(
     *arguments: str, folder: Path, **variables: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """Python, running in a folder until the block ends at the latest."""
-    ours = {name.upper() for name in Settings.model_fields} | _OF_THE_TERMINAL
-    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    """Run Python in a folder, and kill it at the end of the block if it still runs."""
+    excluded = {name.upper() for name in Settings.model_fields} | _TERMINAL_VARIABLES
+    inherited = {name: value for name, value in os.environ.items() if name not in excluded}
     with subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,
@@ -54,7 +54,7 @@ def running_command(
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """What a process prints, up to the line with this text; all of it if there is none."""
+    """The output of a process up to the line with this text, or all output if no line has it."""
     assert process.stdout is not None
     read = ""
     for line in process.stdout:

@@ -1,4 +1,4 @@
-"""The strategy `smooth` under parallel bots, and how even it was."""
+"""Sends inquiries from parallel bots, and measures how even their distribution is."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,31 +15,29 @@ WEIGHTS = {
     10: [1, 2, 3, 5, 8, 13, 21, 34, 55, 108],
     50: [*(1 + number % 7 for number in range(49)), 304],
 }
-"""Their sums go into a thousand."""
+"""Each sum divides a thousand."""
 
 
 async def post_at_once(apis: Sequence[Api], source: int, count: int) -> list[int]:
-    """Who got so many inquiries of parallel bots, in the order of the interactions."""
+    """The assigned operators of `count` inquiries from parallel bots, by interaction id."""
 
     async def bot(name: int) -> list[tuple[int, int]]:
         api = apis[name % len(apis)]
         posted = [
             await api.post(source, f"bot{name}.{turn}@example.com") for turn in range(count // BOTS)
         ]
-        return [(one["id"], one["operator_id"]) for one in posted]
+        return [(interaction["id"], interaction["operator_id"]) for interaction in posted]
 
-    of_bots = await at_once(bot(name) for name in range(BOTS))
-    return [operator for _, operator in sorted(pick for picks in of_bots for pick in picks)]
+    picks_of_bots = await at_once(bot(name) for name in range(BOTS))
+    return [operator for _, operator in sorted(pick for picks in picks_of_bots for pick in picks)]
 
 
 def worst_deviation(picks: Sequence[int], weights: Mapping[int, int]) -> Fraction:
-    """How far, after any pick, anybody was from its exact share; in picks."""
+    """The largest distance of any operator from its exact share after any pick, in picks."""
     total = sum(weights.values())
     got: Counter[int] = Counter()
     worst = Fraction(0)
     for turn, operator in enumerate(picks, start=1):
         got[operator] += 1
-        worst = max(
-            worst, *(abs(got[one] - Fraction(turn * weights[one], total)) for one in weights)
-        )
+        worst = max(worst, *(abs(got[id] - Fraction(turn * weights[id], total)) for id in weights))
     return worst

@@ -1,15 +1,15 @@
-"""Waiting for what happens in another thread, process or database."""
+"""Waits for events in another thread, process or database."""
 
 import asyncio
 from collections.abc import Callable
 from threading import Event
 
 _DEADLINE = 60
-"""Seconds, where a few are enough."""
+"""Seconds; a few are usually enough."""
 
 
 async def passing(event: Event) -> None:
-    """Wait until an event is set, in a thread with an event loop or in one without."""
+    """Wait until an event is set, in a thread with or without an event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -19,10 +19,10 @@ async def passing(event: Event) -> None:
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    """Wait until this is true, by looking again and again.
+    """Poll a condition until it is true.
 
     Raises:
-        TimeoutError: it took a minute.
+        TimeoutError: it was not true within a minute.
 
     """
     async with asyncio.timeout(_DEADLINE):

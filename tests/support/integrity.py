@@ -1,10 +1,10 @@
-"""What must hold in any database of the service at any time, as long as no rule was tightened."""
+"""Invariants of the service's database, which hold at any time unless a rule was tightened."""
 
 from tests.support.rows import Rows
 
 
 def faults(rows: Rows) -> list[str]:
-    """What is wrong with a database; nothing, if all is well."""
+    """The corruption and the violated invariants found in a database."""
     checks = {
         "lead without interaction": (
             "SELECT uuid FROM leads WHERE uuid NOT IN (SELECT lead_uuid FROM interactions)"
@@ -17,12 +17,12 @@ def faults(rows: Rows) -> list[str]:
         "interaction without assignment": (
             "SELECT id FROM interactions WHERE id NOT IN (SELECT interaction_id FROM assignments)"
         ),
-        "interaction that was last assigned to somebody else": (
+        "interaction whose last assignment has another operator": (
             "SELECT i.id FROM interactions i JOIN assignments a"
             " ON a.id = (SELECT max(id) FROM assignments WHERE interaction_id = i.id)"
             " WHERE coalesce(a.operator_id, 0) <> coalesce(i.operator_id, 0)"
         ),
-        "day that is miscounted": (
+        "day with a wrong count": (
             "SELECT source_id, day, operator_id, sum(difference) FROM ("
             " SELECT source_id, day, operator_id, interactions AS difference FROM daily_counts"
             " UNION ALL SELECT source_id, date(created_at), operator_id, -1 FROM interactions"
@@ -33,11 +33,11 @@ def faults(rows: Rows) -> list[str]:
             "SELECT source_id, sum(credit) FROM source_operator_settings"
             " GROUP BY source_id HAVING sum(credit) <> 0"
         ),
-        "day whose targets are not what was given out": (
+        "day whose targets do not sum to its assigned interactions": (
             "SELECT source_id, day, sum(target), sum(interactions) FROM daily_counts"
             " GROUP BY source_id, day HAVING sum(target) <> 1000000000 * sum(interactions)"
         ),
-        "operator over the limit": (
+        "operator over its limit": (
             "SELECT o.id, count(*) FROM interactions i"
             " JOIN sources s ON s.id = i.source_id AND s.enforce_load_limit"
             " JOIN operators o ON o.id = i.operator_id"

@@ -1,6 +1,6 @@
-"""Races for limits: what bots, staff and admins do at once, and what must hold whatever they do.
+"""Races for load limits: concurrent requests of bots, staff and admins, and what must hold.
 
-Each takes several clients in turn: of one process, or of several that share a database.
+Each spreads its requests over several clients: of one process, or of several that share a database.
 """
 
 import asyncio
@@ -18,44 +18,44 @@ LIMIT = 5
 LEADS = [f"lead{number}@example.com" for number in range(40)]
 
 
-async def know_the_leads(api: Api) -> None:
-    """Make all of them returning ones: each is done with one inquiry already.
+async def create_leads(api: Api) -> None:
+    """Create all leads, each with one closed inquiry.
 
-    Requests that create their leads are kept apart by that alone, which hides a race for limits.
+    Requests that create leads are serialized by that alone, which would hide a race for limits.
     """
     source = await api.create_source()
     await at_once(api.post(source, lead) for lead in LEADS)
-    await few_at_once([api.close(one["id"]) for one in await api.list_active()])
+    await few_at_once([api.close(interaction["id"]) for interaction in await api.list_active()])
 
 
 def loads(active: list[Any]) -> Counter[int | None]:
-    """How many active interactions each operator has; None has those that wait."""
-    return Counter(one["operator_id"] for one in active)
+    """The number of active interactions by operator; those that wait are under None."""
+    return Counter(interaction["operator_id"] for interaction in active)
 
 
 def waiting(active: list[Any]) -> list[int]:
-    """Those that wait, oldest first."""
-    return [one["id"] for one in active if one["operator_id"] is None]
+    """The ids of interactions that wait, oldest first."""
+    return [interaction["id"] for interaction in active if interaction["operator_id"] is None]
 
 
 async def play_rounds(clients: Sequence[httpx.AsyncClient], rounds: int, sources: int) -> None:
-    """So many rounds of forty at once, of inquiries that come through so many sources."""
-    await know_the_leads(Api(clients[0]))
+    """Play `rounds` rounds of forty concurrent inquiries each, spread over `sources` sources."""
+    await create_leads(Api(clients[0]))
     last = len(LEADS)
     for _ in range(rounds):
         last = await _play_round([Api(client) for client in clients], sources, last)
 
 
 async def _play_round(apis: Sequence[Api], sources: int, after: int) -> int:
-    """Forty at once for two operators, five closed at once, a limit raised by seven.
+    """Send forty inquiries at once for two operators, close five, then raise a limit by seven.
 
     Args:
-        apis: speak to the service.
-        sources: how many sources the inquiries come through.
-        after: the last interaction of the round before.
+        apis: clients of the service.
+        sources: the number of sources that the inquiries are spread over.
+        after: the id of the last interaction of the previous round.
 
     Returns:
-        The last interaction.
+        The id of the last interaction.
 
     """
     api = apis[0]
@@ -67,14 +67,14 @@ async def _play_round(apis: Sequence[Api], sources: int, after: int) -> int:
         for turn, lead in enumerate(LEADS)
     )
     active = await api.list_active(after)
-    queue = [one["id"] for one in active[2 * LIMIT :]]
+    queue = [interaction["id"] for interaction in active[2 * LIMIT :]]
 
-    assert sorted(one["id"] for one in posted) == [one["id"] for one in active]
+    assert sorted(row["id"] for row in posted) == [row["id"] for row in active]
     assert {first: 5, second: 5, None: 30} == loads(active)
     assert queue == waiting(active)
 
-    done = active[: 2 * LIMIT : 2]
-    await at_once(apis[turn % len(apis)].close(one["id"]) for turn, one in enumerate(done))
+    closed = active[: 2 * LIMIT : 2]
+    await at_once(apis[turn % len(apis)].close(row["id"]) for turn, row in enumerate(closed))
     active = await api.list_active(after)
 
     assert {first: 5, second: 5, None: 25} == loads(active)
@@ -90,11 +90,11 @@ async def _play_round(apis: Sequence[Api], sources: int, after: int) -> int:
 
 
 async def meet_staff(clients: Sequence[httpx.AsyncClient]) -> None:
-    """Bots of two sources, staff and an onlooker at once: nobody ever has more than its limit."""
+    """Bots of two sources, staff and a reader at once: no operator ever exceeds its limit."""
     random = Random(4)
     apis = [Api(client) for client in clients]
     api = apis[0]
-    await know_the_leads(api)
+    await create_leads(api)
     operators = [await api.create_operator(load_limit=LIMIT) for _ in range(3)]
     weights = dict.fromkeys(operators, 1)
     sources = [await api.create_source(weights, enforce_load_limit=True) for _ in range(2)]
@@ -104,7 +104,7 @@ async def meet_staff(clients: Sequence[httpx.AsyncClient]) -> None:
         for _ in range(40):
             await random.choice(apis).post(source, random.choice(LEADS))
 
-    async def move_one() -> httpx.Response | None:
+    async def move() -> httpx.Response | None:
         active = await api.list_active()
         if not active:
             return None
@@ -115,24 +115,24 @@ async def meet_staff(clients: Sequence[httpx.AsyncClient]) -> None:
         body = random.choice([{}, {"operator_id": random.choice(operators)}])
         return await client.post(f"{path}/assign", json=body)
 
-    async def look_on() -> list[int]:
+    async def read_loads() -> list[int]:
         report = await api.call("GET", "/stats/operators")
-        return [one["load"] for one in report if one["id"] in weights]
+        return [operator["load"] for operator in report if operator["id"] in weights]
 
-    staff = [asyncio.create_task(keep_on(move_one, finished)) for _ in range(4)]
-    onlooker = asyncio.create_task(keep_on(look_on, finished))
+    staff = [asyncio.create_task(keep_on(move, finished)) for _ in range(4)]
+    reader = asyncio.create_task(keep_on(read_loads, finished))
     await at_once(bot(source) for source in sources * 3)
     finished.set()
     moved = [answer for answers in await at_once(staff) for answer in answers if answer]
-    seen = [load for one_look in await onlooker for load in one_look]
-    all_of_them = await api.call("GET", "/interactions?limit=1000")
+    seen = [load for report in await reader for load in report]
+    listed = await api.call("GET", "/interactions?limit=1000")
 
-    # On a slow machine a lock may take longer than the database waits for it.
+    # On a slow machine a request may wait for a lock until the lock timeout.
     refusals = {"nobody_else", "operator_at_limit", "interaction_closed", "database_unavailable"}
-    assert refusals >= {one.json()["code"] for one in moved if one.status_code != 200}
+    assert refusals >= {answer.json()["code"] for answer in moved if answer.status_code != 200}
     assert LIMIT == max(seen)
-    # Whoever waits is younger than all who ever got somebody, and everybody's hands are full.
-    ours = [one for one in all_of_them if one["source_id"] in sources and one["is_active"]]
-    queue = waiting(ours)
-    assert all(one["operator_id"] is None for one in ours if queue and one["id"] >= queue[0])
-    assert not queue or {LIMIT} == {loads(ours)[operator] for operator in operators}
+    # Interactions that wait are younger than all assigned ones, and every operator is at its limit.
+    active = [row for row in listed if row["source_id"] in sources and row["is_active"]]
+    queue = waiting(active)
+    assert all(row["operator_id"] is None for row in active if queue and row["id"] >= queue[0])
+    assert not queue or {LIMIT} == {loads(active)[operator] for operator in operators}

@@ -1,4 +1,4 @@
-"""Many requests at once."""
+"""Concurrent requests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,26 +8,26 @@ import httpx
 
 
 def new_client(url: str, connections: int = 64) -> httpx.AsyncClient:
-    """A client that opens as many connections as asked, and waits patiently."""
+    """A client with a pool of this many connections and a timeout of 30 seconds."""
     limits = httpx.Limits(
         max_connections=connections,
         max_keepalive_connections=connections,
-        # Well before the server closes an idle one: after five seconds either might be first.
+        # The server closes idle connections after five seconds; this closes them well before.
         keepalive_expiry=2,
     )
     return httpx.AsyncClient(base_url=url, limits=limits, timeout=30)
 
 
 async def at_once(calls: Iterable[Awaitable[Any]]) -> list[Any]:
-    """The results of calls that run side by side, in order."""
+    """The results of concurrent calls, in order."""
     return await asyncio.gather(*calls)
 
 
 async def few_at_once(calls: Iterable[Awaitable[Any]], most: int = 8) -> list[Any]:
-    """The results of calls of which only so many run side by side, in order.
+    """The results of calls, at most `most` of which run at once, in order.
 
-    Closes and moves commit one by one: a hundred at once take longer than each of them waits where
-    the disk is slow.
+    Closes and assignments commit one by one: on a slow disk, some of a hundred at once would time
+    out.
     """
     free = asyncio.Semaphore(most)
 
@@ -39,7 +39,7 @@ async def few_at_once(calls: Iterable[Awaitable[Any]], most: int = 8) -> list[An
 
 
 async def keep_on(call: Callable[[], Awaitable[Any]], until: asyncio.Event) -> list[Any]:
-    """The results of a call that is made again and again until the event is set."""
+    """The results of a call that is repeated until the event is set."""
     results = []
     while not until.is_set():
         results.append(await call())

@@ -1,4 +1,4 @@
-"""What Prometheus reads."""
+"""Parses metrics in Prometheus' text format."""
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -7,7 +7,7 @@ Samples = dict[tuple[str, ...], float]
 
 
 def parse(text: str) -> Samples:
-    """The samples of an answer to Prometheus."""
+    """The samples in an answer of `/metrics`."""
     return {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)

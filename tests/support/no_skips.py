@@ -1,6 +1,6 @@
 """A pytest plugin, `-p tests.support.no_skips`: where everything is installed, a skip is a failure.
 
-Without it a check that silently stopped running would look like one that passes.
+Without it, a test that no longer runs would look like one that passes.
 """
 
 from collections.abc import Generator
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that skips; one that is expected to fail stays as it is."""
+    """Fail a test that is skipped; expected failures are not changed."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail"):
         _fail(report)
@@ -19,7 +19,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Fail a module that skips as a whole."""
+    """Fail a module that is skipped as a whole."""
     report = yield
     if report.skipped:
         _fail(report)
@@ -29,4 +29,4 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def _fail(report: pytest.TestReport | pytest.CollectReport) -> None:
     reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longreprtext
     report.outcome = "failed"
-    report.longrepr = f"Nothing may skip here. {reason}"
+    report.longrepr = f"No test may be skipped here. {reason}"

@@ -1,4 +1,4 @@
-"""Lists that come in pages."""
+"""Reads paginated lists."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import httpx
 
 
 async def walk(client: httpx.AsyncClient, path: str) -> list[list[Any]]:
-    """All pages of a list, each found by the link in the one before."""
+    """All pages of a list, each found by the `next` link of the previous page."""
     pages = []
     link = path
     while link:

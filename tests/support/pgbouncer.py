@@ -1,4 +1,4 @@
-"""A real PgBouncer before a server, of Debian's package."""
+"""A real PgBouncer in front of a server, from Debian's package."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ _PASSWORD = "through the pooler"
 
 @contextmanager
 def running_pgbouncer(url: str, pool_mode: str, **settings: str) -> Iterator[str]:
-    """The URL of the same database through a PgBouncer, which runs until the block ends."""
+    """Run PgBouncer until the block ends; yields the URL of the same database through it."""
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
         pytest.skip("PgBouncer is in Debian's package pgbouncer")
@@ -51,14 +51,14 @@ def running_pgbouncer(url: str, pool_mode: str, **settings: str) -> Iterator[str
             subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log) as process,
         ):
             try:
-                _wait_until_it_listens(process, port, folder / "log")
+                _wait_until_listening(process, port, folder / "log")
                 pooled = server.set(port=port, password=_PASSWORD)
                 yield pooled.render_as_string(hide_password=False)
             finally:
                 process.kill()
 
 
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     due = monotonic() + _START_TIMEOUT
     while True:
         assert process.poll() is None, log.read_text(encoding="utf-8")

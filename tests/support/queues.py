@@ -1,4 +1,4 @@
-"""Queues of thousands, written straight into a database, and in what order they went out."""
+"""Inserts queues of thousands into a database, and reads the order of their assignment."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ _NOW = "2026-01-02 03:04:05.000006"
 
 
 def queue_up(rows: Rows, count: int, *source_ids: int) -> list[int]:
-    """Let so many interactions wait, of these sources in turn; their ids, oldest first."""
-    first = 1 + _one(rows, "SELECT coalesce(max(id), 0) FROM interactions")
+    """Insert waiting interactions of these sources in turn; returns their ids, oldest first."""
+    first = 1 + _value(rows, "SELECT coalesce(max(id), 0) FROM interactions")
     rows.execute(
         "INSERT INTO leads (uuid, email, created_at) VALUES (?, 'many@example.com', ?)"
         " ON CONFLICT DO NOTHING",
@@ -30,7 +30,7 @@ def queue_up(rows: Rows, count: int, *source_ids: int) -> list[int]:
 
 
 def given_out(rows: Rows) -> list[int]:
-    """The interactions that went to somebody, in the order in which they did."""
+    """The interactions that were assigned to an operator, in the order of assignment."""
     return _column(
         rows, "SELECT interaction_id FROM assignments WHERE operator_id IS NOT NULL ORDER BY id"
     )
@@ -47,6 +47,6 @@ def _column(rows: Rows, query: str) -> list[int]:
     return [id for (id,) in rows.execute(query)]
 
 
-def _one(rows: Rows, query: str) -> Any:
+def _value(rows: Rows, query: str) -> Any:
     [(value,)] = rows.execute(query)
     return value

@@ -1,4 +1,4 @@
-"""HTTP byte by byte, for requests that no client would send."""
+"""Raw HTTP, for requests that no HTTP client sends."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from tests.support.server import LiveServer
 
 
 async def exchange(server: LiveServer, request: bytes) -> httpx.Response:
-    """The answer to these bytes; having none in a minute is a failure."""
+    """The answer to these bytes; fails after a minute without one."""
     reader, writer = await asyncio.open_connection(server.host, server.port)
     try:
         async with asyncio.timeout(60):
@@ -22,7 +22,7 @@ async def exchange(server: LiveServer, request: bytes) -> httpx.Response:
 
 
 async def read_answers(reader: asyncio.StreamReader, count: int) -> list[httpx.Response]:
-    """So many answers on a connection, each with its length; having none in a minute fails."""
+    """Read answers with a Content-Length from a connection; fails after a minute."""
     answers = []
     async with asyncio.timeout(60):
         for _ in range(count):
@@ -35,7 +35,7 @@ async def read_answers(reader: asyncio.StreamReader, count: int) -> list[httpx.R
 
 
 def post(path: str, body: bytes, *headers: str, line_end: str = "\r\n") -> bytes:
-    """A POST of JSON under these headers; its length is up to them."""
+    """A POST request of JSON with these headers; adds no Content-Length."""
     lines = [f"POST {path} HTTP/1.1", "Host: test", "Content-Type: application/json", *headers]
     return "".join(line + line_end for line in [*lines, ""]).encode() + body
 

@@ -1,4 +1,4 @@
-"""A connection of the tests' own, which sees what is committed: the same on every database."""
+"""A database connection for tests, which sees committed rows; the same on each kind of database."""
 
 import sqlite3
 from abc import ABC, abstractmethod
@@ -19,7 +19,7 @@ TABLES = Base.metadata.sorted_tables
 
 
 class Found(list[tuple[Any, ...]]):
-    """What a statement found, with values as SQLite keeps them: a UUID or a time is a text."""
+    """The rows of a statement, with values as SQLite stores them: a UUID or a time is text."""
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The first row, if there is one."""
@@ -31,7 +31,7 @@ class Found(list[tuple[Any, ...]]):
 
 
 class Rows(ABC):
-    """Runs statements, each committed at once; parameters are question marks."""
+    """Runs statements and commits each at once; parameters are question marks."""
 
     @abstractmethod
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Found:
@@ -39,27 +39,27 @@ class Rows(ABC):
 
     @abstractmethod
     def executescript(self, sql: str) -> None:
-        """Run several statements, which may give rows their ids."""
+        """Run several statements, which may insert explicit ids."""
 
     @abstractmethod
     def lock(self) -> None:
-        """Keep everybody else from writing, until `rollback`; they can read."""
+        """Lock out all other writers until `rollback`; other connections can read."""
 
     @abstractmethod
     def rollback(self) -> None:
-        """Let others write again."""
+        """Release the lock."""
 
     @abstractmethod
     def fail_commit(self, table: str, condition: str, of: str = "INSERT") -> None:
-        """Let each COMMIT fail that has inserted (or updated) a row like this, named `new`."""
+        """Make COMMIT fail in transactions that insert (or update) a row `new` like this."""
 
     @abstractmethod
     def let_commit(self, table: str) -> None:
-        """Let each COMMIT be as before `fail_commit`."""
+        """Undo `fail_commit`."""
 
     @abstractmethod
     def damage(self) -> list[str]:
-        """What the database itself finds wrong with what it keeps."""
+        """The errors that integrity checks of the database find."""
 
     def dump(self) -> list[list[tuple[Any, ...]]]:
         """All rows of all tables."""
@@ -76,7 +76,7 @@ def open_rows(url: str) -> Iterator[Rows]:
         finally:
             connection.close()
     else:
-        # The tests' own event loop waits meanwhile: this one needs a thread.
+        # The test's event loop is blocked meanwhile: this connection needs its own, in a thread.
         with start_blocking_portal() as portal:
             rows = _PostgresRows(portal, url)
             try:
@@ -104,15 +104,15 @@ class _SQLiteRows(Rows):
     def fail_commit(self, table: str, condition: str, of: str = "INSERT") -> None:
         self.executescript(
             f"""
-            CREATE TABLE bomb
+            CREATE TABLE orphans
             (parent INTEGER REFERENCES sources (id) DEFERRABLE INITIALLY DEFERRED);
-            CREATE TRIGGER fuse AFTER {of} ON {table} WHEN {condition}
-            BEGIN INSERT INTO bomb VALUES (99); END;
+            CREATE TRIGGER add_orphan AFTER {of} ON {table} WHEN {condition}
+            BEGIN INSERT INTO orphans VALUES (99); END;
             """
         )
 
     def let_commit(self, table: str) -> None:
-        self.execute("DROP TRIGGER fuse")
+        self.execute("DROP TRIGGER add_orphan")
 
     def damage(self) -> list[str]:
         checks = {
@@ -125,7 +125,7 @@ class _SQLiteRows(Rows):
 class _PostgresRows(Rows):
     def __init__(self, portal: BlockingPortal, url: str) -> None:
         self._portal = portal
-        # A test that would wait for itself shall fail instead.
+        # A test that waits for its own lock fails after this timeout.
         settings = {"TimeZone": "UTC", "lock_timeout": "30s"}
         self._connection = portal.call(lambda: asyncpg.connect(url, server_settings=settings))
 
@@ -133,7 +133,7 @@ class _PostgresRows(Rows):
         self._portal.call(self._connection.close)
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Found:
-        # As literals: parameters would have to be of the type that each place expects.
+        # As literals: asyncpg takes only parameters of the type that each place expects.
         values = iter(parameters)
         sql = "".join(_literal(next(values)) if sign == "?" else sign for sign in sql)
         found = self._portal.call(self._connection.fetch, sql)
@@ -158,17 +158,17 @@ class _PostgresRows(Rows):
     def fail_commit(self, table: str, condition: str, of: str = "INSERT") -> None:
         self.executescript(
             f"""
-            CREATE TABLE bomb
+            CREATE TABLE orphans
             (parent BIGINT REFERENCES sources (id) DEFERRABLE INITIALLY DEFERRED);
-            CREATE FUNCTION light() RETURNS TRIGGER LANGUAGE plpgsql
-            AS 'BEGIN INSERT INTO bomb VALUES (99); RETURN NULL; END';
-            CREATE TRIGGER fuse AFTER {of} ON {table} FOR EACH ROW WHEN ({condition})
-            EXECUTE FUNCTION light();
+            CREATE FUNCTION insert_orphan() RETURNS TRIGGER LANGUAGE plpgsql
+            AS 'BEGIN INSERT INTO orphans VALUES (99); RETURN NULL; END';
+            CREATE TRIGGER add_orphan AFTER {of} ON {table} FOR EACH ROW WHEN ({condition})
+            EXECUTE FUNCTION insert_orphan();
             """
         )
 
     def let_commit(self, table: str) -> None:
-        self.execute(f"DROP TRIGGER fuse ON {table}")
+        self.execute(f"DROP TRIGGER add_orphan ON {table}")
 
     def damage(self) -> list[str]:
         return [f"foreign_key_check: {row}" for query in _orphans() for row in self.execute(query)]

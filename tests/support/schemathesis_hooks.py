@@ -1,4 +1,4 @@
-"""What JSON Schema cannot say about the service's input, said to Schemathesis."""
+"""Rules for the service's input that JSON Schema cannot express, for Schemathesis."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import uuid4
 import schemathesis
 from hypothesis import strategies as st
 
-# The format leaves out the rules of domains that exist: `a@b.test` is an e-mail address, too.
+# The format does not exclude reserved domains, which the service refuses, such as `a@b.test`.
 schemathesis.openapi.format(
     "email", st.from_regex(r"[A-Za-z0-9]{1,30}@[a-z]{1,20}\.(com|org|de)", fullmatch=True)
 )
@@ -15,7 +15,7 @@ schemathesis.openapi.format(
 
 @schemathesis.hook
 def map_body(context: schemathesis.HookContext, body: Any) -> Any:
-    """Write whole numbers as integers: JSON Schema holds 1.0 to be one, the service does not."""
+    """Convert whole numbers to integers: 1.0 is one by JSON Schema, but not by the service."""
     return _with_integers(body)
 
 
@@ -23,7 +23,7 @@ def map_body(context: schemathesis.HookContext, body: Any) -> Any:
 def before_call(
     context: schemathesis.HookContext, case: schemathesis.Case[Any], kwargs: dict[str, Any]
 ) -> None:
-    """Give every valid request a key of its own: under a used one the service refuses another."""
+    """Give each valid request a new key: the service refuses another request under a used one."""
     key = case.headers.get("Idempotency-Key")
     if key is not None and re.fullmatch(r"[\x21-\x7e]{1,255}", key):
         case.headers["Idempotency-Key"] = uuid4().hex

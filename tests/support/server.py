@@ -1,4 +1,4 @@
-"""The application behind a real socket, in the test's own process."""
+"""Serves the application on a real socket, in the process of the test."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,14 +13,14 @@ from app.server.serve import listening
 
 @dataclass(frozen=True)
 class LiveServer:
-    """Where a server listens."""
+    """The address of a running server."""
 
     host: str
     port: int
 
     @property
     def url(self) -> str:
-        """The address for HTTP clients."""
+        """The base URL for HTTP clients."""
         return f"http://{self.host}:{self.port}"
 
 
@@ -28,7 +28,7 @@ class LiveServer:
 async def run_server(
     app: FastAPI, settings: Settings | None = None, root_path: str = ""
 ) -> AsyncIterator[LiveServer]:
-    """Serve on a free loopback port until the block ends, under default settings or these."""
+    """Serve on a free loopback port until the block ends, with these settings or the defaults."""
     settings = settings or Settings(_env_file=None)
     async with listening(app, "127.0.0.1", 0, settings=settings, root_path=root_path) as url:
         address = urlsplit(url)

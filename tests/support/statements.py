@@ -1,4 +1,4 @@
-"""What a session asks of the database."""
+"""Records the SQL statements of a session."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ class Statement(NamedTuple):
 
     sql: str
     parameters: tuple[Any, ...] | list[tuple[Any, ...]]
-    """A list where it is run for each of them."""
+    """A list where the statement runs once for each item."""
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""Several processes of the service on one PostgreSQL: the same promises as of one."""
+"""Several processes of the service on one PostgreSQL give the same guarantees as one process."""

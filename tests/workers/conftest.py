@@ -1,4 +1,4 @@
-"""Processes of the service on a PostgreSQL of the tests' own, and what they are met with."""
+"""Processes of the service on a PostgreSQL server for these tests, and clients of them."""
 
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,36 +17,36 @@ WORKERS = 4
 
 
 @pytest.fixture(autouse=True)
-def only_where_processes_are_found() -> None:
-    """Skip where processes cannot be told from each other."""
+def only_on_linux() -> None:
+    """Skip the tests where processes cannot be identified."""
     if sys.platform != "linux":
-        pytest.skip("the processes are found in Linux's own way")
+        pytest.skip("processes are found in /proc, which only Linux has")
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """A server that knows when each row was committed."""
+    """A server that records when each row was committed."""
     with running_server(track_commit_timestamp="on") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def databases(postgres_server: PostgresServer) -> Iterator[PostgresDatabases]:
-    """The databases on it."""
+    """The databases on that server."""
     with PostgresDatabases(postgres_server.url()) as databases:
         yield databases
 
 
 @pytest.fixture
 def url(databases: PostgresDatabases) -> Iterator[str]:
-    """An empty database of the test's own, every commit of which is synced."""
+    """An empty database for the test; every commit is synced."""
     with databases.fresh() as url, databases.synced():
         yield url
 
 
 @pytest.fixture
 def rows(url: str) -> Iterator[Rows]:
-    """A plain connection that sees what is committed."""
+    """A separate connection, which sees committed rows."""
     with open_rows(url) as rows:
         yield rows
 
@@ -60,7 +60,7 @@ def history(tmp_path: Path) -> Iterator[History]:
 
 @pytest.fixture
 async def workers(url: str, tmp_path: Path) -> AsyncIterator[Workers]:
-    """Four processes, all ready; what still runs in the end is killed."""
+    """Four processes, all ready; they are killed after the test if they still run."""
     workers = Workers(url, tmp_path / "service.log", WORKERS)
     try:
         await workers.start()
@@ -71,6 +71,6 @@ async def workers(url: str, tmp_path: Path) -> AsyncIterator[Workers]:
 
 @pytest.fixture
 async def clients(workers: Workers) -> AsyncIterator[list[httpx.AsyncClient]]:
-    """A client for each of them, with as many connections as bots may need."""
+    """A client for each process, with enough connections for the bots."""
     async with workers.clients(connections=12) as clients:
         yield clients

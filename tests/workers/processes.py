@@ -1,4 +1,4 @@
-"""The service as several processes behind one socket, each of which can be met alone."""
+"""The service as several processes behind one socket, each of which tests can address."""
 
 import asyncio
 import os
@@ -17,14 +17,14 @@ _PROC = Path("/proc")
 
 
 class Workers(Service):
-    """The service in so many processes. On Linux only, whose way of finding them it uses."""
+    """The service in `count` processes. On Linux only: it finds them in /proc."""
 
     def __init__(self, database_url: str, log: Path, count: int) -> None:
         super().__init__(database_url, log, "--workers", str(count))
         self._count = count
 
     def pids(self) -> list[int]:
-        """The processes that serve; not the one that watches over them."""
+        """The processes that serve, without their supervisor."""
         children = (_PROC / f"{self.pid}/task/{self.pid}/children").read_text("ascii").split()
         return [int(pid) for pid in children if _runs(pid, b"spawn_main")]
 
@@ -33,10 +33,10 @@ class Workers(Service):
         await self.all_ready()
 
     async def all_ready(self) -> None:
-        """Wait until there are all, and each of them is ready.
+        """Wait until all processes run and are ready.
 
         Raises:
-            TimeoutError: that took longer than `START_TIMEOUT`.
+            TimeoutError: it took longer than `START_TIMEOUT`.
 
         """
         ready: list[int] = []
@@ -46,7 +46,7 @@ class Workers(Service):
                 ready = [pid for pid in self.pids() if await self._is_ready(pid)]
 
     async def replaced(self, pid: int) -> None:
-        """Wait until a process that was killed is not counted, and all are ready.
+        """Wait until a killed process is gone, and all processes are ready.
 
         Raises:
             TimeoutError: as `all_ready`.
@@ -56,10 +56,10 @@ class Workers(Service):
         await self.all_ready()
 
     async def gone(self, pids: Sequence[int]) -> None:
-        """Wait until these processes serve no more.
+        """Wait until these processes have ended.
 
         Raises:
-            TimeoutError: that took longer than `START_TIMEOUT`.
+            TimeoutError: it took longer than `START_TIMEOUT`.
 
         """
         async with asyncio.timeout(START_TIMEOUT):
@@ -69,7 +69,7 @@ class Workers(Service):
 
     @asynccontextmanager
     async def clients(self, connections: int) -> AsyncIterator[list[httpx.AsyncClient]]:
-        """A client for each process, whose connections are to that one."""
+        """A client for each process, with connections to that process only."""
         async with AsyncExitStack() as stack:
             clients = []
             for pid in self.pids():
@@ -81,7 +81,7 @@ class Workers(Service):
 
     @contextmanager
     def _alone(self, pid: int) -> Iterator[None]:
-        """Let only this one take connections, until the block ends."""
+        """Suspend all other processes until the block ends: only this one accepts connections."""
         others = [other for other in self.pids() if other != pid]
         for other in others:
             os.kill(other, signal.SIGSTOP)
@@ -105,7 +105,7 @@ class Workers(Service):
 def _runs(pid: str, text: bytes) -> bool:
     try:
         return text in (_PROC / pid / "cmdline").read_bytes()
-    except OSError:  # It has just gone.
+    except OSError:  # The process has just ended.
         return False
 
 

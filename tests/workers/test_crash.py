@@ -1,4 +1,4 @@
-"""PostgreSQL crashed under several processes, one of which dies meanwhile: a 201 stays true."""
+"""PostgreSQL crashes under several processes, one of which is killed: a 201 still holds."""
 
 import asyncio
 import os
@@ -18,21 +18,21 @@ pytestmark = pytest.mark.heavy
 
 @pytest.fixture
 def url(own_postgres: PostgresServer) -> str:
-    """An empty database on it."""
+    """An empty database on a server that the test crashes."""
     return own_postgres.url()
 
 
 async def test_crashes_of_postgres_and_of_a_process(
     workers: Workers, history: History, own_postgres: PostgresServer
 ) -> None:
-    """The service comes back with its database, and so does a process that died meanwhile."""
+    """The service recovers with its database, and a process that was killed is replaced."""
     async with bots_at_work(workers.url, history, await set_up(workers.url), bots=16):
         for _ in range(3):
             await asyncio.sleep(0.5)
             await asyncio.to_thread(own_postgres.stop)
             victim = workers.pids()[0]
             os.kill(victim, signal.SIGKILL)
-            # Long enough for the next one to find no database.
+            # Long enough for its replacement to find no database.
             await asyncio.sleep(4)
             await asyncio.to_thread(own_postgres.start)
             await workers.replaced(victim)

@@ -13,15 +13,15 @@ KEYS = [f"key-{number}" for number in range(20)]
 
 
 async def send(client: httpx.AsyncClient, source: int, key: str, email: str) -> httpx.Response:
-    """The answer to an inquiry under this key."""
+    """The answer to an inquiry with this key."""
     body = {"email": email, "source_id": source, "payload": {"key": key}}
     return await client.post("/interaction", json=body, headers={"Idempotency-Key": key})
 
 
-async def test_same_key_to_all_at_once(
+async def test_same_key_sent_to_all_at_once(
     clients: list[httpx.AsyncClient], workers: Workers, rows: Rows
 ) -> None:
-    """Each is written once, and all hear the same; only the first of them is no repetition."""
+    """Each key writes one interaction; all answers are equal, and all but one are replayed."""
     api = Api(clients[0])
     operators = [await api.create_operator(load_limit=7) for _ in range(2)]
     source = await api.create_source(dict.fromkeys(operators, 1), enforce_load_limit=True)
@@ -33,17 +33,19 @@ async def test_same_key_to_all_at_once(
 
         assert {201} == {answer.status_code for answer in answers}
         assert 1 == len({answer.text for answer in answers})
-        assert len(answers) - 1 == sum("Idempotent-Replayed" in one.headers for one in answers)
+        assert len(answers) - 1 == sum(
+            "Idempotent-Replayed" in answer.headers for answer in answers
+        )
 
     stored = rows.execute("SELECT operator_id FROM interactions ORDER BY id")
-    assert dict.fromkeys(operators, 7) | {None: 6} == Counter(who for (who,) in stored)
+    assert dict.fromkeys(operators, 7) | {None: 6} == Counter(id for (id,) in stored)
     assert [(None,)] * 6 == stored[14:]
     assert (len(KEYS),) == rows.execute("SELECT count(*) FROM idempotency_keys").fetchone()
     assert "" == workers.log
 
 
 async def test_same_key_for_another_request(clients: list[httpx.AsyncClient], rows: Rows) -> None:
-    """Whichever of them is first: the others are refused, whichever process they ask."""
+    """The first request gets a 201; the others get a 422 from every process."""
     source = await Api(clients[0]).create_source()
 
     for key in KEYS:
@@ -52,7 +54,7 @@ async def test_same_key_for_another_request(clients: list[httpx.AsyncClient], ro
             for name, client in enumerate(clients * 3)
         )
 
-        assert {201: 1, 422: len(answers) - 1} == Counter(one.status_code for one in answers)
+        assert {201: 1, 422: len(answers) - 1} == Counter(answer.status_code for answer in answers)
 
     assert (len(KEYS),) == rows.execute("SELECT count(*) FROM interactions").fetchone()
     assert (len(KEYS),) == rows.execute("SELECT count(*) FROM leads").fetchone()

@@ -1,4 +1,4 @@
-"""Processes killed or asked to end under load: a 201 stays true."""
+"""Processes killed or terminated under load: a 201 still holds."""
 
 import asyncio
 import os
@@ -14,14 +14,14 @@ from tests.support.rows import Rows
 from tests.workers.processes import Workers
 
 END_TIMEOUT = 60
-"""Seconds from the request to end, on a machine however busy."""
+"""Seconds from SIGTERM to the end of the process, enough for a busy machine."""
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.heavy)])
 async def test_killed_process_is_replaced(
     workers: Workers, history: History, rows: Rows, kills: int
 ) -> None:
-    """The others go on, the service is never away, and nothing that it promised is missed."""
+    """The others go on serving, and no acknowledged interaction is lost."""
     random = Random()
     async with bots_at_work(workers.url, history, await set_up(workers.url), bots=16):
         for _ in range(kills):
@@ -33,14 +33,14 @@ async def test_killed_process_is_replaced(
     entries, answers = history.entries(), history.answers()
     assert [] == check(entries, rows)
     assert {201} == {answer.status for answer in answers}
-    # At most what each connection had under way when its process was killed.
+    # At most one request per connection was in flight when its process was killed.
     assert len(entries) - 2 * len(answers) <= 16 * kills
     assert "" == workers.log
 
 
 @pytest.mark.heavy
 async def test_restart_under_load(workers: Workers, history: History, rows: Rows) -> None:
-    """Whatever was taken in is answered before the processes end."""
+    """The processes answer every accepted request before they end."""
     codes = []
     async with bots_at_work(workers.url, history, await set_up(workers.url), bots=16):
         for _ in range(5):
@@ -50,22 +50,22 @@ async def test_restart_under_load(workers: Workers, history: History, rows: Rows
 
     assert [0] * 5 == codes
     assert [] == check(history.entries(), rows)
-    # Nobody had to ask twice for what was written once, and nothing else was written.
+    # No client had to retry a request that was written, and nothing else was written.
     answers = history.answers()
     assert {(201, False)} == {(answer.status, answer.replayed) for answer in answers}
     assert (len(answers),) == rows.execute("SELECT count(*) FROM interactions").fetchone()
     assert "" == workers.log
 
 
-async def test_processes_end_with_the_one_that_watches_over_them(
+async def test_processes_end_with_their_supervisor(
     workers: Workers, history: History, rows: Rows
 ) -> None:
-    """Killed, it leaves nobody behind who would hold the port: the next start takes over."""
+    """When the supervisor is killed, no process keeps the port: the service can start again."""
     async with bots_at_work(workers.url, history, await set_up(workers.url), bots=16):
         await asyncio.sleep(0.5)
-        left = workers.pids()
+        pids = workers.pids()
         workers.kill()
-        await workers.gone(left)
+        await workers.gone(pids)
         await workers.start()
 
     assert [] == check(history.entries(), rows)
@@ -73,7 +73,7 @@ async def test_processes_end_with_the_one_that_watches_over_them(
 
 
 async def test_port_closes_before_the_last_request_ends(workers: Workers, rows: Rows) -> None:
-    """Who comes once the end is asked for is refused at once; who was there before is served."""
+    """After SIGTERM new connections are refused at once; requests in flight are answered."""
     source = await set_up(workers.url)
     body = b'{"email": "lead@example.com", "source_id": %d}' % source[0]
     head = b"POST /interaction HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
@@ -92,7 +92,7 @@ async def test_port_closes_before_the_last_request_ends(workers: Workers, rows: 
 
 
 async def refused(port: int) -> None:
-    """Wait until nobody listens."""
+    """Wait until connections are refused."""
     async with asyncio.timeout(END_TIMEOUT):
         while True:
             try:

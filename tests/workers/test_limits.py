@@ -1,4 +1,4 @@
-"""Limits hold exactly, whichever processes meet."""
+"""Limits hold exactly across processes."""
 
 import httpx
 import pytest
@@ -10,10 +10,10 @@ from tests.workers.processes import Workers
 
 @pytest.mark.parametrize("sources", [1, 2])
 @pytest.mark.parametrize("rounds", [3, pytest.param(10, marks=pytest.mark.heavy)])
-async def test_forty_returning_leads_meet(
+async def test_forty_returning_leads_at_once(
     clients: list[httpx.AsyncClient], workers: Workers, rounds: int, sources: int
 ) -> None:
-    """Limits hold to the one, over all sources, and whoever waited longest goes first."""
+    """No limit is exceeded over all sources, and the interaction that waited longest goes first."""
     await play_rounds(clients, rounds, sources)
 
     assert "" == workers.log
@@ -22,7 +22,7 @@ async def test_forty_returning_leads_meet(
 async def test_limit_holds_while_staff_close_and_reassign(
     clients: list[httpx.AsyncClient], workers: Workers, rows: Rows
 ) -> None:
-    """Bots, staff and an onlooker at once: no limit is exceeded, and no two wait for each other."""
+    """Bots, staff and a reader at once: no limit is exceeded, and there is no deadlock."""
     await meet_staff(clients)
     deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 

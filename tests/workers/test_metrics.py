@@ -1,4 +1,4 @@
-"""Metrics of several processes: whichever is asked answers for all."""
+"""Metrics of several processes: each process reports them for all."""
 
 import asyncio
 import os
@@ -14,12 +14,12 @@ from tests.workers.processes import Workers
 
 
 async def scrape(client: httpx.AsyncClient) -> Samples:
-    """What this process answers."""
+    """The metrics that this process reports."""
     return parse((await client.get("/metrics")).text)
 
 
-async def test_each_process_answers_for_all(clients: list[httpx.AsyncClient]) -> None:
-    """What each has counted is added up; what the database knows is shown once."""
+async def test_each_process_reports_for_all(clients: list[httpx.AsyncClient]) -> None:
+    """Counts of all processes are summed; gauges from the database are shown once."""
     apis = [Api(client) for client in clients]
     source = await apis[0].create_source()
     for times, api in enumerate(apis, start=1):
@@ -35,10 +35,10 @@ async def test_each_process_answers_for_all(clients: list[httpx.AsyncClient]) ->
         assert 10 == samples["waiting_interactions", str(source)]
 
 
-async def test_killed_process_has_nothing_waiting(
+async def test_killed_process_has_no_pending_requests(
     clients: list[httpx.AsyncClient], workers: Workers, rows: Rows
 ) -> None:
-    """What waited in it is gone with it; what it has counted stays."""
+    """Its pending requests no longer count in the queue depth; its counters are kept."""
     watcher, *_, doomed = clients
     victim = workers.pids()[-1]
     source = await Api(doomed).create_source()
@@ -47,11 +47,11 @@ async def test_killed_process_has_nothing_waiting(
     killed = asyncio.Event()
     async with asyncio.TaskGroup() as posts, asyncio.timeout(60):
         for turn in range(6):
-            posts.create_task(ask_on(doomed, source, f"lead{turn}@example.com", killed))
-        waiting = 0.0
-        while not waiting:
+            posts.create_task(keep_posting(doomed, source, f"lead{turn}@example.com", killed))
+        depth = 0.0
+        while not depth:
             await asyncio.sleep(0.05)
-            waiting = (await scrape(watcher))["intake_queue_depth",]
+            depth = (await scrape(watcher))["intake_queue_depth",]
         os.kill(victim, signal.SIGKILL)
         killed.set()
     rows.rollback()
@@ -62,8 +62,10 @@ async def test_killed_process_has_nothing_waiting(
     assert 1 == samples["http_request_duration_seconds_count", "POST", "/interaction", "201"]
 
 
-async def ask_on(client: httpx.AsyncClient, source: int, email: str, until: asyncio.Event) -> None:
-    """Send an inquiry again and again to a database that takes none, or until nobody answers."""
+async def keep_posting(
+    client: httpx.AsyncClient, source: int, email: str, until: asyncio.Event
+) -> None:
+    """Repeat an inquiry, which a locked database refuses, until the event or a lost connection."""
     body = {"email": email, "source_id": source}
     with suppress(httpx.TransportError):
         while not until.is_set():

@@ -1,4 +1,4 @@
-"""A client that pages by the last id it knows sees every row, whichever process writes it."""
+"""A client that pages by the last id it has seen gets every row, from all processes."""
 
 import asyncio
 from itertools import cycle
@@ -19,7 +19,7 @@ EMAIL = "lead@example.com"
 async def test_no_row_is_missed(
     clients: list[httpx.AsyncClient], workers: Workers, rows: Rows, each: int
 ) -> None:
-    """Bots write to all processes, and clients read at once what was just committed."""
+    """Bots write through all processes while clients poll for new rows."""
     api = Api(clients[0])
     sources = [await api.create_source() for _ in range(6)]
     first = await api.post(sources[0], EMAIL)
@@ -45,13 +45,13 @@ async def test_no_row_is_missed(
 
 
 async def send(client: httpx.AsyncClient, source: int, times: int) -> None:
-    """Send inquiries, one after the other."""
+    """Send inquiries one after the other."""
     for _ in range(times):
         await Api(client).post(source, EMAIL)
 
 
 async def page_through(client: httpx.AsyncClient, path: str, finished: asyncio.Event) -> list[int]:
-    """The ids that are shown, each page asked for after the last id of the one before."""
+    """The ids on all pages, each requested after the last id of the previous page."""
     seen = [0]
     while True:
         is_last = finished.is_set()

@@ -1,4 +1,4 @@
-"""A queue through several processes: where one dies in the middle, another goes on."""
+"""A queue and several processes: if one dies while it assigns, another continues."""
 
 import asyncio
 import os
@@ -16,10 +16,10 @@ from tests.support.rows import Rows
 from tests.workers.processes import Workers
 
 
-async def test_process_killed_in_mid_drain(
+async def test_process_killed_while_it_assigns(
     clients: list[httpx.AsyncClient], workers: Workers, rows: Rows
 ) -> None:
-    """All go out once and in order, though the process that began is no more."""
+    """All interactions are assigned once and in order, although the first process is gone."""
     doomed, *_ = clients
     operator = await Api(doomed).create_operator(active=False)
     source = await Api(doomed).create_source({operator: 1})
@@ -33,9 +33,9 @@ async def test_process_killed_in_mid_drain(
     await until(lambda: bool(given_out(rows)))
     os.kill(workers.pids()[0], signal.SIGKILL)
     await activation
-    left = len(still_waiting(rows))
+    remaining = len(still_waiting(rows))
     await until(lambda: not still_waiting(rows))
 
-    assert left
+    assert remaining
     assert queue == given_out(rows)
     assert [] == faults(rows)

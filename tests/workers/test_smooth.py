@@ -1,4 +1,4 @@
-"""The strategy `smooth` through several processes: even after every commit."""
+"""The strategy `smooth` in several processes: even after every commit."""
 
 from collections import Counter
 from fractions import Fraction
@@ -17,15 +17,15 @@ from tests.support.rows import Rows
 async def test_even_after_every_commit(
     clients: list[httpx.AsyncClient], rows: Rows, count: int
 ) -> None:
-    """Nobody is ever further than 1 - 1/(2n-2) picks from its share; each cycle is exact.
+    """No operator is ever further than 1 - 1/(2n-2) picks from its share; each cycle is exact.
 
-    Ids rise with the commits of a source: they are drawn under its lock, which is held until the
-    commit is done.
+    The ids of a source are in commit order: they are drawn under its lock, which is held until the
+    commit.
     """
     apis = [Api(client) for client in clients]
     weights = {await apis[0].create_operator(): weight for weight in WEIGHTS[count]}
     source = await apis[0].create_source(weights)
-    told = await post_at_once(apis, source, 1000)
+    answered = await post_at_once(apis, source, 1000)
     stored = rows.execute(
         "SELECT id, operator_id FROM interactions ORDER BY pg_xact_commit_timestamp(xmin), id"
     )
@@ -33,7 +33,7 @@ async def test_even_after_every_commit(
     picks = [operator_id for _, operator_id in stored]
     cycle = sum(weights.values())
     assert sorted(stored) == stored
-    assert told == picks
+    assert answered == picks
     assert 1 - Fraction(1, 2 * count - 2) >= worst_deviation(picks, weights)
     for start in range(0, 1000, cycle):
         assert weights == Counter(picks[start : start + cycle])

@@ -1,1 +1,1 @@
-"""Power loss: what a disk may hold after it, worked out from the system calls of a real run."""
+"""Power loss: possible contents of a disk after it, from the system calls of a real run."""

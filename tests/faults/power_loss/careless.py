@@ -1,4 +1,4 @@
-"""The service as it would be if it spared itself the syncs: `SYNCHRONOUS` says how far."""
+"""The service without some or all of its syncs: `SYNCHRONOUS` sets SQLite's level."""
 
 import os
 from typing import Any
@@ -12,7 +12,7 @@ __all__ = ["app"]
 
 
 @event.listens_for(Pool, "checkout")
-def spare_the_syncs(connection: Any, _record: object, _proxy: object) -> None:
+def set_synchronous(connection: Any, _record: object, _proxy: object) -> None:
     """Set the pragma again, after the service has set it."""
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA synchronous = {os.environ['SYNCHRONOUS']}")

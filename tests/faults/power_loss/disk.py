@@ -1,11 +1,11 @@
-"""A disk, and what may be on it after a power loss.
+"""A model of a disk, and of its possible contents after a power loss.
 
-What is assumed of the disk: a sync that has returned keeps all that was written to that file
-before it, its size included; a sync of the folder keeps its names. Nothing else is kept for sure:
-of the writes since, any may be there or not, in any order, and one may be there in part. A sector
-of 512 bytes is written whole or not at all, and a write harms no byte beside its own. Names change
-in the order in which they were changed, as in any journaling file system. What was never written
-reads as zeros.
+Assumptions: once a sync of a file has returned, all earlier writes to the file are durable,
+including its size; a sync of the folder makes its names durable. Nothing else is guaranteed: any
+of the later writes may be lost, they may reach the disk in any order, and one may be written in
+part. A sector of 512 bytes is written completely or not at all, and a write changes no other bytes.
+Changes of names reach the disk in order, as in any journaling file system. Bytes that were never
+written read as zeros.
 """
 
 from collections.abc import Sequence
@@ -23,22 +23,22 @@ Change = Write | Truncate
 
 @dataclass(frozen=True)
 class Loss:
-    """How a power loss treats what was not synced."""
+    """The effect of a power loss on changes that were not synced."""
 
     keep: float
-    """The probability with which each change lasts."""
+    """The probability that a change survives."""
     torn: bool = False
-    """Whether changes last in any order, one of them in part."""
+    """Whether changes are reordered, and one of them survives in part."""
 
     def survivors(self, changes: Sequence[Change], random: Random) -> list[Change]:
-        """What lasts of these changes, in the order in which it reached the disk."""
+        """The changes that survive, in the order in which they reached the disk."""
         kept = [change for change in changes if random.random() < self.keep]
         if not self.torn or not kept:
             return kept
         random.shuffle(kept)
-        victim = kept.pop(random.randrange(len(kept)))
-        if isinstance(victim, Write):
-            kept += [sector for sector in sectors(victim) if random.random() < self.keep]
+        torn = kept.pop(random.randrange(len(kept)))
+        if isinstance(torn, Write):
+            kept += [sector for sector in sectors(torn) if random.random() < self.keep]
         return kept
 
 
@@ -49,7 +49,7 @@ REORDERED_AND_TORN = Loss(keep=0.5, torn=True)
 
 
 def sectors(write: Write) -> list[Write]:
-    """The parts of a write that the disk writes whole or not at all."""
+    """The parts of a write that are each written completely or not at all."""
     start, end = write.offset, write.offset + len(write.data)
     bounds = [start, *range(start - start % SECTOR + SECTOR, end, SECTOR), end]
     return [
@@ -60,26 +60,26 @@ def sectors(write: Write) -> list[Write]:
 
 @dataclass
 class Content:
-    """What is in a file: what lasts, and what was done since."""
+    """The content of a file: durable bytes, and changes since the last sync."""
 
-    lasting: bytearray = field(default_factory=bytearray)
-    waiting: list[Change] = field(default_factory=list)
+    durable: bytearray = field(default_factory=bytearray)
+    unsynced: list[Change] = field(default_factory=list)
 
     def sync(self) -> None:
-        """Make all that was done last."""
-        for change in self.waiting:
-            _carry_out(change, self.lasting)
-        self.waiting.clear()
+        """Make all changes durable."""
+        for change in self.unsynced:
+            _apply(change, self.durable)
+        self.unsynced.clear()
 
     def after(self, loss: Loss, random: Random) -> bytearray:
-        """What is in it after a power loss."""
-        data = bytearray(self.lasting)
-        for change in loss.survivors(self.waiting, random):
-            _carry_out(change, data)
+        """The content after a power loss."""
+        data = bytearray(self.durable)
+        for change in loss.survivors(self.unsynced, random):
+            _apply(change, data)
         return data
 
 
-def _carry_out(change: Change, data: bytearray) -> None:
+def _apply(change: Change, data: bytearray) -> None:
     match change:
         case Write(offset=offset, data=new):
             data.extend(bytes(max(0, offset - len(data))))
@@ -94,38 +94,40 @@ class Disk:
 
     def __init__(self) -> None:
         self._files: dict[Path, Content] = {}
-        self._lasting_names: dict[Path, Content] = {}
-        self._waiting_names: list[dict[Path, Content]] = []
-        """All names, as they were after each change of one."""
+        self._durable_names: dict[Path, Content] = {}
+        self._unsynced_names: list[dict[Path, Content]] = []
+        """The names after each change since the last sync of the folder."""
 
     @property
     def settled(self) -> bool:
-        """Whether a power loss now has but one outcome."""
-        return not self._waiting_names and not any(
-            content.waiting for content in self._lasting_names.values()
+        """Whether a power loss has only one possible outcome, as all changes are synced."""
+        return not self._unsynced_names and not any(
+            content.unsynced for content in self._durable_names.values()
         )
 
     def apply(self, call: Call) -> None:
-        """Do what the program asked for."""
+        """Execute a system call."""
         match call:
             case Create(file) if file not in self._files:
                 self._rename({**self._files, file: Content()})
             case Unlink(file):
-                self._rename({name: kept for name, kept in self._files.items() if name != file})
+                self._rename(
+                    {name: content for name, content in self._files.items() if name != file}
+                )
             case Write(file) | Truncate(file):
-                self._files[file].waiting.append(call)
+                self._files[file].unsynced.append(call)
             case Sync(file) if file in self._files:
                 self._files[file].sync()
             case Sync():
-                self._lasting_names = self._files
-                self._waiting_names.clear()
+                self._durable_names = self._files
+                self._unsynced_names.clear()
 
     def after(self, loss: Loss, random: Random) -> dict[Path, bytearray]:
-        """What is on it after a power loss, by file."""
-        lasting = sum(random.random() < loss.keep for _ in self._waiting_names)
-        names = [self._lasting_names, *self._waiting_names][lasting]
+        """The contents after a power loss, by file."""
+        survivors = sum(random.random() < loss.keep for _ in self._unsynced_names)
+        names = [self._durable_names, *self._unsynced_names][survivors]
         return {file: content.after(loss, random) for file, content in names.items()}
 
     def _rename(self, names: dict[Path, Content]) -> None:
         self._files = names
-        self._waiting_names.append(names)
+        self._unsynced_names.append(names)

@@ -1,4 +1,4 @@
-"""A run of the real service under load, with its system calls on the disk and to its clients."""
+"""Records a run of the real service under load: its system calls on files and sockets."""
 
 import asyncio
 import os
@@ -20,50 +20,50 @@ INQUIRIES = 600
 BOTS = 4
 LEADS = 400
 PAYLOAD_CHARACTERS = 2000
-"""Of such a size that the write-ahead log outgrows its limit of 1000 pages more than once."""
+"""Large enough that the write-ahead log exceeds its limit of 1000 pages more than once."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What was asked of the disk, and what was promised when."""
+    """The system calls of a run, and the position of each acknowledgement."""
 
     database: Path
     calls: list[Call]
     acknowledged: dict[int, int]
-    """The number of the inquiry whose status line the call at this position sends."""
+    """The inquiry's number by the position of the call that sends its status line."""
 
     @property
     def checkpoints(self) -> int:
-        """How often the log was brought into the database file since the first promise."""
+        """The number of checkpoints since the first acknowledgement."""
         return self.calls[min(self.acknowledged) :].count(Sync(self.database))
 
 
 def email(number: int) -> str:
-    """Whose inquiry that is; some come twice."""
+    """The lead of an inquiry; some leads send two."""
     return f"lead{number % LEADS}@example.com"
 
 
 def payload(number: int) -> str:
-    """What the inquiry says, unlike any other."""
+    """The unique payload of an inquiry."""
     return f"inquiry {number} ".ljust(PAYLOAD_CHARACTERS, "abcdefg"[number % 7])
 
 
 async def record(folder: Path, application: str = "app.main:app") -> Recording:
-    """Start the service on an empty folder, send it inquiries side by side, and stop it."""
+    """Start the service in an empty folder, send it concurrent inquiries, and stop it."""
     database, trace = folder.resolve() / "service.db", folder / "trace"
     async with _traced_service(application, database, trace) as url:
         await _send_inquiries(url)
     files = {database, database.parent, *(Path(f"{database}{end}") for end in ("-wal", "-journal"))}
     with trace.open(encoding="ascii") as lines:
         calls = list(read_calls(lines, files))
-    # It is large, and pytest keeps the folders of several runs.
+    # The trace is large, and pytest keeps the folders of several runs.
     trace.unlink()
     return Recording(database, calls, dict(_acknowledgements(calls)))
 
 
 @asynccontextmanager
 async def _traced_service(application: str, database: Path, trace: Path) -> AsyncIterator[str]:
-    """The service's address, while it runs."""
+    """Run the service under strace; yields its base URL."""
     process = await asyncio.create_subprocess_exec(
         *(*STRACE, "-o", trace, sys.executable, "-m", "uvicorn", application),
         *("--app-dir", ROOT, "--http", "httptools", "--port", "0", "--no-access-log"),
@@ -72,15 +72,15 @@ async def _traced_service(application: str, database: Path, trace: Path) -> Asyn
         stderr=PIPE,
     )
     assert process.stderr is not None
-    said = ""
-    while "Uvicorn running on" not in said:
+    output = ""
+    while "Uvicorn running on" not in output:
         line = (await process.stderr.readline()).decode()
-        assert line, f"the service did not start: {said}"
-        said += line
-    # A signal to strace would end the tracing, not the service.
-    service = int(re.findall(r"server process \[(\d+)\]", said)[0])
+        assert line, f"the service did not start: {output}"
+        output += line
+    # A signal to strace would end the trace, not the service.
+    service = int(re.findall(r"server process \[(\d+)\]", output)[0])
     try:
-        yield re.findall(r"running on (http://\S+)", said)[0]
+        yield re.findall(r"running on (http://\S+)", output)[0]
     finally:
         os.kill(service, signal.SIGTERM)
         await process.communicate()
@@ -101,7 +101,7 @@ async def _send_inquiries(url: str) -> None:
 
 
 def _acknowledgements(calls: Iterable[Call]) -> Iterator[tuple[int, int]]:
-    """Positions of status lines, each with the inquiry that the body after it belongs to."""
+    """The position of each 201's status line, with the number of the inquiry in its body."""
     status_lines: dict[str, int] = {}
     for position, call in enumerate(calls):
         if not isinstance(call, Send):

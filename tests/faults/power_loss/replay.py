@@ -1,4 +1,4 @@
-"""Power losses at many points of a recorded run, and what is in the database after each."""
+"""Simulates power losses at many points of a recorded run, and checks the database after each."""
 
 import json
 import sqlite3
@@ -26,20 +26,20 @@ SENT = {(email(number), payload(number)): number for number in range(INQUIRIES)}
 
 @dataclass
 class Findings:
-    """What was found in the images of a disk."""
+    """The results of checking disk images."""
 
     points: int = 0
     images: int = 0
     lost: list[str] = field(default_factory=list)
-    """Each image that lacks inquiries which had been acknowledged."""
+    """The images without some of the acknowledged inquiries."""
     corrupt: list[str] = field(default_factory=list)
-    """Each image with anything in it that should not be."""
+    """The images that are corrupt or have wrong rows."""
 
 
 def replay(run: Recording, points: Collection[int], scratch: Path, seed: int = 1) -> Findings:
-    """Cut the power after these numbers of calls, each time in every way there is.
+    """Simulate a power loss after these numbers of calls, with each kind of loss.
 
-    Where nothing waits to be synced, all ways come to the same.
+    If all changes are synced, every kind has the same outcome, and only one is tried.
     """
     random, disk, findings = Random(seed), Disk(), Findings()
     acknowledged: set[int] = set()
@@ -63,7 +63,7 @@ def replay(run: Recording, points: Collection[int], scratch: Path, seed: int = 1
 
 
 def choose_points(run: Recording, count: int, seed: int = 1) -> set[int]:
-    """Numbers of calls after which to cut the power: around every sync, and others at random."""
+    """The numbers of calls after which to cut the power: around every sync, and at random."""
     syncs = [position for position, call in enumerate(run.calls) if isinstance(call, Sync)]
     around = {point for position in syncs for point in (position, position + 1)} - {0}
     others = sorted(set(range(1, len(run.calls) + 1)) - around)
@@ -80,10 +80,10 @@ def _write_image(files: dict[Path, bytearray], folder: Path) -> Path:
 
 
 def _recover(database: Path) -> tuple[set[int], list[str]]:
-    """The inquiries found in a database after its recovery, and what is wrong with it."""
+    """The inquiries in a database after its recovery, and what is wrong with it."""
     try:
         with open_rows(f"sqlite:///{database}") as rows:
-            # Of the test's own writes none need last.
+            # Writes of the test need not be durable.
             rows.execute("PRAGMA synchronous = OFF")
             if not rows.execute("SELECT 1 FROM sqlite_schema").fetchone():
                 return set(), []
@@ -98,5 +98,5 @@ def _recover(database: Path) -> tuple[set[int], list[str]]:
         return set(), [str(error)]
     wrong += [f"stored {times} times: {number}" for number, times in stored.items() if times > 1]
     if None in stored:
-        wrong.append("an inquiry that nobody sent")
+        wrong.append("an inquiry that was never sent")
     return {number for number in stored if number is not None}, wrong

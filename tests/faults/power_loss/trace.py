@@ -1,8 +1,8 @@
-"""The system calls of a run, as strace wrote them down, in the order in which they matter.
+"""Reads the system calls of a run from the output of strace, in the order of their effects.
 
-A write and a send count from the moment they begin, a sync from the moment it has returned: where
-threads run side by side, that is the order that promises least. Only one thread at a time writes
-a SQLite file, so no write of a file runs beside a sync of it.
+A write and a send take effect when they begin, a sync when it has returned: with concurrent
+threads, that is the order with the weakest guarantees. Only one thread at a time writes a SQLite
+file, so no write of a file runs during a sync of it.
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Write(NamedTuple):
-    """Bytes put into a file."""
+    """Bytes written to a file."""
 
     file: Path
     offset: int
@@ -21,7 +21,7 @@ class Write(NamedTuple):
 
 
 class Truncate(NamedTuple):
-    """A file cut, or filled up with zeros, to a size in bytes."""
+    """A file truncated, or extended with zeros, to a size in bytes."""
 
     file: Path
     size: int
@@ -34,7 +34,7 @@ class Sync(NamedTuple):
 
 
 class Create(NamedTuple):
-    """A file opened that is made if it is not there."""
+    """A file opened, and created if it does not exist."""
 
     file: Path
 
@@ -46,7 +46,7 @@ class Unlink(NamedTuple):
 
 
 class Send(NamedTuple):
-    """Bytes on their way to a client."""
+    """Bytes sent to a client."""
 
     socket: str
     data: bytes
@@ -63,7 +63,7 @@ STRACE = (
     *("strace", "-f", "--seccomp-bpf", "-qq", "-y", "-xx", "-s", "1000000"),
     *("-e", "signal=none", "-e", f"trace={','.join(TRACED)}"),
 )
-"""The command that `read_calls` understands; it lacks `-o` and the command to be traced."""
+"""The command for traces that `read_calls` can read, without `-o` and the traced command."""
 
 UNFINISHED = " <unfinished ...>"
 STRING = r'"((?:\\x[0-9a-f]{2})*)"'
@@ -82,10 +82,10 @@ SOCKET = "socket:"
 
 
 def read_calls(lines: Iterable[str], files: Collection[Path]) -> Iterator[Call]:
-    """The calls on these files and folders, and what was sent through sockets.
+    """The calls on these files and folders, and the bytes sent through sockets.
 
     Raises:
-        ValueError: a call on one of the files that is not understood here.
+        ValueError: a call on one of the files is not supported.
 
     """
     for text in _whole_calls(lines):
@@ -93,30 +93,30 @@ def read_calls(lines: Iterable[str], files: Collection[Path]) -> Iterator[Call]:
             continue
         call = _read_send(text) or _read_file_call(text)
         if call is None and not OPEN.match(text) and not _paths(text).isdisjoint(files):
-            raise ValueError(f"not understood: {text[:200]}")
+            raise ValueError(f"unsupported call: {text[:200]}")
         if call is not None and (isinstance(call, Send) or call.file in files):
             yield call
 
 
 def _whole_calls(lines: Iterable[str]) -> Iterator[str]:
-    """Calls with their results; what strace tore in two for another thread's is put together."""
-    begun: dict[str, str] = {}
+    """Calls with their results; calls that strace split in two are joined."""
+    unfinished: dict[str, str] = {}
     for line in lines:
         thread, _, text = line.rstrip().partition(" ")
         text = text.lstrip()
         if text.endswith(UNFINISHED):
-            begun[thread] = text.removesuffix(UNFINISHED)
-            if _counts_at_once(text):
-                yield begun[thread]
+            unfinished[thread] = text.removesuffix(UNFINISHED)
+            if _takes_effect_at_once(text):
+                yield unfinished[thread]
         elif text.startswith("<... "):
-            beginning = begun.pop(thread)
-            if not _counts_at_once(beginning):
+            beginning = unfinished.pop(thread)
+            if not _takes_effect_at_once(beginning):
                 yield beginning + text.partition(" resumed>")[2]
         else:
             yield text
 
 
-def _counts_at_once(text: str) -> bool:
+def _takes_effect_at_once(text: str) -> bool:
     return bool(SEND.match(text) or WRITE.match(text))
 
 

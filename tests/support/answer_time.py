@@ -1,22 +1,22 @@
-"""How long an answer may take where the machine itself stands still now and then."""
+"""The time limit of an answer on a machine that itself stalls now and then."""
 
 import asyncio
 
 ANSWER_WITHIN = 5
-"""Seconds, whatever the database does."""
+"""Seconds, whatever the state of the database."""
 _BEAT = 0.05
 _STALL = 0.1
-"""Seconds late from which on it was the machine's doing."""
+"""Seconds of delay from which on a late wake-up counts as a stall of the machine."""
 
 
-class Patience:
-    """The five seconds of an answer, and on top of them what the machine stood still meanwhile."""
+class AnswerTime:
+    """The five seconds of an answer, plus the time for which the machine itself stood still."""
 
     def __init__(self) -> None:
         self.seconds: float = ANSWER_WITHIN
 
     async def watch(self) -> None:
-        """Look at the clock until cancelled; whoever sleeps so shortly wakes in time."""
+        """Add how late the event loop wakes from short sleeps, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             due = loop.time() + _BEAT

@@ -1,4 +1,4 @@
-"""A drain cut short: what is left keeps its order, and goes out later."""
+"""Assignment of a queue is interrupted: the rest keeps its order, and is assigned later."""
 
 import asyncio
 
@@ -21,14 +21,14 @@ from tests.support.queues import given_out, queue_up, still_waiting
 from tests.support.rows import Rows
 
 MANY = 6 * CHUNK + 70
-PAGES_FOR_THE_FIRST = 60
-"""Room for one transaction of the drain and not for all."""
+PAGES_FOR_ONE = 60
+"""Enough pages for one transaction of the assignment, but not for all."""
 
 
 @only_sqlite
 @pytest.mark.parametrize("then", ["start", "retry", "wait"])
-async def test_no_room_in_mid_drain(settings: Settings, rows: Rows, then: str) -> None:
-    """The admin hears of it; what came since waits behind the rest, which goes out by itself."""
+async def test_database_full_while_assigning(settings: Settings, rows: Rows, then: str) -> None:
+    """The admin gets an error; the service assigns the rest, then what was queued since."""
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
@@ -40,33 +40,33 @@ async def test_no_room_in_mid_drain(settings: Settings, rows: Rows, then: str) -
         queue = queue_up(rows, MANY, source)
         async with app.state.database.writing() as session:
             pages = await session.scalar(text("PRAGMA page_count"))
-            await session.execute(text(f"PRAGMA max_page_count = {pages + PAGES_FOR_THE_FIRST}"))
+            await session.execute(text(f"PRAGMA max_page_count = {pages + PAGES_FOR_ONE}"))
         refused = await client.patch(f"/operators/{operator}", json={"active": True})
-        given = given_out(rows)
+        assigned = given_out(rows)
         async with app.state.database.writing() as session:
             await session.execute(text("PRAGMA max_page_count = 1000000"))
         queue.append((await api.post(source))["id"])
         if then == "retry":
             await api.update_operator(operator, active=True)
         if then == "wait":
-            await nothing_waits(rows)
+            await until_nothing_waits(rows)
     if then == "start":
         async with app.router.lifespan_context(app):
-            await nothing_waits(rows)
+            await until_nothing_waits(rows)
 
     read_problem(refused, 503, "storage_full")
-    # Whole transactions, and neither none nor all.
-    assert len(given) in range(CHUNK, MANY, CHUNK)
-    assert queue[: len(given)] == given
+    # Complete transactions: at least one, but not all.
+    assert len(assigned) in range(CHUNK, MANY, CHUNK)
+    assert queue[: len(assigned)] == assigned
     assert queue == given_out(rows)
     assert [] == still_waiting(rows)
     assert [] == faults(rows)
 
 
-async def test_locked_in_mid_drain(
+async def test_database_locked_while_assigning(
     settings: Settings, rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It goes on by itself once the lock is gone, in order, and complains of it once."""
+    """The service continues in order once the lock is released, and logs the lock once."""
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
@@ -79,23 +79,23 @@ async def test_locked_in_mid_drain(
         await until(lambda: bool(given_out(rows)))
         rows.lock()
         refused = await activation
-        # As long as two attempts of its own take.
+        # Until the activation and the background task have each logged the lock.
         await until(lambda: sum("database" in record.name for record in caplog.records) > 1)
-        complaints = len(caplog.records)
+        warnings = len(caplog.records)
         await asyncio.sleep(2 * INTERVAL)
-        still = len(caplog.records)
+        warnings_later = len(caplog.records)
         rows.rollback()
         queue.append((await Api(client).post(source))["id"])
-        await nothing_waits(rows)
+        await until_nothing_waits(rows)
 
     read_problem(refused, 503, "database_unavailable")
-    assert complaints == still
+    assert warnings == warnings_later
     assert queue == given_out(rows)
     assert [] == faults(rows)
 
 
-async def test_cancelled_in_mid_drain(settings: Settings, rows: Rows) -> None:
-    """A client that goes away leaves the rest to the service."""
+async def test_request_cancelled_while_assigning(settings: Settings, rows: Rows) -> None:
+    """If the client disconnects, the service assigns the rest."""
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
@@ -108,42 +108,42 @@ async def test_cancelled_in_mid_drain(settings: Settings, rows: Rows) -> None:
         await until(lambda: bool(given_out(rows)))
         activation.cancel()
         await asyncio.wait({activation})
-        await nothing_waits(rows)
+        await until_nothing_waits(rows)
 
     assert queue == given_out(rows)
     assert [] == faults(rows)
 
 
-async def test_nothing_is_given_out_that_may_not_be(api: Api, rows: Rows) -> None:
-    """Of two queues that stand still the one whose operator is at its limit stays as it is."""
+async def test_stalled_queue_at_its_limit_is_not_assigned(api: Api, rows: Rows) -> None:
+    """Of two stalled queues, the one whose operator is at its limit keeps waiting."""
     full, free = [await api.create_operator(load_limit=limit) for limit in (0, 2)]
     sources = [
         await api.create_source({operator: 1}, enforce_load_limit=True) for operator in (full, free)
     ]
-    stays, goes = [queue_up(rows, 3, source) for source in sources]
+    full_queue, free_queue = [queue_up(rows, 3, source) for source in sources]
     await until(lambda: len(given_out(rows)) > 1)
 
-    assert goes[:2] == given_out(rows)
-    assert [*stays, goes[2]] == still_waiting(rows)
+    assert free_queue[:2] == given_out(rows)
+    assert [*full_queue, free_queue[2]] == still_waiting(rows)
 
 
 async def queue_without_operator(
     client: httpx.AsyncClient, rows: Rows
 ) -> tuple[int, int, list[int]]:
-    """An operator that is not active, its source, and what waits there for it."""
+    """Create an inactive operator and its source; returns their ids and those of its queue."""
     operator = await Api(client).create_operator(active=False)
     source = await Api(client).create_source({operator: 1})
     return operator, source, queue_up(rows, MANY, source)
 
 
-async def nothing_waits(rows: Rows) -> None:
-    """Wait until the queues are empty."""
+async def until_nothing_waits(rows: Rows) -> None:
+    """Wait until no interaction waits."""
     await until(lambda: not still_waiting(rows))
 
 
 @pytest.mark.heavy
-async def test_killed_in_mid_drain(service: Service, rows: Rows) -> None:
-    """After the next start nothing waits any more, and all went out once, in order."""
+async def test_service_killed_while_assigning(service: Service, rows: Rows) -> None:
+    """After a restart, all interactions are assigned once and in order."""
     async with new_client(service.url) as client:
         api = Api(client)
         operators = [await api.create_operator(active=False) for _ in range(2)]
@@ -157,12 +157,12 @@ async def test_killed_in_mid_drain(service: Service, rows: Rows) -> None:
         service.kill()
         with pytest.raises(httpx.TransportError):
             await activation
-    given = given_out(rows)
+    assigned = given_out(rows)
     await service.start()
-    await nothing_waits(rows)
+    await until_nothing_waits(rows)
 
-    assert len(given) in range(CHUNK, 40 * CHUNK, CHUNK)
-    assert queue[: len(given)] == given
+    assert len(assigned) in range(CHUNK, 40 * CHUNK, CHUNK)
+    assert queue[: len(assigned)] == assigned
     assert queue == given_out(rows)
     assert [] == still_waiting(rows)
     assert [] == faults(rows)
