@@ -51,7 +51,7 @@ async def test_present_operator_named(api: Api, rows: Rows) -> None:
 async def test_another_operator_by_the_rules(
     api: Api, body: dict[str, None], rules: dict[str, object]
 ) -> None:
-    """The source's rules choose again without the present operator, even if it is sticky."""
+    """The rules choose again without the present operator, even where the source is sticky."""
     operators = [await api.create_operator() for _ in range(3)]
     heavy, light, inactive = operators
     source = await api.create_source({heavy: 1000, light: 1, inactive: 1000}, **rules)
@@ -124,7 +124,7 @@ async def test_limit_that_is_not_enforced(api: Api) -> None:
 
 
 async def test_freed_operator_takes_from_the_queue(api: Api, client: httpx.AsyncClient) -> None:
-    """The oldest waiting interaction of its sources is assigned to it before the response."""
+    """Before the response, it gets the longest waiting interaction of any of its sources."""
     busy, helper = [await api.create_operator(load_limit=limit) for limit in (1, 2)]
     first, second = [await api.create_source({busy: 1}, enforce_load_limit=True) for _ in range(2)]
     held = await api.post(first)

@@ -108,7 +108,7 @@ async def test_malformed_http(server: LiveServer, request_bytes: bytes) -> None:
     ids=" | ".join,
 )
 async def test_ambiguous_host_or_length(server: LiveServer, lines: list[str]) -> None:
-    """A proxy could take them for another host's, or for two requests."""
+    """A proxy could take such a request for another host's, or for two requests."""
     head = "".join(f"{line}\r\n" for line in [*lines, "Content-Type: application/json", ""])
     await expect_refusal(server, head.encode() + chunked(BODY), 400, "malformed_request")
 

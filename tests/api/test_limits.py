@@ -18,7 +18,7 @@ from tests.support.server import LiveServer
     ],
 )
 async def test_forty_concurrent_leads(server: LiveServer, rounds: int, sources: int) -> None:
-    """Limits hold exactly over all sources, and the longest waiting is assigned first."""
+    """Limits hold exactly over all sources, and the oldest waiting interaction goes first."""
     async with new_client(server.url) as client:
         await play_rounds([client], rounds, sources)
 

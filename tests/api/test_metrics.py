@@ -145,7 +145,7 @@ async def test_assignments_are_counted_when_committed(api: Api, scrape: Scrape) 
 async def test_rolled_back_assignment_is_not_counted(
     api: Api, client: httpx.AsyncClient, rows: Rows, scrape: Scrape
 ) -> None:
-    """A transaction that is rolled recovered has assigned nothing."""
+    """A transaction that is rolled back has assigned nothing."""
     maria, ivan = [await api.create_operator(name) for name in ("Maria", "Ivan")]
     source = await api.create_source({maria: 1})
     interaction = await api.post(source)

@@ -58,11 +58,11 @@ async def test_preview_predicts_the_assignments(
 @pytest.mark.parametrize("strategy", ["smooth", "random"])
 async def test_other_weights_and_strategy(api: Api, rows: Rows, strategy: str) -> None:
     """Proposed weights take effect as if they were put, with the credits; nothing changes yet."""
-    leaves, stays, remains, comes = [await api.create_operator() for _ in range(4)]
-    source = await api.create_source({leaves: 4, stays: 3, remains: 2})
+    removed, kept, kept_too, added = [await api.create_operator() for _ in range(4)]
+    source = await api.create_source({removed: 4, kept: 3, kept_too: 2})
     for turn in range(5):
         await api.post(source, f"before{turn}@example.com")
-    weights = {stays: 2, remains: 3, comes: 8}
+    weights = {kept: 2, kept_too: 3, added: 8}
     body = {
         "count": 26,
         "weights": [{"operator_id": id, "weight": weight} for id, weight in weights.items()],
@@ -74,8 +74,8 @@ async def test_other_weights_and_strategy(api: Api, rows: Rows, strategy: str) -
     preview = await api.call("POST", f"/sources/{source}/preview", json=body)
 
     assert before == rows.dump()
-    assert {stays, remains, comes} == set(preview["sequence"])
-    assert {stays: 2 / 13, remains: 3 / 13, comes: 8 / 13} == {
+    assert {kept, kept_too, added} == set(preview["sequence"])
+    assert {kept: 2 / 13, kept_too: 3 / 13, added: 8 / 13} == {
         row["operator_id"]: row["target_share"] for row in preview["operators"]
     }
     if strategy == "smooth":

@@ -36,13 +36,13 @@ async def test_no_burst_after_an_absence(api: Api, picks_before: int) -> None:
 
     Wherever in its cycle the rotation was, each stays within 2/3 of a pick of its third.
     """
-    away, *others = operators = [await api.create_operator() for _ in range(3)]
+    inactive, *others = operators = [await api.create_operator() for _ in range(3)]
     source = await api.create_source(dict.fromkeys(operators, 1))
     for turn in range(picks_before):
         await api.post(source, f"before{turn}@example.com")
-    await api.update_operator(away, active=False)
+    await api.update_operator(inactive, active=False)
     meanwhile = await post_at_once([api], source, 300)
-    await api.update_operator(away, active=True)
+    await api.update_operator(inactive, active=True)
     picks = await post_at_once([api], source, 60)
 
     assert set(others) == set(meanwhile)
@@ -103,12 +103,12 @@ async def test_even_while_limits_and_weights_change(api: Api) -> None:
 
 async def test_new_weights_keep_credits(api: Api) -> None:
     """An operator that stays keeps its credit; that of a removed one is shared by weight."""
-    leaves, stays, light, comes = [await api.create_operator() for _ in range(4)]
-    source = await api.create_source({leaves: 1, stays: 1, light: 2})
+    removed, kept, light, added = [await api.create_operator() for _ in range(4)]
+    source = await api.create_source({removed: 1, kept: 1, light: 2})
     assert light == (await api.post(source))["operator_id"]  # 0.25, 0.25, -0.5
-    await api.set_weights(source, {stays: 3, light: 1, comes: 1})
+    await api.set_weights(source, {kept: 3, light: 1, added: 1})
 
-    assert {stays: 0.4375, light: -0.4375, comes: 0} == await credits_of(api, source)
+    assert {kept: 0.4375, light: -0.4375, added: 0} == await credits_of(api, source)
 
 
 async def test_credits_are_zero_where_no_operator_stays(api: Api) -> None:

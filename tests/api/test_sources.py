@@ -75,19 +75,19 @@ async def test_pages_of_sources(api: Api, client: httpx.AsyncClient) -> None:
 
 async def test_shares_follow_the_weights(api: Api) -> None:
     """Active operators share in proportion to their weights."""
-    heavy, light, idle, away = [
-        await api.create_operator(name, active=name != "Away")
-        for name in ("Heavy", "Light", "Idle", "Away")
+    heavy, light, idle, inactive = [
+        await api.create_operator(name, active=name != "Inactive")
+        for name in ("Heavy", "Light", "Idle", "Inactive")
     ]
     source = await api.create_source()
 
-    replaced = await api.set_weights(source, {away: 6, idle: 0, light: 1, heavy: 3})
+    replaced = await api.set_weights(source, {inactive: 6, idle: 0, light: 1, heavy: 3})
 
     assert [
         {"operator_id": heavy, "weight": 3, "share": 0.75},
         {"operator_id": light, "weight": 1, "share": 0.25},
         {"operator_id": idle, "weight": 0, "share": 0.0},
-        {"operator_id": away, "weight": 6, "share": 0.0},
+        {"operator_id": inactive, "weight": 6, "share": 0.0},
     ] == replaced
     assert replaced == await api.call("GET", f"/sources/{source}/operators")
 
@@ -105,13 +105,13 @@ async def test_shares_without_weights(api: Api) -> None:
 
 async def test_share_follows_the_operators_activity(api: Api) -> None:
     """An inactive operator has no share."""
-    stays, goes = [await api.create_operator(name) for name in ("Stays", "Goes")]
-    source = await api.create_source({stays: 1, goes: 1})
+    active, inactive = [await api.create_operator(name) for name in ("Active", "Inactive")]
+    source = await api.create_source({active: 1, inactive: 1})
 
-    await api.call("PATCH", f"/operators/{goes}", json={"active": False})
+    await api.call("PATCH", f"/operators/{inactive}", json={"active": False})
 
     listed = await api.call("GET", f"/sources/{source}/operators")
-    assert {stays: 1.0, goes: 0.0} == {item["operator_id"]: item["share"] for item in listed}
+    assert {active: 1.0, inactive: 0.0} == {item["operator_id"]: item["share"] for item in listed}
 
 
 async def test_list_is_replaced_as_a_whole(api: Api) -> None:

@@ -195,7 +195,7 @@ async def test_waiting_interaction_assigned_manually(api: Api) -> None:
 
 
 async def test_waiting_interaction_assigned_manually_without_weights(api: Api) -> None:
-    """It is the target of the operator that gets it, and stays so whatever weights come later."""
+    """It is the target of the operator that gets it, whatever weights are put later."""
     maria = await api.create_operator()
     source = await api.create_source()
     [interaction] = await post_many(api, source, 1)
@@ -242,7 +242,7 @@ async def test_targets_sum_to_the_interactions(api: Api) -> None:
 
 
 async def test_waiting_interaction_without_weights_has_no_target(api: Api) -> None:
-    """There is no weight to divide it by."""
+    """There are no weights to divide it by."""
     source = await api.create_source({await api.create_operator(): 0})
     await post_many(api, source, 1)
 

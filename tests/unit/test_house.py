@@ -1,4 +1,4 @@
-"""The rules of the house: what a reader may rely on anywhere in the checkout."""
+"""The rules of the house: what a reader may rely on anywhere in the repository."""
 
 import ast
 import re
@@ -36,7 +36,7 @@ packages = sorted(file.parent for file in APP.rglob("__init__.py"))
 
 
 def test_imports_run_downward() -> None:
-    """Every room imports only from the rooms below it, and only the API knows of HTTP."""
+    """Every package imports only from those below it, and only the API knows of HTTP."""
     pytest.importorskip("importlinter", reason="import-linter is in tests/requirements.txt")
 
     check = subprocess.run(
@@ -47,11 +47,11 @@ def test_imports_run_downward() -> None:
 
 
 def test_top_level_is_closed() -> None:
-    """Nothing lies beside the few entries that a reader knows."""
+    """The top level has no other entries."""
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
-        pytest.skip("what belongs to the project is known only in a git checkout")
+        pytest.skip("the files of the project are known only in a git checkout")
 
-    # A checkout mounted into a container may belong to someone else, which git would refuse.
+    # A checkout mounted into a container may belong to another user, which git would refuse.
     list_files = ["git", "-c", "safe.directory=*", "ls-files"]
     listed = subprocess.run(list_files, cwd=ROOT, capture_output=True, text=True, check=True)
 
@@ -60,21 +60,21 @@ def test_top_level_is_closed() -> None:
 
 @pytest.mark.parametrize("name", sorted(Settings.model_fields))
 def test_setting_is_documented(name: str) -> None:
-    """The README names every setting with the default that is in force."""
+    """The README names every setting with its default."""
     default = Settings.model_fields[name].default
 
     assert f"| `{name.upper()}` | `{default}` |" in README.read_text(encoding="utf-8")
 
 
 def test_files_are_short() -> None:
-    """No file is longer than what can be read in one sitting."""
+    """No file is longer than a reader can read in one sitting."""
     lengths = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in sources}
 
     assert {} == {file: length for file, length in lengths.items() if length > MOST_LINES}
 
 
 def test_packages_say_what_they_are() -> None:
-    """Every package says in one line what it is."""
+    """Every package has a docstring of one line."""
     texts = [(package / "__init__.py").read_text(encoding="utf-8") for package in packages]
     docstrings = [ast.get_docstring(ast.parse(text)) or "" for text in texts]
 
@@ -82,7 +82,7 @@ def test_packages_say_what_they_are() -> None:
 
 
 def test_map_shows_every_room() -> None:
-    """The README's map of `app/` has a line for every room, and for none that is gone."""
+    """The README's map of `app/` has a line for every package and module, and for no other."""
     modules = {f"app/{file.name}" for file in APP.glob("*.py")} - {"app/__init__.py"}
     rooms = {f"{package.relative_to(ROOT).as_posix()}/" for package in packages} - {"app/"}
     mapped = re.findall(r"^\| `(app/[^`]+)`", README.read_text(encoding="utf-8"), re.MULTILINE)
@@ -91,7 +91,7 @@ def test_map_shows_every_room() -> None:
 
 
 def test_next_migration_is_numbered() -> None:
-    """Whoever follows the README's recipe does not take a number that is taken."""
+    """The README's recipe for a migration names the next free number."""
     following = f"{int(head_revision() or 0) + 1:04}"
 
     assert f'`revision = "{following}"`' in README.read_text(encoding="utf-8")
