@@ -1,4 +1,4 @@
-"""What every test may ask for: a migrated database of its own, the application on it, a client."""
+"""Fixtures for every test: a migrated database of its own, the application on it, a client."""
 
 import asyncio
 import gc
@@ -26,19 +26,19 @@ from tests.support.rows import Rows, open_rows
 from tests.support.server import LiveServer, run_server
 
 _FULL_COLLECTION = 50
-"""Tests after which what they left is thrown away."""
+"""Tests between two full garbage collections."""
 _tests = count(1)
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How long the tests that take long shall take."""
+    """Add `--kills`, which sets how long the longest test runs."""
     parser.addoption("--kills", type=int, default=10, help="times the service is killed under load")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail every test in which the service prints an address: the log has nobody's data."""
+    """Fail a test if an e-mail address is printed: logs must contain no client's data."""
     report = yield
     if report.passed and _ADDRESS.search(report.capstdout + report.capstderr):
         report.outcome = "failed"
@@ -48,7 +48,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session", autouse=True)
 def driver() -> Iterator[None]:
-    """With STOCK_DRIVER set, the suite runs on aiosqlite as it comes: both must behave alike."""
+    """With STOCK_DRIVER set, run the suite on unmodified aiosqlite: both must behave alike."""
     with pytest.MonkeyPatch.context() as patch:
         if os.environ.get("STOCK_DRIVER"):
             patch.setattr(sqlite, "DRIVER", aiosqlite.Connection)
@@ -57,9 +57,9 @@ def driver() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def garbage() -> Iterator[None]:
-    """Throw away between two tests what otherwise goes in the middle of one, for seconds.
+    """Collect garbage between two tests, as a collection during a test may take seconds.
 
-    Each application that starts puts off the next full collection.
+    Each application that starts postpones the next full collection.
     """
     yield
     if next(_tests) % _FULL_COLLECTION == 0:
@@ -76,13 +76,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def database_path(tmp_path: Path, template: Path) -> Path:
-    """A SQLite file of the test's own."""
+    """The test's own SQLite file."""
     return Path(shutil.copy(template, tmp_path / "test.db"))
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresDatabases]:
-    """A PostgreSQL server: that of TEST_DATABASE_URL, or one that ends with the tests."""
+    """A PostgreSQL server: that of TEST_DATABASE_URL, or one that is stopped after the tests."""
     url = os.environ.get("TEST_DATABASE_URL")
     if url is not None:
         with PostgresDatabases(url) as databases:
@@ -94,14 +94,14 @@ def postgres() -> Iterator[PostgresDatabases]:
 
 @pytest.fixture
 def own_postgres() -> Iterator[PostgresServer]:
-    """A PostgreSQL server of the test's own, to be crashed; it syncs as it does by itself."""
+    """The test's own PostgreSQL server, with fsync on, for tests that crash it."""
     with running_server(fsync="on") as server:
         yield server
 
 
 @pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """An empty database of the test's own: the test runs on each kind in turn."""
+    """The test's own empty database; the test runs on each kind in turn."""
     if request.param == "sqlite":
         yield f"sqlite:///{request.getfixturevalue('database_path')}"
     else:
@@ -112,7 +112,7 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def durable_url(database_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of the test's database, every commit of which is synced."""
+    """The URL of the test's database, with every commit synced."""
     if database_url.startswith("sqlite"):
         yield database_url
     else:
@@ -123,7 +123,7 @@ def durable_url(database_url: str, request: pytest.FixtureRequest) -> Iterator[s
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    """The default settings on the test's database, whatever the environment says."""
+    """The default settings on the test's database, regardless of the environment."""
     return Settings(_env_file=None, database_url=database_url)
 
 
@@ -137,7 +137,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the application, in-process."""
+    """An in-process client of the application."""
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
@@ -161,6 +161,6 @@ async def server(settings: Settings) -> AsyncIterator[LiveServer]:
 
 @pytest.fixture
 def rows(database_url: str) -> Iterator[Rows]:
-    """A plain connection that sees what is committed."""
+    """A separate connection that sees committed data."""
     with open_rows(database_url) as rows:
         yield rows

@@ -1,4 +1,4 @@
-"""The scene that refused requests leave untouched."""
+"""The data that refused requests must leave unchanged."""
 
 import logging
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from tests.support.rows import Rows
 
 CANARY = "canary7f3a"
-"""Sent in every value; must turn up in no answer and no log."""
+"""Sent in every value; must appear in no response and no log."""
 
 _SCENE = """
 INSERT INTO operators (id, name, active) VALUES (1, 'Maria', TRUE), (2, 'Ivan', TRUE);
@@ -23,7 +23,7 @@ VALUES (1, '11111111111111111111111111111111', 1, 1, TRUE, '2026-01-02 03:04:05.
 
 @pytest.fixture
 def scene(rows: Rows) -> None:
-    """Operators 1 and 2, source 1 that both answer for, a lead, interaction 1."""
+    """Operators 1 and 2, source 1 with both in its rotation, a lead, interaction 1."""
     rows.executescript(_SCENE)
 
 
@@ -33,7 +33,7 @@ def unharmed(
     rows: Rows,
     caplog: pytest.LogCaptureFixture,
 ) -> Iterator[None]:
-    """The scene; in the end nothing has been written, and nothing logged but plain warnings."""
+    """The scene; afterwards nothing has been written, and nothing above a warning logged."""
     before = rows.dump()
     yield
 

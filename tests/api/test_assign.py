@@ -1,4 +1,4 @@
-"""Staff hand interactions over, by name or to whoever is next."""
+"""Staff reassign interactions, to a named operator or by the source's rules."""
 
 from itertools import pairwise
 
@@ -12,13 +12,13 @@ from tests.support.rows import Rows
 
 
 async def reasons(api: Api, interaction_id: int) -> list[tuple[str, int | None]]:
-    """Why an interaction went where it went, move by move."""
+    """The reason and operator of each assignment of an interaction, oldest first."""
     moves = await api.call("GET", f"/interactions/{interaction_id}/assignments")
-    return [(one["reason"], one["operator_id"]) for one in moves]
+    return [(move["reason"], move["operator_id"]) for move in moves]
 
 
-async def test_to_an_operator_by_name(api: Api) -> None:
-    """Even to one that does not answer for the source, or has weight 0 there."""
+async def test_named_operator(api: Api) -> None:
+    """Staff can name an operator outside the source's rotation, or with weight 0 in it."""
     present, weightless, stranger = [await api.create_operator() for _ in range(3)]
     source = await api.create_source({present: 1, weightless: 0})
     interaction = await api.post(source)
@@ -33,8 +33,8 @@ async def test_to_an_operator_by_name(api: Api) -> None:
     )
 
 
-async def test_to_the_present_operator_changes_nothing(api: Api, rows: Rows) -> None:
-    """It has it already, be it at its limit or inactive by now."""
+async def test_present_operator_named(api: Api, rows: Rows) -> None:
+    """The present operator keeps the interaction, even at its limit or inactive."""
     operator = await api.create_operator(load_limit=1)
     source = await api.create_source({operator: 1}, enforce_load_limit=True)
     interaction = await api.post(source)
@@ -48,14 +48,14 @@ async def test_to_the_present_operator_changes_nothing(api: Api, rows: Rows) -> 
 
 @pytest.mark.parametrize("body", [{}, {"operator_id": None}])
 @pytest.mark.parametrize("rules", [{}, {"strategy": "random"}, {"sticky": True}])
-async def test_to_anybody_but_the_present_one(
+async def test_another_operator_by_the_rules(
     api: Api, body: dict[str, None], rules: dict[str, object]
 ) -> None:
-    """The source's rules choose again, without whoever has it: not even as its lead's own."""
+    """The rules choose again without the present operator, even where the source is sticky."""
     operators = [await api.create_operator() for _ in range(3)]
-    heavy, light, away = operators
-    source = await api.create_source({heavy: 1000, light: 1, away: 1000}, **rules)
-    await api.update_operator(away, active=False)
+    heavy, light, inactive = operators
+    source = await api.create_source({heavy: 1000, light: 1, inactive: 1000}, **rules)
+    await api.update_operator(inactive, active=False)
     interaction = await api.post(source)
     seen = [interaction["operator_id"]]
     for _ in range(6):
@@ -67,13 +67,13 @@ async def test_to_anybody_but_the_present_one(
 
 
 async def test_nobody_else(api: Api, client: httpx.AsyncClient, rows: Rows) -> None:
-    """Alone, beside inactive and full ones, or with nobody at all: it stays where it is."""
-    alone, away, full = [
+    """Without another available operator the request is refused, and nothing is written."""
+    alone, inactive, full = [
         await api.create_operator(active=active, load_limit=limit)
         for active, limit in ((True, None), (False, None), (True, 0))
     ]
     held = await api.post(await api.create_source({alone: 1}))
-    weights = dict.fromkeys([alone, away, full], 1)
+    weights = dict.fromkeys([alone, inactive, full], 1)
     among_others = await api.post(await api.create_source(weights, enforce_load_limit=True))
     waits = await api.post(await api.create_source())
     before = rows.dump()
@@ -86,8 +86,8 @@ async def test_nobody_else(api: Api, client: httpx.AsyncClient, rows: Rows) -> N
 
 
 async def test_refusals(api: Api, client: httpx.AsyncClient, rows: Rows) -> None:
-    """What cannot be is refused by its own name, and changes nothing."""
-    present, away, full, free = [
+    """Each refusal has its own code, and changes nothing."""
+    present, inactive, full, free = [
         await api.create_operator(active=active, load_limit=limit)
         for active, limit in ((True, None), (False, None), (True, 1), (True, 1))
     ]
@@ -101,7 +101,7 @@ async def test_refusals(api: Api, client: httpx.AsyncClient, rows: Rows) -> None
         (closed, {"operator_id": free}, 409, "interaction_closed"),
         (closed, {"operator_id": present}, 409, "interaction_closed"),
         (closed, {}, 409, "interaction_closed"),
-        (interaction, {"operator_id": away}, 409, "operator_inactive"),
+        (interaction, {"operator_id": inactive}, 409, "operator_inactive"),
         (interaction, {"operator_id": full}, 409, "operator_at_limit"),
         (interaction, {"operator_id": free + 1}, 404, "operator_not_found"),
         (interaction + 1000, {"operator_id": free}, 404, "interaction_not_found"),
@@ -115,18 +115,16 @@ async def test_refusals(api: Api, client: httpx.AsyncClient, rows: Rows) -> None
     assert before == rows.dump()
 
 
-async def test_limit_that_the_source_leaves_out_is_no_hindrance(api: Api) -> None:
-    """By hand as by rule, a limit counts where it is enforced."""
+async def test_limit_that_is_not_enforced(api: Api) -> None:
+    """A manual assignment respects a limit only where the source enforces it."""
     present, full = [await api.create_operator(load_limit=limit) for limit in (None, 0)]
     interaction = await api.post(await api.create_source({present: 1}))
 
     assert full == (await api.assign(interaction["id"], full))["operator_id"]
 
 
-async def test_whoever_is_relieved_takes_from_the_queue(
-    api: Api, client: httpx.AsyncClient
-) -> None:
-    """Its place goes to the oldest that waits, in any of its sources, before the answer."""
+async def test_freed_operator_takes_from_the_queue(api: Api, client: httpx.AsyncClient) -> None:
+    """Before the response, it gets the longest waiting interaction of any of its sources."""
     busy, helper = [await api.create_operator(load_limit=limit) for limit in (1, 2)]
     first, second = [await api.create_source({busy: 1}, enforce_load_limit=True) for _ in range(2)]
     held = await api.post(first)
@@ -135,23 +133,25 @@ async def test_whoever_is_relieved_takes_from_the_queue(
     await api.assign(held["id"], helper)
 
     listed = await api.call("GET", "/interactions?waiting=true")
-    assert queue[1:] == [one["id"] for one in listed]
+    assert queue[1:] == [interaction["id"] for interaction in listed]
     assert [("waiting", None), ("from_queue", busy)] == await reasons(api, queue[0])
 
-    # One that waits may be given away by hand; nobody was relieved by that.
+    # Assigning a waiting interaction manually frees no capacity.
     await api.assign(queue[2], helper)
     refused = await client.post(f"/interactions/{queue[1]}/assign", json={"operator_id": helper})
 
     read_problem(refused, 409, "operator_at_limit")
-    assert [queue[1]] == [one["id"] for one in await api.call("GET", "/interactions?waiting=true")]
+    listed = await api.call("GET", "/interactions?waiting=true")
+    assert [queue[1]] == [interaction["id"] for interaction in listed]
     assert [("waiting", None), ("manual", helper)] == await reasons(api, queue[2])
 
 
-async def test_chosen_again_from_one_to_the_other_and_its_place_filled(api: Api) -> None:
-    """Of two full operators one gets room, and takes over; the place left goes to the queue."""
+async def test_two_full_operators(api: Api) -> None:
+    """The operator whose limit was raised takes over; the freed place goes to the next inquiry."""
     first, second = [await api.create_operator(load_limit=1) for _ in range(2)]
     source = await api.create_source({first: 1, second: 1}, enforce_load_limit=True)
-    held = {one["operator_id"]: one["id"] for one in [await api.post(source) for _ in range(2)]}
+    posted = [await api.post(source) for _ in range(2)]
+    held = {interaction["operator_id"]: interaction["id"] for interaction in posted}
     other = await api.create_source({second: 1}, enforce_load_limit=True)
     await api.update_operator(second, load_limit=2)
 
@@ -164,8 +164,10 @@ async def test_chosen_again_from_one_to_the_other_and_its_place_filled(api: Api)
     assert waits["operator_id"] is None
 
 
-async def test_three_places_and_ten_hands(api: Api, client: httpx.AsyncClient) -> None:
-    """Ten interactions handed at once to one with room for three: three arrive."""
+async def test_concurrent_assignments_respect_the_limit(
+    api: Api, client: httpx.AsyncClient
+) -> None:
+    """Of ten concurrent assignments to an operator with capacity for three, three succeed."""
     present, wanted = [await api.create_operator(load_limit=limit) for limit in (None, 3)]
     source = await api.create_source({present: 1}, enforce_load_limit=True)
     held = [(await api.post(source))["id"] for _ in range(10)]
@@ -175,4 +177,4 @@ async def test_three_places_and_ten_hands(api: Api, client: httpx.AsyncClient) -
     )
 
     assert [200] * 3 + [409] * 7 == sorted(answer.status_code for answer in answers)
-    assert 3 == sum(one["operator_id"] == wanted for one in await api.list_active())
+    assert 3 == sum(row["operator_id"] == wanted for row in await api.list_active())

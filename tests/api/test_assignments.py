@@ -1,4 +1,4 @@
-"""Every move of an interaction is explained, in words and in fields."""
+"""Every assignment of an interaction is explained, in text and in fields."""
 
 import asyncio
 import json
@@ -20,15 +20,15 @@ from tests.support.rows import Rows
 
 
 async def assignments_of(api: Api, interaction: dict[str, Any]) -> list[dict[str, Any]]:
-    """All moves of an interaction, oldest first."""
+    """All assignments of an interaction, oldest first."""
     moves: list[dict[str, Any]] = await api.call(
         "GET", f"/interactions/{interaction['id']}/assignments"
     )
     return moves
 
 
-async def last_words(api: Api, interaction: dict[str, Any]) -> str:
-    """The explanation of where an interaction is now."""
+async def last_explanation(api: Api, interaction: dict[str, Any]) -> str:
+    """The explanation of an interaction's latest assignment."""
     return str((await assignments_of(api, interaction))[-1]["explanation"])
 
 
@@ -38,7 +38,7 @@ async def set_rules(api: Api, source: int, **rules: object) -> None:
 
 
 async def assign(api: Api, interaction: dict[str, Any], **body: int) -> Any:
-    """The interaction after it was assigned anew."""
+    """The interaction after it was assigned again."""
     return await api.call("POST", f"/interactions/{interaction['id']}/assign", json=body)
 
 
@@ -47,42 +47,42 @@ async def close(api: Api, interaction: dict[str, Any]) -> None:
     await api.call("POST", f"/interactions/{interaction['id']}/close")
 
 
-def considered(operator: int, weight: int, **fields: Any) -> dict[str, Any]:
-    """A candidate as it is read."""
+def read_candidate(operator: int, weight: int, **fields: Any) -> dict[str, Any]:
+    """A candidate as the API shows it."""
     nothing = {"credit": 0, "load": None, "load_limit": None, "passed_over": None}
     return {"operator_id": operator, "weight": weight, **nothing, **fields}
 
 
-async def test_whose_turn_it_was(api: Api) -> None:
-    """Under `smooth` each pick shows what everybody was owed before it."""
+async def test_selected_in_turn(api: Api) -> None:
+    """Under `smooth` each assignment shows the credits before it."""
     maria, boris = await api.create_operator("Maria"), await api.create_operator("Boris")
     source = await api.create_source({maria: 3, boris: 1})
 
     before = utc_now().isoformat()
     first, second = await api.post(source), await api.post(source)
-    [one], [other] = await assignments_of(api, first), await assignments_of(api, second)
+    [earlier], [later] = await assignments_of(api, first), await assignments_of(api, second)
 
     assert {
-        "id": one["id"],
+        "id": earlier["id"],
         "operator_id": maria,
         "reason": "selected",
         "strategy": "smooth",
         "explanation": (
             "Maria (operator 1) was next in turn, with weight 3 of 4 among those available."
         ),
-        "candidates": [considered(maria, 3), considered(boris, 1)],
-        "created_at": one["created_at"],
-    } == one
-    assert before[:19] <= one["created_at"] <= other["created_at"]
-    assert one["id"] < other["id"]
+        "candidates": [read_candidate(maria, 3), read_candidate(boris, 1)],
+        "created_at": earlier["created_at"],
+    } == earlier
+    assert before[:19] <= earlier["created_at"] <= later["created_at"]
+    assert earlier["id"] < later["id"]
     assert [
-        considered(maria, 3, credit=-0.25),
-        considered(boris, 1, credit=0.25),
-    ] == other["candidates"]
+        read_candidate(maria, 3, credit=-0.25),
+        read_candidate(boris, 1, credit=0.25),
+    ] == later["candidates"]
 
 
-async def test_who_was_drawn_by_lot(api: Api) -> None:
-    """Under `random` the words say by what chance."""
+async def test_selected_by_lot(api: Api) -> None:
+    """Under `random` the explanation gives the weights of the draw."""
     operators = {await api.create_operator("Maria"): 3, await api.create_operator("Boris"): 1}
     source = await api.create_source(operators)
     await set_rules(api, source, strategy="random")
@@ -99,23 +99,23 @@ async def test_who_was_drawn_by_lot(api: Api) -> None:
     ) == move["explanation"]
 
 
-async def test_why_the_others_were_passed_over(api: Api) -> None:
-    """Each that could not be picked is named with the reason, the same in words and in fields."""
+async def test_reasons_for_passing_over(api: Api) -> None:
+    """Each ineligible candidate is named with the reason, the same in text and in fields."""
     maria = await api.create_operator("Maria")
     boris = await api.create_operator("Boris", load_limit=1)
-    away = await api.create_operator("Ivan", active=False, load_limit=7)
+    inactive = await api.create_operator("Ivan", active=False, load_limit=7)
     weightless = await api.create_operator("Olga")
     await api.post(await api.create_source({boris: 1}))
-    source = await api.create_source({maria: 2, boris: 30, away: 4, weightless: 0})
+    source = await api.create_source({maria: 2, boris: 30, inactive: 4, weightless: 0})
     await set_rules(api, source, enforce_load_limit=True)
 
     [move] = await assignments_of(api, await api.post(source))
 
     assert [
-        considered(maria, 2),
-        considered(boris, 30, load=1, load_limit=1, passed_over="at_limit"),
-        considered(away, 4, load=0, load_limit=7, passed_over="inactive"),
-        considered(weightless, 0, passed_over="zero_weight"),
+        read_candidate(maria, 2),
+        read_candidate(boris, 30, load=1, load_limit=1, passed_over="at_limit"),
+        read_candidate(inactive, 4, load=0, load_limit=7, passed_over="inactive"),
+        read_candidate(weightless, 0, passed_over="zero_weight"),
     ] == move["candidates"]
     assert (
         "Maria (operator 1) was the only one available. Passed over: Boris (operator 2), at the"
@@ -123,19 +123,19 @@ async def test_why_the_others_were_passed_over(api: Api) -> None:
     ) == move["explanation"]
 
 
-async def test_limit_that_is_not_enforced_passes_nobody_over(api: Api) -> None:
-    """The limit is shown, the load was not looked at."""
+async def test_limit_that_is_not_enforced(api: Api) -> None:
+    """The limit is shown, but the load is not counted."""
     maria = await api.create_operator("Maria", load_limit=0)
     source = await api.create_source({maria: 1})
 
     [move] = await assignments_of(api, await api.post(source))
 
-    assert [considered(maria, 1, load_limit=0)] == move["candidates"]
+    assert [read_candidate(maria, 1, load_limit=0)] == move["candidates"]
     assert "Maria (operator 1) was the only one available." == move["explanation"]
 
 
 async def test_returning_lead(api: Api) -> None:
-    """Where a source is sticky, the words name the lead's operator, and no strategy was asked."""
+    """With a sticky source the explanation names the lead's operator; no strategy is used."""
     maria, boris = await api.create_operator("Maria"), await api.create_operator("Boris")
     source = await api.create_source({maria: 1, boris: 1})
     await set_rules(api, source, sticky=True)
@@ -149,13 +149,13 @@ async def test_returning_lead(api: Api) -> None:
         "Maria (operator 1) was the lead's latest operator, and available." == move["explanation"]
     )
     assert [
-        considered(maria, 1, credit=-0.5),
-        considered(boris, 1, credit=0.5),
+        read_candidate(maria, 1, credit=-0.5),
+        read_candidate(boris, 1, credit=0.5),
     ] == move["candidates"]
 
 
-async def test_returning_lead_whose_operator_is_away(api: Api) -> None:
-    """Why it did not go to the usual one is said, too."""
+async def test_returning_lead_whose_operator_is_inactive(api: Api) -> None:
+    """The explanation says why the lead's operator was passed over."""
     maria, boris = await api.create_operator("Maria"), await api.create_operator("Boris")
     source = await api.create_source({maria: 1, boris: 1})
     await set_rules(api, source, sticky=True)
@@ -170,8 +170,8 @@ async def test_returning_lead_whose_operator_is_away(api: Api) -> None:
     ) == move["explanation"]
 
 
-async def test_wait_where_nobody_is_set(api: Api) -> None:
-    """A source without operators has nobody to pass over."""
+async def test_wait_without_operators(api: Api) -> None:
+    """A source without operators has no candidates."""
     [move] = await assignments_of(api, await api.post(await api.create_source()))
 
     assert (None, "waiting", None) == (move["operator_id"], move["reason"], move["strategy"])
@@ -179,8 +179,8 @@ async def test_wait_where_nobody_is_set(api: Api) -> None:
     assert "It had to wait: its source has no operators." == move["explanation"]
 
 
-async def test_wait_until_somebody_is_available(api: Api) -> None:
-    """First why it waited, and once it went out of the queue how."""
+async def test_wait_until_an_operator_is_available(api: Api) -> None:
+    """The first assignment says why it waited, the second how it left the queue."""
     maria = await api.create_operator("Maria", load_limit=1)
     boris = await api.create_operator("Boris", active=False)
     source = await api.create_source({maria: 3, boris: 1})
@@ -204,11 +204,11 @@ async def test_wait_until_somebody_is_available(api: Api) -> None:
         "It had waited until an operator was available. Maria (operator 1) was the only one"
         " available. Passed over: Boris (operator 2), inactive."
     ) == move["explanation"]
-    assert [0, None] == [one["load"] for one in move["candidates"]]
+    assert [0, None] == [candidate["load"] for candidate in move["candidates"]]
 
 
 async def test_choice_from_the_queue(api: Api) -> None:
-    """Who is next in turn, or drawn by lot, says by what weight."""
+    """The explanation gives the weight by which the operator was selected."""
     source = await api.create_source()
     operators = {await api.create_operator("Maria"): 3, await api.create_operator("Boris"): 1}
 
@@ -218,11 +218,11 @@ async def test_choice_from_the_queue(api: Api) -> None:
     assert (
         "It had waited until an operator was available. Maria (operator 1) was next in turn,"
         " with weight 3 of 4 among those available."
-    ) == await last_words(api, waiting)
+    ) == await last_explanation(api, waiting)
 
 
 async def test_returning_lead_from_the_queue(api: Api) -> None:
-    """Who waits is given to the usual operator as well."""
+    """A waiting interaction goes to its lead's operator as well."""
     maria, boris = await api.create_operator("Maria"), await api.create_operator("Boris")
     known = await api.post(await api.create_source({boris: 1}))
     source = await api.create_source()
@@ -240,26 +240,26 @@ async def test_returning_lead_from_the_queue(api: Api) -> None:
     ) == move["explanation"]
 
 
-async def test_wait_behind_others(api: Api, rows: Rows) -> None:
-    """While a long queue is being given out, who comes waits though somebody is there."""
+async def test_wait_behind_older_interactions(api: Api, rows: Rows) -> None:
+    """While a long queue is being assigned, new inquiries wait even if an operator is available."""
     maria = await api.create_operator("Maria", active=False)
     source = await api.create_source({maria: 1})
     await api.post(source)
-    # As a long queue stands after the first of the transactions that give it out.
+    # The state of a long queue after the first of the transactions that assign it.
     rows.execute("UPDATE operators SET active = TRUE")
 
     latest = await api.post(source)
     [move] = await assignments_of(api, latest)
 
     assert (None, "waiting", None) == (move["operator_id"], move["reason"], move["strategy"])
-    assert [considered(maria, 1)] == move["candidates"]
+    assert [read_candidate(maria, 1)] == move["candidates"]
     assert (
         "It had to wait behind older interactions, which are assigned first." == move["explanation"]
     )
 
 
-async def test_given_by_hand(api: Api) -> None:
-    """Staff may name anybody, in the source's rotation or not."""
+async def test_assigned_manually(api: Api) -> None:
+    """Staff can name any operator, in the source's rotation or not."""
     maria, boris = await api.create_operator("Maria"), await api.create_operator("Boris")
     source = await api.create_source({maria: 1})
 
@@ -269,12 +269,12 @@ async def test_given_by_hand(api: Api) -> None:
 
     assert maria == first["operator_id"]
     assert (boris, "manual", None) == (move["operator_id"], move["reason"], move["strategy"])
-    assert [considered(maria, 1)] == move["candidates"]
+    assert [read_candidate(maria, 1)] == move["candidates"]
     assert "It was assigned to Boris (operator 2) by hand." == move["explanation"]
 
 
-async def test_given_by_hand_to_whoever_has_it(api: Api) -> None:
-    """What changes nothing is no move."""
+async def test_assigned_manually_to_the_present_operator(api: Api) -> None:
+    """An assignment that changes nothing is not recorded."""
     maria = await api.create_operator("Maria")
     interaction = await api.post(await api.create_source({maria: 1}))
 
@@ -286,7 +286,7 @@ async def test_given_by_hand_to_whoever_has_it(api: Api) -> None:
     ("strategy", "how"), [("smooth", "was next in turn"), ("random", "was drawn at random")]
 )
 async def test_chosen_again(api: Api, strategy: str, how: str) -> None:
-    """Whoever had it takes no part: the weights in the words are those of the others."""
+    """The present operator is excluded, from the weights in the explanation too."""
     maria = await api.create_operator("Maria")
     source = await api.create_source({maria: 60})
     interaction = await api.post(source)
@@ -307,11 +307,11 @@ async def test_chosen_again(api: Api, strategy: str, how: str) -> None:
 
 
 async def test_chosen_again_with_one_other(api: Api) -> None:
-    """Who had it is not said to be passed over, even at the limit."""
+    """The excluded operator is not listed as passed over, even at its limit."""
     maria = await api.create_operator("Maria", load_limit=1)
     boris = await api.create_operator("Boris")
-    away = await api.create_operator("Ivan", active=False)
-    source = await api.create_source({maria: 60, boris: 1, away: 1})
+    inactive = await api.create_operator("Ivan", active=False)
+    source = await api.create_source({maria: 60, boris: 1, inactive: 1})
     await set_rules(api, source, enforce_load_limit=True)
 
     interaction = await api.post(source)
@@ -320,11 +320,11 @@ async def test_chosen_again_with_one_other(api: Api) -> None:
     assert (
         "It was to be assigned to an operator other than Maria (operator 1). Boris (operator 2) was"
         " the only one available. Passed over: Ivan (operator 3), inactive."
-    ) == await last_words(api, interaction)
+    ) == await last_explanation(api, interaction)
 
 
-async def test_refused_move_leaves_no_trace(api: Api, client: httpx.AsyncClient) -> None:
-    """Where nobody else is there, nothing moved."""
+async def test_refused_assignment_is_not_recorded(api: Api, client: httpx.AsyncClient) -> None:
+    """Without another available operator, nothing is recorded."""
     interaction = await api.post(await api.create_source({await api.create_operator(): 1}))
 
     response = await client.post(f"/interactions/{interaction['id']}/assign", json={})
@@ -333,19 +333,19 @@ async def test_refused_move_leaves_no_trace(api: Api, client: httpx.AsyncClient)
     assert 1 == len(await assignments_of(api, interaction))
 
 
-async def test_words_go_by_the_present_name(api: Api) -> None:
-    """Who has changed her name is found under the new one."""
+async def test_explanation_uses_the_present_name(api: Api) -> None:
+    """A renamed operator appears under its new name."""
     maria = await api.create_operator("Maria Petrova")
     interaction = await api.post(await api.create_source({maria: 1}))
     await api.call("PATCH", f"/operators/{maria}", json={"name": "Maria Ivanova"})
 
-    assert "Maria Ivanova (operator 1) was the only one available." == await last_words(
+    assert "Maria Ivanova (operator 1) was the only one available." == await last_explanation(
         api, interaction
     )
 
 
-async def test_closed_interaction_keeps_its_moves(api: Api) -> None:
-    """Closing is no move."""
+async def test_closing_is_not_recorded(api: Api) -> None:
+    """Closing is not an assignment."""
     interaction = await api.post(await api.create_source({await api.create_operator(): 1}))
     before = await assignments_of(api, interaction)
     await close(api, interaction)
@@ -353,29 +353,30 @@ async def test_closed_interaction_keeps_its_moves(api: Api) -> None:
     assert before == await assignments_of(api, interaction)
 
 
-async def test_each_of_a_batch_has_its_own_reasons(api: Api) -> None:
-    """Inquiries written in one transaction see the loads that the earlier ones left."""
+async def test_batch_explains_each_assignment(api: Api) -> None:
+    """Each inquiry of a transaction sees the loads left by those before it."""
     maria = await api.create_operator("Maria", load_limit=2)
     source = await api.create_source({maria: 1})
     await set_rules(api, source, enforce_load_limit=True)
 
     posted = await asyncio.gather(*(api.post(source, f"lead{n}@example.com") for n in range(4)))
     moves = [
-        (await assignments_of(api, one))[0] for one in sorted(posted, key=lambda one: one["id"])
+        (await assignments_of(api, interaction))[0]
+        for interaction in sorted(posted, key=lambda row: row["id"])
     ]
 
     assert ["selected", "selected", "waiting", "waiting"] == [move["reason"] for move in moves]
     assert [0, 1, 2, 2] == [move["candidates"][0]["load"] for move in moves]
 
 
-async def test_moves_of_an_unknown_interaction(client: httpx.AsyncClient) -> None:
-    """There is nothing to explain."""
+async def test_assignments_of_an_unknown_interaction(client: httpx.AsyncClient) -> None:
+    """The response is a 404."""
     read_problem(await client.get("/interactions/7/assignments"), 404, "interaction_not_found")
 
 
 @pytest.fixture
 async def moved(api: Api) -> dict[str, Any]:
-    """An interaction that waited, and went eight times between two operators."""
+    """An interaction that waited, and was then assigned eight times between two operators."""
     maria = await api.create_operator("Maria", active=False)
     boris = await api.create_operator("Boris")
     source = await api.create_source({maria: 1, boris: 0})
@@ -387,8 +388,10 @@ async def moved(api: Api) -> dict[str, Any]:
     return interaction
 
 
-async def test_moves_in_pages(api: Api, client: httpx.AsyncClient, moved: dict[str, Any]) -> None:
-    """Each comes once, explained as on one page: also the first of a page, by the one before."""
+async def test_assignments_in_pages(
+    api: Api, client: httpx.AsyncClient, moved: dict[str, Any]
+) -> None:
+    """Each appears once, explained as on a single page, even as the first of its page."""
     path = f"/interactions/{moved['id']}/assignments"
     whole = await assignments_of(api, moved)
 
@@ -406,15 +409,15 @@ async def test_moves_in_pages(api: Api, client: httpx.AsyncClient, moved: dict[s
     assert [] == await api.call("GET", f"{path}?after={whole[-1]['id']}")
 
 
-async def test_page_of_moves_is_bounded(
+async def test_page_of_assignments_is_bounded(
     api: Api, client: httpx.AsyncClient, rows: Rows, moved: dict[str, Any]
 ) -> None:
-    """It ends after about 1 MiB, however many operators each move considers; the next goes on."""
+    """A page ends after about 1 MiB, however many candidates each assignment has."""
     present = [CandidateSnapshot(id, 1_000_000, INQUIRY // 7, 9, 10, None) for id in (1, 2)]
-    away = [
+    inactive = [
         CandidateSnapshot(id, 1_000_000, -INQUIRY // 7, 9, 10, "inactive") for id in range(3, 1001)
     ]
-    candidates = encode(present + away)
+    candidates = encode(present + inactive)
     operators = ", ".join(f"({id}, 'Maria', TRUE)" for id in range(3, 1001))
     rows.executescript(f"INSERT INTO operators (id, name, active) VALUES {operators}")
     rows.execute("UPDATE assignments SET candidates = ?", [candidates])
@@ -429,7 +432,7 @@ async def test_page_of_moves_is_bounded(
 async def test_a_hundred_candidates_take_a_kilobyte_and_are_shown_whole(
     api: Api, rows: Rows
 ) -> None:
-    """Whatever their weights and limits are; in every field, with credits that sum to zero."""
+    """With any weights and limits; every field is read back, and the credits sum to zero."""
     random = Random(1)
     limits = {id: random.choice([None, random.randint(1, 10**6)]) for id in range(1, 101)}
     rows.executescript(
@@ -443,19 +446,19 @@ async def test_a_hundred_candidates_take_a_kilobyte_and_are_shown_whole(
     [[longest]] = rows.execute("SELECT max(length(candidates)) FROM assignments")
     assert 1024 >= longest
     [move] = await assignments_of(api, posted[-1])
-    had = Counter(one["operator_id"] for one in posted[:-1])
+    had = Counter(interaction["operator_id"] for interaction in posted[:-1])
     assert [
-        considered(
+        read_candidate(
             id,
             weights[id],
-            credit=one["credit"],
+            credit=candidate["credit"],
             load=None if limit is None else had[id],
             load_limit=limit,
             passed_over=None if weights[id] else "zero_weight",
         )
-        for (id, limit), one in zip(limits.items(), move["candidates"], strict=True)
+        for (id, limit), candidate in zip(limits.items(), move["candidates"], strict=True)
     ] == move["candidates"]
     total = sum(weights.values())
     assert [
         pytest.approx(4 * weight / total - had[id], abs=1e-6) for id, weight in weights.items()
-    ] == [one["credit"] for one in move["candidates"]]
+    ] == [candidate["credit"] for candidate in move["candidates"]]

@@ -1,4 +1,4 @@
-"""Requests that must be refused: each as a problem, silently, and with nothing written."""
+"""Invalid requests: each is refused with a problem, and nothing is written."""
 
 import json
 import re
@@ -44,7 +44,7 @@ NO_LOAD_LIMIT = ["-1", "1000001", "true", '"1"', "1.0", "NaN", "9" * 5000]
 
 
 class Prober:
-    """Sends what is to be refused."""
+    """Sends invalid requests."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -59,7 +59,7 @@ class Prober:
         code: str,
         content_type: str | None = "application/json",
     ) -> set[tuple[str, str]]:
-        """The pointers of the refusal."""
+        """Check that a request is refused; returns the pointers of a 422."""
         headers = {} if body is None or content_type is None else {"Content-Type": content_type}
         response = await self._client.request(method, path, content=body, headers=headers)
         problem = read_problem(response, status, code)
@@ -70,13 +70,13 @@ class Prober:
     async def invalid(
         self, method: str, path: str, body: str | bytes | None = None
     ) -> set[tuple[str, str]]:
-        """The pointers of a refusal for what the request says."""
+        """Check that a request is refused with 422; returns the pointers."""
         return await self.refused(method, path, body, status=422, code="invalid_request")
 
 
 @pytest.fixture
 async def probe(client: httpx.AsyncClient) -> AsyncIterator[Prober]:
-    """A prober of the in-process application, which in the end must still read and write."""
+    """A prober of the in-process application, which must still read and write afterwards."""
     yield Prober(client)
 
     assert 200 == (await client.get("/readyz")).status_code
@@ -85,13 +85,13 @@ async def probe(client: httpx.AsyncClient) -> AsyncIterator[Prober]:
 
 
 def inquiry(**fields: str) -> str:
-    """An inquiry with these fields, given as JSON texts."""
+    """An inquiry with these fields, given as JSON text."""
     fields = {"email": f'"{CANARY}@example.com"', "source_id": "1", **fields}
     return "{" + ", ".join(f'"{name}": {text}' for name, text in fields.items()) + "}"
 
 
 def nested(levels: int, opening: str = "[", closing: str = "]") -> str:
-    """Containers within each other."""
+    """Containers nested in each other."""
     return opening * levels + closing * levels
 
 
@@ -107,8 +107,8 @@ async def test_source_id_that_is_no_id(probe: Prober, subtests: pytest.Subtests)
             assert {("body", "/source_id")} == found
 
 
-async def test_greatest_source_id_is_merely_unknown(probe: Prober) -> None:
-    """2^63 - 1 is an id like any other."""
+async def test_greatest_source_id_is_unknown(probe: Prober) -> None:
+    """2^63 - 1 is a valid id."""
     body = inquiry(source_id=str(MAX_ID))
 
     await probe.refused("POST", "/interaction", body, status=404, code="source_not_found")
@@ -172,7 +172,7 @@ NO_PAYLOAD = [
 async def test_payload_that_could_not_be_read_back(
     probe: Prober, subtests: pytest.Subtests
 ) -> None:
-    """What no reader could be given is refused before anything is written."""
+    """It is refused before anything is written."""
     for payload in NO_PAYLOAD:
         with subtests.test(payload=payload[:24]):
             found = await probe.invalid("POST", "/interaction", inquiry(payload=payload))
@@ -185,8 +185,8 @@ async def test_payload_that_could_not_be_read_back(
     [nested(30_000), nested(9_000, '{"a":', "}").replace(":}", ":1}"), "[" * 60_000],
     ids=["arrays", "objects", "unclosed"],
 )
-async def test_nesting_beyond_all_measure(probe: Prober, payload: str) -> None:
-    """A body that the parser itself gives up on is no reason to fall over."""
+async def test_nesting_beyond_the_limit_of_the_parser(probe: Prober, payload: str) -> None:
+    """A body beyond the parser's own limit is malformed."""
     body = inquiry(payload=payload)
 
     await probe.refused("POST", "/interaction", body, status=400, code="malformed_body")
@@ -207,7 +207,7 @@ async def test_nesting_beyond_all_measure(probe: Prober, payload: str) -> None:
 async def test_name_that_is_no_text(
     probe: Prober, subtests: pytest.Subtests, method: str, path: str, field: str
 ) -> None:
-    """A name is a text of 1 to 1000 characters that every database can hold."""
+    """A name is a text of 1 to 1000 characters that every database can store."""
     for text in NO_TEXT:
         with subtests.test(text=text[:24]):
             found = await probe.invalid(method, path, f'{{"{field}": {text}}}')
@@ -219,7 +219,7 @@ async def test_name_that_is_no_text(
 async def test_operator_setting_of_another_type(
     probe: Prober, subtests: pytest.Subtests, field: str, texts: list[str]
 ) -> None:
-    """Flags are JSON booleans and limits JSON integers, for new operators and old ones."""
+    """Flags are JSON booleans and limits JSON integers, on create and on update."""
     for text in texts:
         with subtests.test(text=text[:24]):
             body = f'{{"name": "{CANARY}", "{field}": {text}}}'
@@ -237,10 +237,10 @@ async def test_operator_setting_of_another_type(
         ("sticky", NO_FLAG),
     ],
 )
-async def test_rule_that_there_is_not(
+async def test_rule_of_another_type(
     probe: Prober, subtests: pytest.Subtests, field: str, texts: list[str]
 ) -> None:
-    """A strategy has one of two names; no rule can be cleared, as each source has them all."""
+    """A strategy is one of two names; no rule may be null."""
     for text in texts:
         with subtests.test(text=text):
             body = f'{{"description": "{CANARY}", "{field}": {text}}}'
@@ -250,8 +250,8 @@ async def test_rule_that_there_is_not(
             assert {("body", f"/{field}")} == created == changed
 
 
-async def test_assignment_to_no_operator(probe: Prober, subtests: pytest.Subtests) -> None:
-    """Whoever shall take an interaction over is named by an id; null is nobody in particular."""
+async def test_assignment_to_an_invalid_id(probe: Prober, subtests: pytest.Subtests) -> None:
+    """An operator is named by its id; only null leaves the choice to the source's rules."""
     for operator_id in set(NO_ID) - {"null"}:
         with subtests.test(operator_id=operator_id[:24]):
             body = f'{{"operator_id": {operator_id}}}'
@@ -261,7 +261,7 @@ async def test_assignment_to_no_operator(probe: Prober, subtests: pytest.Subtest
 
 
 async def test_assignment_to_an_unknown_operator(probe: Prober) -> None:
-    """2^63 - 1 is an id like any other."""
+    """2^63 - 1 is a valid id."""
     body = f'{{"operator_id": {MAX_ID}}}'
 
     await probe.refused(
@@ -278,10 +278,10 @@ async def test_assignment_to_an_unknown_operator(probe: Prober) -> None:
         ("weights", ["1", "true", f'"{CANARY}"', "{}"]),
     ],
 )
-async def test_preview_of_what_cannot_be(
+async def test_invalid_preview(
     probe: Prober, subtests: pytest.Subtests, field: str, texts: list[str]
 ) -> None:
-    """A preview is of 1 to 1000 picks, under rules that a source could have."""
+    """A preview has 1 to 1000 picks, under rules that a source can have."""
     for text in texts:
         with subtests.test(text=text[:24]):
             found = await probe.invalid("POST", "/sources/1/preview", f'{{"{field}": {text}}}')
@@ -290,13 +290,13 @@ async def test_preview_of_what_cannot_be(
 
 
 async def test_preview_for_an_unknown_operator(probe: Prober) -> None:
-    """Weights are tried for operators that there are."""
+    """Proposed weights must name existing operators."""
     body = '{"weights": [{"operator_id": 1, "weight": 1}, {"operator_id": 7, "weight": 1}]}'
 
     await probe.refused("POST", "/sources/1/preview", body, status=404, code="operator_not_found")
 
 
-# Where a list of weights is taken, and where it stands in the body.
+# The requests that take a list of weights, and its place in the body.
 WEIGHTS = [
     ("PUT", "/sources/1/operators", "{}", ""),
     ("POST", "/sources/1/preview", '{{"weights": {}}}', "/weights"),
@@ -304,7 +304,7 @@ WEIGHTS = [
 
 
 @pytest.mark.parametrize(("method", "path", "body", "pointer"), WEIGHTS)
-async def test_weight_of_no_operator(
+async def test_weight_of_an_invalid_id(
     probe: Prober, subtests: pytest.Subtests, *, method: str, path: str, body: str, pointer: str
 ) -> None:
     """The operator of a weight is named by its id."""
@@ -341,7 +341,7 @@ async def test_weight_out_of_range(
     ],
     ids=["operator twice", "1001 operators"],
 )
-async def test_list_of_weights_that_cannot_be(
+async def test_invalid_list_of_weights(
     probe: Prober,
     weights: Sequence[dict[str, int]],
     *,
@@ -350,7 +350,7 @@ async def test_list_of_weights_that_cannot_be(
     body: str,
     pointer: str,
 ) -> None:
-    """A source has each operator once, and at most 1000."""
+    """A list names each operator once, and at most 1000 operators."""
     found = await probe.invalid(method, path, body.format(json.dumps(weights)))
 
     assert {("body", pointer)} == found
@@ -382,7 +382,7 @@ VALID: dict[str, dict[str, object]] = {
 
 
 def valid_body(path: str) -> str:
-    """A body that this path would take."""
+    """A body that is valid for this path."""
     return json.dumps(VALID.get(path, []))
 
 
@@ -393,7 +393,7 @@ ODD_KEYS = [f'"<{CANARY}>"', f'"{CANARY * 10}"', '"a/b"', '""', '"\\u0000"', '"\
 async def test_unknown_field(
     probe: Prober, subtests: pytest.Subtests, method: str, path: str
 ) -> None:
-    """Unknown fields are refused; only what looks like a field's name is pointed at."""
+    """Unknown fields are refused; the pointer is given only if it looks like a field's name."""
     for key, pointer in [('"surprise"', "/surprise"), *((key, "") for key in ODD_KEYS)]:
         with subtests.test(key=key):
             body = json.dumps(VALID[path])[:-1] + f', {key}: "{CANARY}"}}'
@@ -402,7 +402,7 @@ async def test_unknown_field(
 
 
 async def test_unknown_field_in_a_list(probe: Prober) -> None:
-    """Unknown fields of a weight are refused, and their place is given."""
+    """An unknown field of a weight is refused with its pointer."""
     body = f'[{{"operator_id": 1, "weight": 1, "surprise": "{CANARY}"}}]'
 
     found = await probe.invalid("PUT", "/sources/1/operators", body)
@@ -433,7 +433,7 @@ NO_JSON: list[str | bytes] = [
 async def test_body_that_is_no_json(
     probe: Prober, subtests: pytest.Subtests, method: str, path: str
 ) -> None:
-    """A body is one JSON text in UTF-8 with no key twice in an object."""
+    """A body is one JSON text in UTF-8 without duplicate keys."""
     for body in NO_JSON:
         with subtests.test(body=body[:24]):
             await probe.refused(method, path, body, status=400, code="malformed_body")
@@ -443,7 +443,7 @@ async def test_body_that_is_no_json(
 async def test_body_of_another_shape(
     probe: Prober, subtests: pytest.Subtests, method: str, path: str
 ) -> None:
-    """JSON that is no object, or no list where one is due, is refused as a whole."""
+    """A body that is not an object, or not a list where one is expected, is refused."""
     for body in ["", "null", f'"{CANARY}"', "1", "true"]:
         with subtests.test(body=body[:24]):
             assert {("body", "")} == await probe.invalid(method, path, body)
@@ -465,7 +465,7 @@ NO_JSON_TYPE = [
 async def test_content_type_that_is_not_json(
     probe: Prober, subtests: pytest.Subtests, method: str, path: str
 ) -> None:
-    """A body that doesn't say it is JSON isn't read as JSON."""
+    """A body whose type is not JSON is not parsed."""
     for content_type in NO_JSON_TYPE:
         with subtests.test(content_type=content_type):
             await probe.refused(
@@ -480,14 +480,14 @@ async def test_content_type_that_is_not_json(
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
 async def test_body_over_the_limit(probe: Prober, method: str, path: str) -> None:
-    """One byte over 64 KiB is too much, however well-formed."""
+    """A body one byte over 64 KiB is refused, even if it is well-formed."""
     body = valid_body(path).ljust(64 * 1024 + 1)
 
     await probe.refused(method, path, body, status=413, code="body_too_large")
 
 
 async def test_email_of_a_megabyte(probe: Prober) -> None:
-    """A huge value falls to the limit of the body, unread."""
+    """A huge value exceeds the limit of the body, and is not parsed."""
     body = inquiry(email=json.dumps(CANARY * 100_000 + "@example.com"))
 
     await probe.refused("POST", "/interaction", body, status=413, code="body_too_large")
@@ -508,7 +508,7 @@ TOO_GREAT = [str(MAX_ID + 1), "9" * 100, "9" * 5000]
 
 @pytest.mark.parametrize("path", LISTS)
 async def test_page_out_of_range(probe: Prober, subtests: pytest.Subtests, path: str) -> None:
-    """A page has 1 to 1000 items and begins after an id, or after 0."""
+    """`limit` is 1 to 1000; `after` is an id or 0."""
     for query in [
         *(f"after={after}" for after in (*NO_NUMBER, *TOO_GREAT)),
         *(f"limit={limit}" for limit in ("0", "1001", *NO_NUMBER, *TOO_GREAT)),
@@ -521,7 +521,7 @@ async def test_page_out_of_range(probe: Prober, subtests: pytest.Subtests, path:
 
 @pytest.mark.parametrize("path", [*LISTS, "/stats/sources/1"])
 async def test_unknown_query_parameter(probe: Prober, path: str) -> None:
-    """A filter that doesn't exist is refused rather than ignored."""
+    """An unknown filter is refused, not ignored."""
     assert {("query", "/surprise")} == await probe.invalid("GET", f"{path}?surprise={CANARY}")
 
 
@@ -537,7 +537,7 @@ async def test_unknown_query_parameter(probe: Prober, path: str) -> None:
     ],
 )
 async def test_parameter_given_twice(probe: Prober, path: str, query: str, pointer: str) -> None:
-    """Which of the two is meant is not for the service to guess."""
+    """The service does not choose between two values."""
     assert {("query", pointer)} == await probe.invalid("GET", f"{path}?{query}")
 
 
@@ -546,7 +546,7 @@ async def test_parameter_given_twice(probe: Prober, path: str, query: str, point
     [("/interactions", "operator_id"), ("/interactions", "waiting"), ("/stats/sources/1", "since")],
 )
 async def test_filter_given_twice(probe: Prober, path: str, name: str) -> None:
-    """Two values are not either of them."""
+    """The service does not choose between two values."""
     assert {("query", f"/{name}")} == await probe.invalid("GET", f"{path}?{name}=1&{name}=2")
 
 
@@ -612,8 +612,8 @@ NO_DAY = [
 
 
 @pytest.mark.parametrize("name", ["since", "until"])
-async def test_day_that_there_is_not(probe: Prober, subtests: pytest.Subtests, name: str) -> None:
-    """A day is written YYYY-MM-DD in plain digits, and nothing else."""
+async def test_invalid_day(probe: Prober, subtests: pytest.Subtests, name: str) -> None:
+    """A day is written YYYY-MM-DD in ASCII digits, and nothing else."""
     for day in NO_DAY:
         with subtests.test(day=day[:24]):
             found = await probe.invalid("GET", f"/stats/sources/1?{name}={day}")
@@ -622,7 +622,7 @@ async def test_day_that_there_is_not(probe: Prober, subtests: pytest.Subtests, n
 
 
 async def test_period_that_ends_before_it_begins(probe: Prober) -> None:
-    """The last day is the one that is wrong."""
+    """The error points to the last day."""
     found = await probe.invalid("GET", "/stats/sources/1?since=2026-01-02&until=2026-01-01")
 
     assert {("query", "/until")} == found
@@ -645,10 +645,10 @@ async def test_period_that_ends_before_it_begins(probe: Prober) -> None:
         ("GET", "/stats/sources/{source_id}"),
     ],
 )
-async def test_path_with_no_id(
+async def test_path_with_an_invalid_id(
     probe: Prober, subtests: pytest.Subtests, method: str, path: str
 ) -> None:
-    """What stands in an id's place is an id."""
+    """An id in a path must be valid."""
     before, name, behind = re.split("[{}]", path)
     body = None if method == "GET" else "[]" if method == "PUT" else "{}"
     for id in filter(None, NO_ID_PARAMETER):
@@ -670,15 +670,17 @@ NO_UUID = [
 
 
 @pytest.mark.parametrize("path", ["/leads/{}", "/leads/{}/interactions"])
-async def test_path_with_no_uuid(probe: Prober, subtests: pytest.Subtests, path: str) -> None:
-    """A lead is named by its UUID, and an answer doesn't quote what was none."""
+async def test_path_with_an_invalid_uuid(
+    probe: Prober, subtests: pytest.Subtests, path: str
+) -> None:
+    """A lead's UUID in a path must be valid; the response does not quote an invalid one."""
     for uuid in NO_UUID:
         with subtests.test(uuid=uuid[:24]):
             assert {("path", "/lead_uuid")} == await probe.invalid("GET", path.format(uuid))
 
 
-async def test_refusal_of_a_uuid_quotes_no_character(client: httpx.AsyncClient) -> None:
-    """Whatever stood in the UUID's place, the answer is the same."""
+async def test_refusal_does_not_quote_the_uuid(client: httpx.AsyncClient) -> None:
+    """The message is the same for every invalid UUID."""
     details = [
         (await client.get(f"/leads/{uuid}")).json()["errors"][0]["detail"]
         for uuid in ("z", "%C5%BE", "1" * 31, "{")
@@ -689,5 +691,5 @@ async def test_refusal_of_a_uuid_quotes_no_character(client: httpx.AsyncClient) 
 
 @pytest.mark.parametrize("path", ["/%00", "/docs/assets/%00", "/docs/assets/..%2fdocs.py", "/%ff"])
 async def test_odd_path(probe: Prober, path: str) -> None:
-    """There is nothing at an odd path."""
+    """The path is not found."""
     await probe.refused("GET", path, status=404, code="not_found")

@@ -1,4 +1,4 @@
-"""Requests that are wrong as bytes: sent over a socket, refused, with nothing written."""
+"""Requests that are malformed as bytes: refused over a socket, with nothing written."""
 
 import asyncio
 
@@ -18,14 +18,14 @@ CHUNKED = "Transfer-Encoding: chunked"
 
 
 async def expect_good_health(server: LiveServer) -> None:
-    """The server still reads and writes."""
+    """Check that the server still reads and writes."""
     async with httpx.AsyncClient(base_url=server.url) as client:
         assert 200 == (await client.get("/readyz")).status_code
         assert 200 == (await client.patch("/sources/1", json={})).status_code
 
 
 async def expect_refusal(server: LiveServer, request: bytes, status: int, code: str) -> None:
-    """The request is refused, and the connection closed: what follows it is not run."""
+    """Check that the request is refused and the connection closed, so what follows is not run."""
     reader, writer = await asyncio.open_connection(server.host, server.port)
     writer.write(request + post("/sources", BODY, LENGTH))
     [answer] = await read_answers(reader, 1)
@@ -76,8 +76,8 @@ async def expect_refusal(server: LiveServer, request: bytes, status: int, code: 
         "TLS",
     ],
 )
-async def test_what_is_not_http(server: LiveServer, request_bytes: bytes) -> None:
-    """The server itself refuses what two readers could understand differently."""
+async def test_malformed_http(server: LiveServer, request_bytes: bytes) -> None:
+    """The server itself refuses what two servers could parse differently."""
     response = await exchange(server, request_bytes)
     await expect_good_health(server)
 
@@ -107,8 +107,8 @@ async def test_what_is_not_http(server: LiveServer, request_bytes: bytes) -> Non
     ],
     ids=" | ".join,
 )
-async def test_host_or_length_is_not_certain(server: LiveServer, lines: list[str]) -> None:
-    """What another server on the way could take for another host's, or for two requests."""
+async def test_ambiguous_host_or_length(server: LiveServer, lines: list[str]) -> None:
+    """A proxy could take such a request for another host's, or for two requests."""
     head = "".join(f"{line}\r\n" for line in [*lines, "Content-Type: application/json", ""])
     await expect_refusal(server, head.encode() + chunked(BODY), 400, "malformed_request")
 
@@ -137,7 +137,7 @@ async def test_host_or_length_is_not_certain(server: LiveServer, lines: list[str
     ids=" | ".join,
 )
 async def test_other_transfer_coding(server: LiveServer, codings: list[str]) -> None:
-    """A single `chunked` is known, and no other."""
+    """Only a single `chunked` is supported."""
     headers = [f"Transfer-Encoding: {coding}" for coding in codings]
     request = post("/sources", chunked(BODY), *headers)
     await expect_refusal(server, request, 501, "transfer_coding_not_supported")
@@ -155,8 +155,8 @@ async def test_other_transfer_coding(server: LiveServer, codings: list[str]) -> 
     ],
     ids=["odd case", "HTTP/1.0", "empty host", "IPv6", "underscore", "absolute address"],
 )
-async def test_what_is_certain_is_served(server: LiveServer, request_bytes: bytes) -> None:
-    """Rare is not wrong: it reaches the application, which has no such source, or no such POST."""
+async def test_unusual_request(server: LiveServer, request_bytes: bytes) -> None:
+    """Unusual requests reach the application, which has no such source, or no such POST."""
     answer = await exchange(server, request_bytes)
 
     assert answer.status_code in (404, 405)
@@ -165,10 +165,10 @@ async def test_what_is_certain_is_served(server: LiveServer, request_bytes: byte
 @pytest.mark.parametrize(
     ("path", "length", "status"), [("/sources", 64 * 1024 + 1, 413), ("/sources/2", 60, 405)]
 )
-async def test_body_that_need_not_come(
+async def test_answer_before_the_body(
     server: LiveServer, path: str, length: int, status: int
 ) -> None:
-    """Answered before `100 Continue` a client may leave the body out: the connection ends there."""
+    """Answered before `100 Continue`, a client may omit the body, so the connection is closed."""
     expecting = post(path, b"", f"Content-Length: {length}", "Expect: 100-continue")
     reader, writer = await asyncio.open_connection(server.host, server.port)
     writer.write(expecting)
@@ -182,8 +182,8 @@ async def test_body_that_need_not_come(
     assert b"" == rest
 
 
-async def test_nonsense_behind_a_request(server: LiveServer) -> None:
-    """What came before it is answered first, each in its turn."""
+async def test_malformed_request_after_others(server: LiveServer) -> None:
+    """The requests before it are answered first, in order."""
     reader, writer = await asyncio.open_connection(server.host, server.port)
     writer.write(b"GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n" * 2 + b"nonsense\r\n\r\n")
     answers = await read_answers(reader, 3)
@@ -206,7 +206,7 @@ async def test_nonsense_behind_a_request(server: LiveServer) -> None:
     ids=["by length", "in chunks", "announced only"],
 )
 async def test_body_over_the_limit(server: LiveServer, request_bytes: bytes) -> None:
-    """One byte over 64 KiB is refused, announced or not."""
+    """One byte over 64 KiB is refused, whether the length is announced or not."""
     response = await exchange(server, request_bytes)
     await expect_good_health(server)
 
@@ -224,7 +224,7 @@ async def test_body_over_the_limit(server: LiveServer, request_bytes: bytes) -> 
     ids=["one of a mebibyte", "many", "long name"],
 )
 async def test_headers_over_the_limit(server: LiveServer, headers: list[str]) -> None:
-    """Headers of more than 32 KiB in sum are refused."""
+    """Headers of more than 32 KiB in total are refused."""
     response = await exchange(server, post("/sources", BODY, LENGTH, *headers))
     await expect_good_health(server)
 
@@ -244,7 +244,7 @@ async def test_headers_over_the_limit(server: LiveServer, headers: list[str]) ->
     ids=["header", "headers", "address", "trailers", "blank lines"],
 )
 async def test_endless_head(server: LiveServer, endless: bytes) -> None:
-    """What has no end is refused while it comes."""
+    """It is refused while it arrives."""
     response = await exchange(server, endless)
     await expect_good_health(server)
 
@@ -252,7 +252,7 @@ async def test_endless_head(server: LiveServer, endless: bytes) -> None:
 
 
 async def test_query_over_the_limit(server: LiveServer) -> None:
-    """The address counts among the headers."""
+    """The request target counts towards the limit of the headers."""
     response = await exchange(server, post(f"/sources?{CANARY * 4000}", BODY, LENGTH))
     await expect_good_health(server)
 
@@ -272,7 +272,7 @@ async def test_query_over_the_limit(server: LiveServer) -> None:
     ],
 )
 async def test_escaped_bytes_in_the_address(server: LiveServer, path: str) -> None:
-    """Bytes that are no text are no UUID, no id and no day."""
+    """Bytes that are not text are no valid UUID, id or day."""
     response = await exchange(server, f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
     await expect_good_health(server)
 
@@ -280,8 +280,8 @@ async def test_escaped_bytes_in_the_address(server: LiveServer, path: str) -> No
 
 
 @pytest.mark.parametrize("header", [f"Content-Length: {len(BODY) + 1}", CHUNKED])
-async def test_client_that_hangs_up_in_the_body(server: LiveServer, header: str) -> None:
-    """Half a request is no request, and no fault of the service either."""
+async def test_client_that_disconnects_in_the_body(server: LiveServer, header: str) -> None:
+    """The service drops the incomplete request and stays healthy."""
     _, writer = await asyncio.open_connection(server.host, server.port)
     writer.write(post("/sources", BODY if header != CHUNKED else chunked(BODY)[:-5], header))
     await writer.drain()

@@ -1,4 +1,4 @@
-"""What people sent stays out of all that the service prints, whatever they sent and went wrong."""
+"""No client's data is in anything that the service prints, whether requests succeed or fail."""
 
 import json
 import socket
@@ -45,7 +45,7 @@ starting = pytest.mark.parametrize(
 
 
 def valid(client: httpx.Client) -> Iterator[int]:
-    """Everything that is taken in and given back."""
+    """The status codes of valid requests."""
     yield client.post("/operators", json={"name": CANARY, "load_limit": 5}).status_code
     yield client.post("/sources", json={"description": CANARY}).status_code
     weights = [{"operator_id": 1, "weight": 1}]
@@ -59,7 +59,7 @@ def valid(client: httpx.Client) -> Iterator[int]:
 
 
 def invalid(client: httpx.Client) -> Iterator[int]:
-    """Everything that is refused."""
+    """The status codes of invalid requests."""
     key = {"Idempotency-Key": CANARY}
     for body in (
         {**INQUIRY, "payload": None},
@@ -94,7 +94,7 @@ def invalid(client: httpx.Client) -> Iterator[int]:
 
 
 def failing(client: httpx.Client, path: Path) -> Iterator[int]:
-    """Everything that meets rows which cannot be read back, or a database that is locked."""
+    """The status codes of requests that meet unreadable rows, or a locked database."""
     with closing(sqlite3.connect(path)) as rows:
         [uuid] = rows.execute("SELECT uuid FROM leads").fetchone()
         for statement in DAMAGE.values():
@@ -114,7 +114,7 @@ def failing(client: httpx.Client, path: Path) -> Iterator[int]:
 
 
 def send_raw(port: int) -> None:
-    """What no client would send."""
+    """Send malformed requests."""
     for request in RAW:
         with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
             connection.sendall(request.encode())
@@ -127,7 +127,7 @@ def send_raw(port: int) -> None:
 def test_nothing_that_was_sent_is_printed(
     start: tuple[str, ...], format: str, tmp_path: Path, template: Path
 ) -> None:
-    """Valid, invalid, in headers and paths, and with rows that cannot be read back."""
+    """With valid and invalid requests, headers and paths, and with unreadable rows."""
     path = tmp_path / "leads.db"
     path.write_bytes(template.read_bytes())
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -154,7 +154,7 @@ def test_nothing_that_was_sent_is_printed(
 
     assert {200, 201} == set(taken)
     assert {400, 404, 405, 413, 415, 422} == set(refused)
-    # Lists leave out what cannot be read; one row asked for, or answered again, is a failure.
+    # Lists omit unreadable rows; a request for such a row, or its replay, fails.
     assert {200, 500, 503} == set(failed)
     assert 3 <= failed.count(500)
     assert CANARY not in output + errors + metrics

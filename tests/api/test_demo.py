@@ -1,4 +1,4 @@
-"""`python -m app demo`, as whoever tries the service sees it."""
+"""`python -m app demo`, as its user sees it."""
 
 import re
 import signal
@@ -22,13 +22,13 @@ needs_signals = pytest.mark.skipif(
 
 
 def temporary_folder(path: Path) -> dict[str, str]:
-    """The variables that make a folder the one for temporary files, on any system."""
+    """The variables that set the folder for temporary files, on any system."""
     return dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(path))
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """The demo run to its end, with a database of the user's own configured."""
+    """The demo, run to its end with a database of the user's own configured."""
     folder = tmp_path_factory.mktemp("demo")
     temporary = tmp_path_factory.mktemp("temporary")
     ended = run_command(*DEMO, "--exit", folder=folder, **temporary_folder(temporary))
@@ -37,7 +37,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProc
 
 
 def test_every_inquiry_is_accepted(report: subprocess.CompletedProcess[str]) -> None:
-    """1,000 times 201, code 0, and nothing on stderr."""
+    """All 1,000 return 201; the exit code is 0, and stderr is empty."""
     assert "201 Created 1,000." in report.stdout
     assert "1000/1000" in report.stdout
     assert "" == report.stderr
@@ -66,12 +66,12 @@ def test_shares_of_every_source_and_operator_are_shown(
     assert 1_000 == sum(totals.values()) == sum(int(picked) for *_, picked in rows)
     for _, _, target, actual, deviation, _ in rows:
         assert float(actual) - float(target) == pytest.approx(float(deviation), abs=0.11)
-        # One inquiry of the smallest source, and what rounding adds.
+        # One inquiry of the smallest source, plus rounding.
         assert abs(float(deviation)) <= 100 / min(totals.values()) + 0.05
 
 
 def test_history_of_a_returning_lead_is_shown(report: subprocess.CompletedProcess[str]) -> None:
-    """One lead, several interactions, oldest first; the first one is closed."""
+    """One lead has several interactions, oldest first; the first is closed."""
     _, _, history = report.stdout.partition("The history of ")
     rows = re.findall(
         rf"^ *(\d\d:\d\d:\d\d) +({'|'.join(SOURCES)}) +({'|'.join(OPERATORS)}) +(open|closed) +\S",
@@ -84,8 +84,8 @@ def test_history_of_a_returning_lead_is_shown(report: subprocess.CompletedProces
     assert ["closed", *["open"] * (len(rows) - 1)] == [state for *_, state in rows]
 
 
-def test_queue_is_shown_to_form_and_to_drain(report: subprocess.CompletedProcess[str]) -> None:
-    """Limits hold; a close lets one in, a raised limit as many as it is raised by."""
+def test_queue_is_shown(report: subprocess.CompletedProcess[str]) -> None:
+    """Limits hold; a close assigns one inquiry, a raised limit as many as it was raised by."""
     _, _, rush = report.stdout.partition("A rush on the night hotline")
     rows = re.findall(r"^ *(\S.+?) +(\d) of (\d) +(\d) of (\d) +(\d) *$", rush, re.MULTILINE)
 
@@ -96,8 +96,8 @@ def test_queue_is_shown_to_form_and_to_drain(report: subprocess.CompletedProcess
     ] == rows
 
 
-def test_moves_of_an_inquiry_are_explained(report: subprocess.CompletedProcess[str]) -> None:
-    """First why it waited, then why it went to whom it went."""
+def test_assignments_of_an_inquiry_are_explained(report: subprocess.CompletedProcess[str]) -> None:
+    """First why it waited, then why it was assigned to its operator."""
     _, _, moves = report.stdout.partition("The moves of inquiry ")
     words = " ".join(moves.split())
 
@@ -108,23 +108,23 @@ def test_moves_of_an_inquiry_are_explained(report: subprocess.CompletedProcess[s
 
 
 def test_address_of_the_docs_is_shown(report: subprocess.CompletedProcess[str]) -> None:
-    """The last line says where to go on."""
+    """The last line is the address of Swagger UI."""
     last = report.stdout.splitlines()[-1]
 
     assert re.fullmatch(r"Swagger UI: http://127\.0\.0\.1:\d+/docs", last)
 
 
 def test_report_fits_a_narrow_terminal(report: subprocess.CompletedProcess[str]) -> None:
-    """80 columns are enough; letters of double width count twice and are but few a line."""
+    """80 columns are enough; letters of double width are few in a line."""
     assert 80 >= max(len(line) for line in report.stdout.splitlines())
 
 
 @needs_signals
-def test_goes_on_until_ctrl_c(tmp_path: Path) -> None:
-    """The docs answer after the report; Ctrl-C ends it with code 0 and removes the database."""
+def test_runs_until_ctrl_c(tmp_path: Path) -> None:
+    """The docs are served after the report; Ctrl-C exits with code 0 and removes the database."""
     with running_command(*DEMO, folder=tmp_path, **temporary_folder(tmp_path)) as process:
-        told = read_until(process, "Ctrl-C stops it")
-        docs = httpx.get(told.split("Swagger UI: ")[1].split()[0], trust_env=False)
+        shown = read_until(process, "Ctrl-C stops it")
+        docs = httpx.get(shown.split("Swagger UI: ")[1].split()[0], trust_env=False)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
 
@@ -135,8 +135,8 @@ def test_goes_on_until_ctrl_c(tmp_path: Path) -> None:
 
 
 @needs_signals
-def test_ctrl_c_amid_the_inquiries_ends_it_as_well(tmp_path: Path) -> None:
-    """Bots that are posting leave nothing behind."""
+def test_ctrl_c_while_bots_are_posting(tmp_path: Path) -> None:
+    """The demo exits with code 0 and leaves no files."""
     with running_command(*DEMO, folder=tmp_path, **temporary_folder(tmp_path)) as process:
         read_until(process, "The service listens on")
         process.send_signal(signal.SIGINT)
@@ -148,8 +148,8 @@ def test_ctrl_c_amid_the_inquiries_ends_it_as_well(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
-def test_refused_inquiries_are_counted_and_fail_it(tmp_path: Path) -> None:
-    """With a body limit below the longest inquiries the demo says how many were refused."""
+def test_refused_inquiries_are_counted(tmp_path: Path) -> None:
+    """With a body limit below the longest inquiries the demo reports how many were refused."""
     ended = run_command(*DEMO, "--exit", folder=tmp_path, MAX_BODY_BYTES="1024")
 
     refused = re.search(r"413 [\w\s]+? (\d+)\.", ended.stdout)
@@ -160,7 +160,7 @@ def test_refused_inquiries_are_counted_and_fail_it(tmp_path: Path) -> None:
 
 
 def test_taken_port_is_one_line(tmp_path: Path) -> None:
-    """Code 1, the port named, nothing left behind."""
+    """The exit code is 1, the line names the port, and no files are left."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ended = run_command(*DEMO, "--port", port, folder=tmp_path, **temporary_folder(tmp_path))
@@ -172,12 +172,12 @@ def test_taken_port_is_one_line(tmp_path: Path) -> None:
 
 
 def test_given_port_is_used(tmp_path: Path) -> None:
-    """`--port` decides where the service is."""
+    """`--port` sets the service's port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     with running_command(
         *DEMO, "--port", port, folder=tmp_path, **temporary_folder(tmp_path)
     ) as process:
-        told = read_until(process, "The service listens on")
+        shown = read_until(process, "The service listens on")
 
-    assert f"The service listens on http://127.0.0.1:{port};" in told
+    assert f"The service listens on http://127.0.0.1:{port};" in shown

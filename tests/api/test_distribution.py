@@ -1,4 +1,4 @@
-"""Who gets the inquiries, as an admin sees it."""
+"""The distribution of inquiries over operators, as an admin sees it."""
 
 from collections import Counter
 from math import sqrt
@@ -10,14 +10,14 @@ from tests.support.load import few_at_once
 
 
 async def receivers(api: Api, source: int, count: int) -> Counter[int | None]:
-    """How many of so many inquiries each operator got."""
+    """The number of inquiries that each operator got, of so many."""
     calls = (api.post(source, f"lead{n}@example.com") for n in range(count))
     posted = await few_at_once(calls, most=64)
     return Counter(interaction["operator_id"] for interaction in posted)
 
 
 async def test_thousand_inquiries_follow_the_weights(api: Api) -> None:
-    """At 10/30/60 each share is within four sigma of what the weights promise."""
+    """At 10/30/60 each share is within four sigma of the expected one."""
     operators = [await api.create_operator() for _ in range(3)]
     source = await api.create_source(dict(zip(operators, (10, 30, 60), strict=True)))
 
@@ -31,7 +31,7 @@ async def test_thousand_inquiries_follow_the_weights(api: Api) -> None:
 
 
 async def test_inactive_and_weightless_operators_get_none(api: Api) -> None:
-    """Neither a deactivated operator nor one of weight 0 gets an inquiry."""
+    """Neither an inactive operator nor one with weight 0 gets an inquiry."""
     taking, weightless, leaving = [await api.create_operator() for _ in range(3)]
     source = await api.create_source({taking: 1, weightless: 0, leaving: 1000})
     await api.call("PATCH", f"/operators/{leaving}", json={"active": False})
@@ -39,8 +39,8 @@ async def test_inactive_and_weightless_operators_get_none(api: Api) -> None:
     assert {taking: 100} == await receivers(api, source, 100)
 
 
-async def test_nobody_left_means_waiting(api: Api, client: httpx.AsyncClient) -> None:
-    """The inquiry is taken in all the same, and staff find it among those who wait."""
+async def test_inquiry_without_an_active_operator(api: Api, client: httpx.AsyncClient) -> None:
+    """The inquiry is accepted, and staff find it among the waiting interactions."""
     operator = await api.create_operator()
     source = await api.create_source({operator: 5})
     await api.call("PATCH", f"/operators/{operator}", json={"active": False})

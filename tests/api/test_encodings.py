@@ -1,4 +1,4 @@
-"""How a body may be encoded: UTF-8, with or without its mark, and nothing around it."""
+"""Encodings of a body: UTF-8, with or without a byte order mark, and uncompressed."""
 
 import gzip
 import json
@@ -28,7 +28,7 @@ BODIES: list[tuple[str, str, Any]] = [
 async def send(
     client: httpx.AsyncClient, body: bytes, *codings: str, method: str = "POST", path: str
 ) -> httpx.Response:
-    """The answer to a body under so many fields `Content-Encoding`."""
+    """The response to a body with these `Content-Encoding` fields."""
     headers = [("Content-Type", "application/json")]
     headers += [("Content-Encoding", coding) for coding in codings]
     return await client.request(method, path, content=body, headers=headers)
@@ -39,7 +39,7 @@ async def send(
 async def test_compressed_body(
     client: httpx.AsyncClient, method: str, path: str, body: Any
 ) -> None:
-    """Refused with what would be taken, and not as JSON that it never claimed to be."""
+    """It is refused with the supported encoding, not as malformed JSON."""
     compressed = gzip.compress(json.dumps(body).encode())
 
     response = await send(client, compressed, "gzip", method=method, path=path)
@@ -65,8 +65,8 @@ async def test_compressed_body(
         [CANARY],
     ],
 )
-async def test_coding_that_is_not_taken(client: httpx.AsyncClient, codings: list[str]) -> None:
-    """However it is written; the body may even be plain, as nothing looks at it."""
+async def test_unsupported_encoding(client: httpx.AsyncClient, codings: list[str]) -> None:
+    """It is refused however it is spelled, even if the body is plain."""
     body = json.dumps({"name": CANARY}).encode()
 
     response = await send(client, body, *codings, path="/operators")
@@ -79,23 +79,23 @@ async def test_coding_that_is_not_taken(client: httpx.AsyncClient, codings: list
 @pytest.mark.parametrize(
     "codings", [["identity"], ["Identity"], [""], ["identity, identity"], ["", "identity"], [","]]
 )
-async def test_coding_that_is_none(client: httpx.AsyncClient, codings: list[str]) -> None:
-    """`identity` is no coding, and neither is an empty field."""
+async def test_no_encoding(client: httpx.AsyncClient, codings: list[str]) -> None:
+    """`identity` and an empty field mean no encoding."""
     response = await send(client, b'{"name": "Maria"}', *codings, path="/operators")
 
     assert 201 == response.status_code
 
 
 @pytest.mark.usefixtures("scene")
-async def test_coding_of_nothing(client: httpx.AsyncClient) -> None:
-    """Without a body there is nothing to be decoded."""
+async def test_encoding_without_a_body(client: httpx.AsyncClient) -> None:
+    """Without a body there is nothing to decode."""
     response = await send(client, b"", "gzip", path="/interactions/1/close")
 
     assert 200 == response.status_code
 
 
-async def test_coding_is_documented(client: httpx.AsyncClient) -> None:
-    """Generated clients know the header that names what is taken."""
+async def test_encoding_is_documented(client: httpx.AsyncClient) -> None:
+    """The OpenAPI document has the code, and the header that names what is supported."""
     document = (await client.get("/openapi.json")).text
 
     assert "unsupported_content_encoding" in document
@@ -103,8 +103,8 @@ async def test_coding_is_documented(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.usefixtures("unharmed")
-async def test_type_is_refused_without_a_word_on_codings(client: httpx.AsyncClient) -> None:
-    """A client that reads `Accept-Encoding` looks for the fault there."""
+async def test_unsupported_type_without_accept_encoding(client: httpx.AsyncClient) -> None:
+    """The header would make a client look for the error in the encoding."""
     response = await client.post("/operators", content=b"{}", headers={"Content-Type": "text/a"})
 
     read_problem(response, 415, "unsupported_media_type")
@@ -116,14 +116,14 @@ async def test_type_is_refused_without_a_word_on_codings(client: httpx.AsyncClie
 async def test_byte_order_mark(
     client: httpx.AsyncClient, method: str, path: str, body: Any
 ) -> None:
-    """Windows programs write one; RFC 8259 lets a parser ignore it."""
+    """Windows programs write one; RFC 8259 allows a parser to ignore it."""
     response = await send(client, MARK + json.dumps(body).encode(), method=method, path=path)
 
     assert response.is_success or "lead_not_found" == response.json()["code"]
 
 
 async def test_mark_within_the_payload_is_kept(api: Api, client: httpx.AsyncClient) -> None:
-    """Only the mark before the body is no part of it."""
+    """Only the mark before the body is ignored."""
     body = {"email": "a@example.com", "source_id": await api.create_source(), "payload": "\ufeffa"}
 
     response = await send(
@@ -148,8 +148,8 @@ async def test_mark_within_the_payload_is_kept(api: Api, client: httpx.AsyncClie
     ],
     ids=["two", "behind a space", "at the end", "alone", "half", "UTF-16", "big-endian", "UTF-32"],
 )
-async def test_mark_that_is_none(client: httpx.AsyncClient, body: bytes) -> None:
-    """One, at the very beginning, of UTF-8."""
+async def test_misplaced_mark(client: httpx.AsyncClient, body: bytes) -> None:
+    """Only one mark, in UTF-8 and at the very beginning, is ignored."""
     read_problem(await send(client, body, path="/interaction"), 400, "malformed_body")
 
 
@@ -165,7 +165,7 @@ async def test_mark_that_is_none(client: httpx.AsyncClient, body: bytes) -> None
     ],
 )
 async def test_type_of_json(client: httpx.AsyncClient, content_type: str) -> None:
-    """JSON and what is built on it, with any parameters."""
+    """JSON and types based on it are accepted, with any parameters."""
     response = await client.post(
         "/operators", content=b'{"name": "Maria"}', headers={"Content-Type": content_type}
     )
@@ -189,8 +189,8 @@ async def test_type_of_json(client: httpx.AsyncClient, content_type: str) -> Non
         ";application/json",
     ],
 )
-async def test_type_of_something_else(client: httpx.AsyncClient, content_type: str) -> None:
-    """What only looks like a type is none."""
+async def test_other_type(client: httpx.AsyncClient, content_type: str) -> None:
+    """A value that only resembles a JSON type is refused."""
     response = await client.post(
         "/operators", content=b'{"name": "Maria"}', headers={"Content-Type": content_type}
     )

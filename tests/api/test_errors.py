@@ -1,4 +1,4 @@
-"""Errors: every one a problem with an id, every fault of the service in the log, once."""
+"""Errors: each is a problem with a request id; each fault of the service is logged once."""
 
 import logging
 import re
@@ -14,7 +14,7 @@ from tests.support.rows import Rows
 
 @pytest.mark.parametrize("path", ["/nothing", "/operators/", "/interactions/1/2/3", "/docs/x"])
 async def test_nothing_at_this_path(client: httpx.AsyncClient, path: str) -> None:
-    """An unknown path is a problem like any other."""
+    """An unknown path returns a problem as well."""
     read_problem(await client.get(path), 404, "not_found")
 
 
@@ -53,7 +53,7 @@ async def test_fault_of_the_service(
     rows: Rows,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The client gets an id, the log under that id the traceback, and neither what was sent."""
+    """The client gets an id, the log the traceback under that id; neither has what was sent."""
     source = await api.create_source()
     rows.execute("ALTER TABLE leads RENAME COLUMN email TO gone")
 
@@ -78,7 +78,7 @@ async def test_fault_of_the_service(
 @pytest.mark.parametrize("path", ["/healthz", "/nothing", "/operators?limit=0"])
 @pytest.mark.parametrize("id", ["12345678", "a-B_c.9" * 9, "0" * 64])
 async def test_request_id_of_a_proxy_is_kept(client: httpx.AsyncClient, path: str, id: str) -> None:
-    """One id names the request in the proxy's log and in ours."""
+    """A request has the same id in the proxy's log and in the service's."""
     response = await client.get(path, headers={"X-Request-ID": id})
 
     assert id == response.headers["X-Request-ID"]
@@ -90,7 +90,7 @@ async def test_request_id_of_a_proxy_is_kept(client: httpx.AsyncClient, path: st
     "id", ["", "1234567", "0" * 65, "with space", "semi;colon", "new\tline1", "\u0661" * 8]
 )
 async def test_odd_request_id_is_replaced(client: httpx.AsyncClient, id: str) -> None:
-    """What could confuse a log is not taken over."""
+    """An id that could garble a log is not used."""
     response = await client.get("/nothing", headers={b"X-Request-ID": id.encode()})
 
     problem = read_problem(response, 404, "not_found")
@@ -98,7 +98,7 @@ async def test_odd_request_id_is_replaced(client: httpx.AsyncClient, id: str) ->
 
 
 async def test_every_request_has_its_own_id(client: httpx.AsyncClient) -> None:
-    """Without a proxy the service makes ids up."""
+    """Without a proxy the service generates ids."""
     ids = {(await client.get("/healthz")).headers["X-Request-ID"] for _ in range(5)}
 
     assert 5 == len(ids)

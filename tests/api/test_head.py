@@ -1,4 +1,4 @@
-"""HEAD wherever GET is: the same answer, without its body; and what a browser asks for first."""
+"""HEAD is answered as GET, without the body; also what a browser requests first."""
 
 import asyncio
 import json
@@ -49,13 +49,13 @@ CHANGING = {"/metrics"}
 async def both(
     client: httpx.AsyncClient, path: str, **headers: str
 ) -> tuple[httpx.Response, httpx.Response]:
-    """The answers to GET and to HEAD, under one id."""
+    """The responses to GET and to HEAD, with the same request id."""
     headers |= {"X-Request-ID": "12345678"}
     return await client.get(path, headers=headers), await client.head(path, headers=headers)
 
 
 def without_date(answer: httpx.Response) -> dict[str, str]:
-    """The head of an answer, but for what differs between any two."""
+    """The headers of a response except its date."""
     return {name: value for name, value in answer.headers.items() if name != "date"}
 
 
@@ -67,8 +67,8 @@ async def filled(api: Api) -> None:
         await api.post(source)
 
 
-async def test_every_route_is_tried() -> None:
-    """A new GET joins the list above."""
+async def test_every_route_is_listed() -> None:
+    """A new GET route must be added to the list above."""
     tried = {path.partition("?")[0] for path in PATHS} | CHANGING
     untried = {
         route.path
@@ -82,8 +82,8 @@ async def test_every_route_is_tried() -> None:
 
 @pytest.mark.usefixtures("filled")
 @pytest.mark.parametrize("path", PATHS)
-async def test_head_is_that_of_get(client: httpx.AsyncClient, path: str) -> None:
-    """Status and headers, the length of the body that is left out included."""
+async def test_head_equals_get(client: httpx.AsyncClient, path: str) -> None:
+    """Status and headers are the same, including the length of the omitted body."""
     get, head = await both(client, path)
 
     assert get.status_code == head.status_code
@@ -92,7 +92,7 @@ async def test_head_is_that_of_get(client: httpx.AsyncClient, path: str) -> None
     assert get.headers["Content-Length"] == str(len(get.content))
 
 
-async def test_head_of_what_changes(client: httpx.AsyncClient) -> None:
+async def test_head_of_metrics(client: httpx.AsyncClient) -> None:
     """Metrics are scraped by GET, but probed by HEAD."""
     get, head = await both(client, "/metrics")
 
@@ -101,8 +101,8 @@ async def test_head_of_what_changes(client: httpx.AsyncClient) -> None:
     assert b"" == head.content
 
 
-async def test_head_of_a_file_that_is_known(client: httpx.AsyncClient) -> None:
-    """304 is 304."""
+async def test_head_of_a_cached_file(client: httpx.AsyncClient) -> None:
+    """HEAD returns 304, as GET does."""
     path = "/docs/assets/swagger-ui.css"
     etag = (await client.head(path)).headers["ETag"]
 
@@ -112,8 +112,8 @@ async def test_head_of_a_file_that_is_known(client: httpx.AsyncClient) -> None:
     assert without_date(get) == without_date(head)
 
 
-async def test_head_while_the_database_is_away(client: httpx.AsyncClient, rows: Rows) -> None:
-    """A load balancer that probes by HEAD sees what one sees that probes by GET."""
+async def test_head_while_not_ready(client: httpx.AsyncClient, rows: Rows) -> None:
+    """A load balancer that probes by HEAD gets the same status as by GET."""
     rows.execute("UPDATE alembic_version SET version_num = 'other'")
 
     get, head = await both(client, "/readyz")
@@ -123,8 +123,8 @@ async def test_head_while_the_database_is_away(client: httpx.AsyncClient, rows: 
     assert b"" == head.content
 
 
-async def test_head_of_too_much(client: httpx.AsyncClient) -> None:
-    """What is refused before it is routed has no body, either."""
+async def test_head_with_headers_over_the_limit(client: httpx.AsyncClient) -> None:
+    """A request that is refused before routing has no body in its response, either."""
     get, head = await both(client, "/healthz", **{"X-Long": "a" * 40_000})
 
     assert 431 == get.status_code == head.status_code
@@ -133,7 +133,7 @@ async def test_head_of_too_much(client: httpx.AsyncClient) -> None:
 
 
 async def test_no_body_within_the_process(settings: Settings) -> None:
-    """The application itself leaves the body out: not every server does it for it."""
+    """The application itself omits the body, as not every server does."""
     app = create_app(settings)
     sent: list[Any] = []
 
@@ -159,7 +159,7 @@ async def test_no_body_within_the_process(settings: Settings) -> None:
 
 
 async def test_no_body_on_the_wire(server: LiveServer) -> None:
-    """A client reads what follows as the next answer, so not a byte may be too many."""
+    """A client would read any further byte as the next response."""
     reader, writer = await asyncio.open_connection(server.host, server.port)
     for path in ("openapi.json", "docs/assets/swagger-ui.css", "nothing", "metrics"):
         writer.write(f"HEAD /{path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
@@ -178,10 +178,10 @@ async def test_no_body_on_the_wire(server: LiveServer) -> None:
     assert 1 == rest.count(b"\r\n\r\n")
 
 
-async def test_head_is_logged_and_counted_as_such(
+async def test_head_is_logged_and_counted(
     settings: Settings, durable_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By its own method and the route that answered."""
+    """The log and the metrics have its own method, and the route that answered."""
     app = create_app(settings.model_copy(update={"log_format": "json"}))
     async with run_server(app) as server, httpx.AsyncClient(base_url=server.url) as client:
         before = parse((await client.get("/metrics")).text)
@@ -198,7 +198,7 @@ async def test_head_is_logged_and_counted_as_such(
 
 @pytest.mark.parametrize("range_", ["bytes=0-9", "bytes=99999999-", "bytes=a-b", "lines=1-2", ""])
 async def test_assets_are_sent_whole(client: httpx.AsyncClient, range_: str) -> None:
-    """A part of a file is worth no error of another kind."""
+    """Ranges are ignored, even invalid ones."""
     path = "/docs/assets/swagger-ui.css"
 
     whole, part = await client.get(path), await client.get(path, headers={"Range": range_})
@@ -207,8 +207,8 @@ async def test_assets_are_sent_whole(client: httpx.AsyncClient, range_: str) -> 
     assert whole.content == part.content
 
 
-async def test_root_leads_to_the_documentation(client: httpx.AsyncClient) -> None:
-    """A browser that is sent to the service itself finds something to read."""
+async def test_root_redirects_to_the_documentation(client: httpx.AsyncClient) -> None:
+    """`/` redirects a browser to Swagger UI."""
     answer = await client.get("/", follow_redirects=True)
 
     assert "/docs" == answer.url.path
@@ -217,7 +217,7 @@ async def test_root_leads_to_the_documentation(client: httpx.AsyncClient) -> Non
 
 
 async def test_root_under_a_path(settings: Settings) -> None:
-    """Behind a proxy that serves it under a path, that path is part of the address."""
+    """Behind a proxy that serves the service under a path, the redirect includes the path."""
     app = create_app(settings)
     transport = httpx.ASGITransport(app, root_path="/leads-api/")
     async with (

@@ -1,4 +1,4 @@
-"""Health: what probes ask."""
+"""Health checks, as probes request them."""
 
 import sys
 from pathlib import Path
@@ -14,8 +14,8 @@ from tests.support.problems import read_problem
 from tests.support.rows import Rows
 
 
-async def test_all_is_well(client: httpx.AsyncClient) -> None:
-    """A running service with its schema is up and ready."""
+async def test_healthy_service(client: httpx.AsyncClient) -> None:
+    """A running service with a current schema is up and ready."""
     for path in ("/healthz", "/readyz"):
         response = await client.get(path)
 
@@ -24,7 +24,7 @@ async def test_all_is_well(client: httpx.AsyncClient) -> None:
 
 
 async def test_schema_of_another_version(client: httpx.AsyncClient, rows: Rows) -> None:
-    """With another version's schema the service is up but not ready, until it is current again."""
+    """The service is up but not ready, until the schema is current again."""
     rows.execute("UPDATE alembic_version SET version_num = 'other'")
     outdated = await client.get("/readyz")
     alive = await client.get("/healthz")
@@ -38,7 +38,7 @@ async def test_schema_of_another_version(client: httpx.AsyncClient, rows: Rows) 
 
 
 async def test_schema_without_a_version(client: httpx.AsyncClient, rows: Rows) -> None:
-    """A database that Alembic doesn't know isn't current."""
+    """A database without an Alembic version is not current."""
     rows.execute("ALTER TABLE alembic_version RENAME TO gone")
     outdated = await client.get("/readyz")
     rows.execute("ALTER TABLE gone RENAME TO alembic_version")
@@ -49,25 +49,25 @@ async def test_schema_without_a_version(client: httpx.AsyncClient, rows: Rows) -
 
 
 @only_sqlite
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps an open file where it is")
-async def test_database_file_that_has_gone(
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot move an open file")
+async def test_database_file_that_was_moved(
     client: httpx.AsyncClient, rows: Rows, database_path: Path
 ) -> None:
-    """What is written to a file that was moved away nobody will find again."""
+    """What is written to a moved file would be lost."""
     elsewhere = database_path.rename(database_path.with_name("elsewhere.db"))
-    away = await client.get("/readyz")
+    unavailable = await client.get("/readyz")
     alive = await client.get("/healthz")
     elsewhere.rename(database_path)
     recovered = await client.get("/readyz")
 
-    read_problem(away, 503, "database_unavailable")
+    read_problem(unavailable, 503, "database_unavailable")
     assert 200 == alive.status_code
     assert 200 == recovered.status_code
 
 
 @only_sqlite
 async def test_database_that_does_not_answer(settings: Settings) -> None:
-    """While every reading connection is taken the service is not ready; then it is again."""
+    """While every reading connection is in use the service is not ready."""
     app = create_app(settings.model_copy(update={"database_readers": 1}))
     async with (
         app.router.lifespan_context(app),

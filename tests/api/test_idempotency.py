@@ -1,4 +1,4 @@
-"""Idempotency keys: an inquiry that is sent again is written once and answered as before."""
+"""Idempotency keys: a retried inquiry is written once and answered as before."""
 
 import json
 from hashlib import sha256
@@ -18,7 +18,7 @@ from tests.support.server import LiveServer
 async def send(
     client: httpx.AsyncClient, source: int, key: bytes = b"key", **fields: Any
 ) -> httpx.Response:
-    """The answer to an inquiry under this key."""
+    """The response to an inquiry under this key."""
     body = {"email": "lead@example.com", "source_id": source, "payload": {"a": 1, "b": [2]}}
     return await client.post(
         "/interaction", json={**body, **fields}, headers={b"Idempotency-Key": key}
@@ -26,7 +26,7 @@ async def send(
 
 
 def count(rows: Rows, table: str = "interactions") -> int:
-    """The rows of a table."""
+    """The number of rows of a table."""
     [(rows_of_table,)] = rows.execute(f"SELECT count(*) FROM {table}")
     return int(rows_of_table)
 
@@ -34,7 +34,7 @@ def count(rows: Rows, table: str = "interactions") -> int:
 async def test_same_request_gets_the_same_answer(
     api: Api, client: httpx.AsyncClient, rows: Rows
 ) -> None:
-    """The same 201 with the same body comes again, and says that it does; nothing is written."""
+    """A retry gets the same 201 and body, marked as replayed; nothing is written."""
     source = await api.create_source({await api.create_operator(): 1})
 
     first = await send(client, source)
@@ -52,7 +52,7 @@ async def test_same_request_gets_the_same_answer(
 
 
 async def test_without_a_key_each_request_is_another_inquiry(api: Api, rows: Rows) -> None:
-    """Only a key makes two requests one."""
+    """Only a key makes a request a retry."""
     source = await api.create_source()
 
     await api.post(source)
@@ -62,8 +62,8 @@ async def test_without_a_key_each_request_is_another_inquiry(api: Api, rows: Row
     assert 0 == count(rows, "idempotency_keys")
 
 
-async def test_answer_is_as_it_was_the_first_time(api: Api, client: httpx.AsyncClient) -> None:
-    """Closed meanwhile, its operator gone, the weights others: the first answer stands."""
+async def test_replay_is_the_first_answer(api: Api, client: httpx.AsyncClient) -> None:
+    """It does not change when the interaction is closed or the operators change."""
     operator = await api.create_operator()
     source = await api.create_source({operator: 1})
     first = await send(client, source)
@@ -94,7 +94,7 @@ async def test_answer_is_as_it_was_the_first_time(api: Api, client: httpx.AsyncC
 async def test_another_request_under_the_key(
     api: Api, client: httpx.AsyncClient, rows: Rows, change: dict[str, Any]
 ) -> None:
-    """It is refused, and nothing written; the first one's answer can still be had."""
+    """It is refused, and nothing is written; the first request can still be retried."""
     source = await api.create_source()
     first = await send(client, source)
     before = rows.dump()
@@ -118,7 +118,7 @@ async def test_another_request_under_the_key(
     ],
     ids=str,
 )
-async def test_same_request_in_other_words(
+async def test_equivalent_request(
     api: Api, client: httpx.AsyncClient, same: dict[str, Any]
 ) -> None:
     """The order of members and the case of the address do not make another request."""
@@ -135,7 +135,7 @@ NUMBERS = ["1", "1.0", "1.00", "1e0", "1E0", "10e-1", "12345678901234567.89", "1
 
 
 def numbered(source: int, *members: str) -> dict[str, Any]:
-    """An inquiry under a key, with a payload of members as they are written here."""
+    """An inquiry under a key, with members of the payload as they are written here."""
     payload = f"{{{', '.join(members)}}}"
     content = f'{{"email": "a@b.co", "source_id": {source}, "payload": {payload}}}'
     headers = {"Content-Type": "application/json", "Idempotency-Key": "key"}
@@ -146,7 +146,7 @@ def numbered(source: int, *members: str) -> dict[str, Any]:
 async def test_numbers_are_compared_as_they_were_written(
     api: Api, client: httpx.AsyncClient, number: str
 ) -> None:
-    """Another text of the same number makes another request; the order of members does not."""
+    """Another spelling of a number makes another request; the order of members does not."""
     source = await api.create_source()
     first = await client.post("/interaction", **numbered(source, '"a": 2', f'"b": {number}'))
 
@@ -159,8 +159,8 @@ async def test_numbers_are_compared_as_they_were_written(
     assert first.text == again.text
 
 
-def first_fingerprint(email: str, source: int, payload: Any) -> str:
-    """As it was stored before numbers were compared as they were written, in hexadecimal."""
+def earlier_fingerprint(email: str, source: int, payload: Any) -> str:
+    """The fingerprint, in hexadecimal, from before numbers were compared as they were written."""
     content = [email, source, payload]
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -168,13 +168,13 @@ def first_fingerprint(email: str, source: int, payload: Any) -> str:
 @pytest.mark.parametrize(
     "number", ["1", "1.0", "1.00", "1e2", "-0", "0.1", "12345678901234567.89", "5e-324"]
 )
-async def test_retry_of_what_was_written_before_the_upgrade(
+async def test_retry_after_the_upgrade(
     api: Api, client: httpx.AsyncClient, rows: Rows, database_url: str, number: str
 ) -> None:
-    """It is answered as it was, and another request is refused as it was."""
+    """The retry is replayed, and another request is refused, as before the upgrade."""
     source = await api.create_source()
     first = await client.post("/interaction", **numbered(source, f'"a": [{number}]'))
-    stored = first_fingerprint("a@b.co", source, {"a": [json.loads(number)]})
+    stored = earlier_fingerprint("a@b.co", source, {"a": [json.loads(number)]})
     value = f"X'{stored}'" if database_url.startswith("sqlite") else f"decode('{stored}', 'hex')"
     rows.execute(f"UPDATE idempotency_keys SET fingerprint = {value}")
 
@@ -188,7 +188,7 @@ async def test_retry_of_what_was_written_before_the_upgrade(
 
 
 async def test_absent_payload_is_null(api: Api, client: httpx.AsyncClient) -> None:
-    """A payload left out and one of null are the same."""
+    """An omitted payload and a null one are the same."""
     source = await api.create_source()
     first = await send(client, source, payload=None)
     again = await client.post(
@@ -202,7 +202,7 @@ async def test_absent_payload_is_null(api: Api, client: httpx.AsyncClient) -> No
 
 
 async def test_key_belongs_to_its_source(api: Api, client: httpx.AsyncClient, rows: Rows) -> None:
-    """Two bots that number their inquiries alike do not meet."""
+    """Two bots that number their inquiries alike do not collide."""
     sources = [await api.create_source() for _ in range(2)]
 
     answers = [await send(client, source, payload=source) for source in sources]
@@ -213,7 +213,7 @@ async def test_key_belongs_to_its_source(api: Api, client: httpx.AsyncClient, ro
 
 
 async def test_keys_differ_in_case(api: Api, client: httpx.AsyncClient) -> None:
-    """Keys are compared to the letter."""
+    """Keys are compared exactly."""
     source = await api.create_source()
 
     answers = [await send(client, source, key) for key in (b"key", b"KEY", b"key.")]
@@ -222,7 +222,7 @@ async def test_keys_differ_in_case(api: Api, client: httpx.AsyncClient) -> None:
 
 
 async def test_twenty_at_once_with_one_key(server: LiveServer, rows: Rows) -> None:
-    """One is written, all get its answer, and all but one say that it is a replay."""
+    """One is written; all get its response, and all but one are marked as replayed."""
     async with new_client(server.url) as client:
         source = await Api(client).create_source()
         for turn in range(5):
@@ -237,7 +237,7 @@ async def test_twenty_at_once_with_one_key(server: LiveServer, rows: Rows) -> No
 
 
 async def test_different_requests_at_once_with_one_key(server: LiveServer, rows: Rows) -> None:
-    """Whichever came first is written; the others are refused, in the same transaction or not."""
+    """The first is written; the others are refused, in the same transaction or not."""
     async with new_client(server.url) as client:
         source = await Api(client).create_source()
         answers = await at_once(send(client, source, payload=number) for number in range(20))
@@ -252,23 +252,23 @@ async def test_different_requests_at_once_with_one_key(server: LiveServer, rows:
 async def test_unknown_source_leaves_the_key_free(
     api: Api, client: httpx.AsyncClient, rows: Rows
 ) -> None:
-    """A refused inquiry takes no key; once the source exists, the same request is taken in."""
+    """A refused inquiry uses no key; once the source exists, the same request is accepted."""
     refused = await send(client, 1)
     left = [count(rows, table) for table in ("leads", "interactions", "idempotency_keys")]
     source = await api.create_source()
-    taken = await send(client, source)
+    accepted = await send(client, source)
 
     read_problem(refused, 404, "source_not_found")
     assert [0, 0, 0] == left
     assert 1 == source
-    assert 201 == taken.status_code
-    assert "Idempotent-Replayed" not in taken.headers
+    assert 201 == accepted.status_code
+    assert "Idempotent-Replayed" not in accepted.headers
 
 
 @pytest.mark.parametrize(
     "key", [b"!", b"~", b"k" * 255, b'Aa0-_.:/"\\#'], ids=["first", "last", "longest", "signs"]
 )
-async def test_key_that_is_taken(api: Api, client: httpx.AsyncClient, key: bytes) -> None:
+async def test_valid_key(api: Api, client: httpx.AsyncClient, key: bytes) -> None:
     """1 to 255 visible ASCII characters."""
     source = await api.create_source()
 
@@ -283,10 +283,8 @@ async def test_key_that_is_taken(api: Api, client: httpx.AsyncClient, key: bytes
     [b"", b"k" * 256, b"a b", b"a\tb", "\u043a".encode(), b"\xff", b"a\x7f"],
     ids=["empty", "too long", "space", "tab", "Cyrillic", "Latin-1", "DEL"],
 )
-async def test_key_that_is_refused(
-    api: Api, client: httpx.AsyncClient, rows: Rows, key: bytes
-) -> None:
-    """Anything else is 422, and nothing is written."""
+async def test_invalid_key(api: Api, client: httpx.AsyncClient, rows: Rows, key: bytes) -> None:
+    """Any other key is refused with 422, and nothing is written."""
     source = await api.create_source()
 
     refused = await send(client, source, key)
@@ -297,7 +295,7 @@ async def test_key_that_is_refused(
 
 
 async def test_two_keys_are_refused(api: Api, client: httpx.AsyncClient) -> None:
-    """Which of them counts is not for the service to guess; nothing is written."""
+    """The service does not choose between two keys; nothing is written."""
     source = await api.create_source()
 
     response = await client.post(
@@ -311,7 +309,7 @@ async def test_two_keys_are_refused(api: Api, client: httpx.AsyncClient) -> None
 
 
 def test_key_is_documented() -> None:
-    """The OpenAPI document names the header, its form, and what may come back."""
+    """The OpenAPI document has the header, the headers of the response, and the code."""
     document = create_app().openapi()
     operation = document["paths"]["/interaction"]["post"]
     [parameter] = operation["parameters"]

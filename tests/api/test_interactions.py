@@ -1,4 +1,4 @@
-"""Interactions: bots send inquiries, staff list, read and close them."""
+"""Interactions: bots send inquiries; staff list, read and close interactions."""
 
 import itertools
 import json
@@ -18,10 +18,8 @@ from tests.support.server import LiveServer
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 
 
-async def test_inquiry_is_written_and_given_to_the_operator(
-    api: Api, client: httpx.AsyncClient
-) -> None:
-    """A 201 carries the whole interaction and says where to read it."""
+async def test_inquiry_is_written_and_assigned(api: Api, client: httpx.AsyncClient) -> None:
+    """A 201 has the whole interaction, and its address in `Location`."""
     operator = await api.create_operator()
     source = await api.create_source({operator: 1})
 
@@ -54,7 +52,7 @@ async def test_inquiry_is_written_and_given_to_the_operator(
 async def test_inquiry_to_an_unknown_source_leaves_nothing(
     api: Api, client: httpx.AsyncClient, rows: Rows
 ) -> None:
-    """Without the source, not even the lead is kept."""
+    """Without the source, not even the lead is written."""
     source = await api.create_source()
 
     response = await client.post(
@@ -70,10 +68,10 @@ async def test_inquiry_to_an_unknown_source_leaves_nothing(
 @pytest.mark.parametrize(
     ("active", "weight"), [(None, None), (True, 0), (False, 5)], ids=["none", "zero", "inactive"]
 )
-async def test_inquiry_waits_while_nobody_is_available(
+async def test_inquiry_waits_without_an_available_operator(
     api: Api, active: bool | None, weight: int | None
 ) -> None:
-    """No operator, none with a weight, none active: the interaction is kept and waits."""
+    """Without an operator that is active and has a weight, the interaction waits."""
     source = await api.create_source()
     if weight is not None:
         operator = await api.create_operator(active=active)
@@ -87,7 +85,7 @@ async def test_inquiry_waits_while_nobody_is_available(
 
 
 async def test_one_lead_however_the_address_is_spelled(api: Api) -> None:
-    """Case and Unicode form don't make another person."""
+    """Neither case nor Unicode form makes another lead."""
     source = await api.create_source()
 
     spellings = ["User@EXAMPLE.com", "user@example.com", "USER@Example.Com"]
@@ -101,7 +99,7 @@ async def test_one_lead_however_the_address_is_spelled(api: Api) -> None:
 
 
 async def test_payload_left_out_is_null(api: Api) -> None:
-    """An inquiry needs no body."""
+    """The payload is optional."""
     interaction = await api.post(await api.create_source())
 
     assert interaction["payload"] is None
@@ -109,7 +107,7 @@ async def test_payload_left_out_is_null(api: Api) -> None:
 
 @pytest.mark.parametrize("in_chunks", [False, True], ids=["by length", "in chunks"])
 async def test_body_of_exactly_the_limit(server: LiveServer, in_chunks: bool) -> None:
-    """64 KiB are taken, and all of it kept."""
+    """A body of 64 KiB is accepted and stored whole."""
     async with httpx.AsyncClient(base_url=server.url) as client:
         source = await Api(client).create_source()
         body = json.dumps({"email": "a@example.com", "source_id": source, "payload": ""})
@@ -140,7 +138,7 @@ async def test_times_are_utc(api: Api) -> None:
 
 
 async def test_closing_twice_is_closing_once(api: Api) -> None:
-    """The first close is the one that counts."""
+    """The second close changes nothing."""
     created = await api.post(await api.create_source())
 
     closed = await api.call("POST", f"/interactions/{created['id']}/close")
@@ -156,12 +154,12 @@ async def test_closing_twice_is_closing_once(api: Api) -> None:
     ("method", "path"), [("GET", "/interactions/7"), ("POST", "/interactions/7/close")]
 )
 async def test_unknown_interaction(client: httpx.AsyncClient, method: str, path: str) -> None:
-    """There is nothing to read or to close."""
+    """The response is a 404."""
     read_problem(await client.request(method, path), 404, "interaction_not_found")
 
 
 async def some_of_each_kind(api: Api) -> list[dict[str, Any]]:
-    """Interactions of two operators and of none, in three sources, open and closed."""
+    """Interactions of two operators and of none, from three sources, open and closed."""
     maria, ivan = [await api.create_operator(name) for name in ("Maria", "Ivan")]
     sources = [await api.create_source(weights) for weights in ({maria: 1}, {ivan: 1}, {})]
     for source in sources * 3:
@@ -173,7 +171,7 @@ async def some_of_each_kind(api: Api) -> list[dict[str, Any]]:
 
 
 async def test_every_combination_of_filters(api: Api, subtests: pytest.Subtests) -> None:
-    """Filters hold together; what is left out doesn't filter."""
+    """All given filters apply; an omitted one does not filter."""
     interactions = await some_of_each_kind(api)
     choices: dict[str, list[int | None]] = {
         "operator_id": [None, 1, 2, 3],
@@ -197,7 +195,7 @@ async def test_every_combination_of_filters(api: Api, subtests: pytest.Subtests)
 
 
 def interaction_has(interaction: dict[str, Any], name: str, value: object) -> bool:
-    """Whether a filter lets an interaction pass."""
+    """Whether an interaction passes a filter."""
     if name == "waiting":
         waits = interaction["is_active"] and interaction["operator_id"] is None
         return bool(waits == value)
@@ -206,7 +204,7 @@ def interaction_has(interaction: dict[str, Any], name: str, value: object) -> bo
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 9, 10])
 async def test_pages_make_up_the_whole(api: Api, client: httpx.AsyncClient, limit: int) -> None:
-    """Page by page, every interaction comes once, oldest first."""
+    """Page by page, every interaction appears once, oldest first."""
     interactions = await some_of_each_kind(api)
 
     pages = await walk(client, f"/interactions?limit={limit}")
@@ -217,7 +215,7 @@ async def test_pages_make_up_the_whole(api: Api, client: httpx.AsyncClient, limi
 
 
 async def test_pages_keep_their_filters(api: Api, client: httpx.AsyncClient) -> None:
-    """The link to the next page asks for the same interactions."""
+    """The link to the next page has the same filters."""
     interactions = await some_of_each_kind(api)
 
     pages = await walk(client, "/interactions?is_active=true&source_id=2&limit=1")
@@ -229,10 +227,8 @@ async def test_pages_keep_their_filters(api: Api, client: httpx.AsyncClient) -> 
     ] == pages
 
 
-async def test_page_has_a_hundred_items_unless_told(
-    api: Api, client: httpx.AsyncClient, rows: Rows
-) -> None:
-    """Without a limit, the 101st is on the next page; a thousand fit on one."""
+async def test_page_size(api: Api, client: httpx.AsyncClient, rows: Rows) -> None:
+    """The default limit is 100, the highest 1000."""
     await api.post(await api.create_source())
     rows.execute(
         "WITH RECURSIVE n(id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM n WHERE id < 1001)"
@@ -246,7 +242,7 @@ async def test_page_has_a_hundred_items_unless_told(
 
 
 async def test_page_after_the_last(api: Api, client: httpx.AsyncClient) -> None:
-    """Beyond the end there is an empty page, and no link."""
+    """Past the end the page is empty, and has no link."""
     await api.post(await api.create_source())
 
     response = await client.get(f"/interactions?after={2**63 - 1}")

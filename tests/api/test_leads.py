@@ -1,4 +1,4 @@
-"""Leads: staff look them up and read their interactions."""
+"""Leads: staff find leads and read their interactions."""
 
 import itertools
 import re
@@ -15,7 +15,7 @@ UNKNOWN = "/leads/11111111-1111-1111-1111-111111111111"
 
 
 async def test_lead_is_found_by_address_and_by_uuid(api: Api) -> None:
-    """Both ways lead to the same lead, in whatever case the address is given."""
+    """Both return the same lead, whatever the case of the address."""
     interaction = await api.post(await api.create_source(), "Lead@Example.com")
 
     lead = await api.call("GET", f"/leads/{interaction['lead_uuid']}")
@@ -38,8 +38,8 @@ async def test_lead_is_found_by_address_and_by_uuid(api: Api) -> None:
         ("user.@ezweb.ne.jp", '\t"User."@EZweb.ne.jp'),
     ],
 )
-async def test_address_as_the_field_has_it(api: Api, email: str, sent: str) -> None:
-    """White space around, reserved domains, carriers' dots: inquiries and searches take them."""
+async def test_unusual_address(api: Api, email: str, sent: str) -> None:
+    """Inquiries and searches accept white space around it, reserved domains and carriers' dots."""
     source = await api.create_source()
     first = await api.post(source, sent)
     second = await api.post(source, email)
@@ -51,7 +51,7 @@ async def test_address_as_the_field_has_it(api: Api, email: str, sent: str) -> N
 
 
 async def test_uuid_in_capitals(api: Api) -> None:
-    """A UUID is the same in either case."""
+    """A UUID is case-insensitive."""
     interaction = await api.post(await api.create_source())
 
     lead = await api.call("GET", f"/leads/{interaction['lead_uuid'].upper()}")
@@ -61,12 +61,12 @@ async def test_uuid_in_capitals(api: Api) -> None:
 
 @pytest.mark.parametrize("path", [UNKNOWN, f"{UNKNOWN}/interactions"])
 async def test_unknown_lead(client: httpx.AsyncClient, path: str) -> None:
-    """A lead that isn't there is no lead without interactions."""
+    """An unknown lead is a 404, not a lead without interactions."""
     read_problem(await client.get(path), 404, "lead_not_found")
 
 
-async def test_search_for_a_stranger(client: httpx.AsyncClient, rows: Rows) -> None:
-    """Looking for an address doesn't create its lead."""
+async def test_search_for_an_unknown_address(client: httpx.AsyncClient, rows: Rows) -> None:
+    """A search does not create a lead."""
     response = await client.post("/leads/search", json={"email": "stranger@example.com"})
 
     read_problem(response, 404, "lead_not_found")
@@ -74,7 +74,7 @@ async def test_search_for_a_stranger(client: httpx.AsyncClient, rows: Rows) -> N
 
 
 async def test_lead_without_interactions(api: Api, rows: Rows) -> None:
-    """A lead who never asked has an empty list."""
+    """Its list of interactions is empty."""
     rows.execute(
         "INSERT INTO leads (uuid, email, created_at) VALUES (?, ?, ?)",
         ("1" * 32, "quiet@example.com", "2026-01-02 03:04:05.000006"),
@@ -87,7 +87,7 @@ async def test_lead_without_interactions(api: Api, rows: Rows) -> None:
 
 
 async def test_pages_of_a_leads_interactions(api: Api, client: httpx.AsyncClient) -> None:
-    """Oldest first, page by page, and nobody else's among them."""
+    """Page by page, oldest first, without those of other leads."""
     source = await api.create_source()
     own = []
     for _ in range(5):

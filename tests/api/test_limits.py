@@ -1,4 +1,4 @@
-"""Limits hold exactly, whoever meets whom."""
+"""Load limits hold exactly, whatever requests run concurrently."""
 
 import pytest
 
@@ -17,14 +17,14 @@ from tests.support.server import LiveServer
         pytest.param(15, 2, marks=pytest.mark.heavy),
     ],
 )
-async def test_forty_returning_leads_meet(server: LiveServer, rounds: int, sources: int) -> None:
-    """Limits hold to the one, over all sources, and whoever waited longest goes first."""
+async def test_forty_concurrent_leads(server: LiveServer, rounds: int, sources: int) -> None:
+    """Limits hold exactly over all sources, and the oldest waiting interaction goes first."""
     async with new_client(server.url) as client:
         await play_rounds([client], rounds, sources)
 
 
-async def test_source_that_leaves_load_out_still_adds_to_it(api: Api) -> None:
-    """Only one source enforces the limit; what came through the other counts all the same."""
+async def test_load_from_a_source_without_limits(api: Api) -> None:
+    """Interactions of a source without limits count in the one that enforces them."""
     operator = await api.create_operator(load_limit=LIMIT)
     free = await api.create_source({operator: 1})
     strict = await api.create_source({operator: 1}, enforce_load_limit=True)
@@ -32,7 +32,7 @@ async def test_source_that_leaves_load_out_still_adds_to_it(api: Api) -> None:
     taken = [await api.post(free) for _ in range(LIMIT + 1)]
     waits = await api.post(strict)
 
-    assert {operator} == {one["operator_id"] for one in taken}
+    assert {operator} == {interaction["operator_id"] for interaction in taken}
     assert waits["operator_id"] is None
 
     await api.close(taken[0]["id"])
@@ -45,7 +45,7 @@ async def test_source_that_leaves_load_out_still_adds_to_it(api: Api) -> None:
 
 
 async def test_limit_lowered_below_the_load(api: Api) -> None:
-    """Nobody loses what it has, and gets nothing more until its load is below the new limit."""
+    """The operator keeps its interactions, and gets more once its load is below the limit."""
     operator = await api.create_operator(load_limit=LIMIT)
     source = await api.create_source({operator: 1}, enforce_load_limit=True)
     held = [await api.post(source) for _ in range(LIMIT)]
@@ -55,8 +55,8 @@ async def test_limit_lowered_below_the_load(api: Api) -> None:
 
     assert {operator: 5, None: 3} == loads(await api.list_active())
 
-    for one in held[:3]:
-        await api.close(one["id"])
+    for interaction in held[:3]:
+        await api.close(interaction["id"])
 
     assert {operator: 2, None: 3} == loads(await api.list_active())
 
@@ -68,6 +68,6 @@ async def test_limit_lowered_below_the_load(api: Api) -> None:
 
 
 async def test_limit_holds_while_staff_close_and_reassign(server: LiveServer) -> None:
-    """Bots of two sources, staff and an onlooker at once: nobody ever has more than its limit."""
+    """With bots of two sources, staff and a reader at once, no operator exceeds its limit."""
     async with new_client(server.url) as client:
         await meet_staff([client])

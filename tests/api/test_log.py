@@ -1,4 +1,4 @@
-"""The log: a line a request, by its route's template."""
+"""The log: one line per request, with its route's template."""
 
 import asyncio
 import json
@@ -25,13 +25,13 @@ Printed = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def in_json(settings: Settings, durable_url: str) -> Settings:
-    """The test's settings, with a log that programs read, and a database with no reason to warn."""
+    """The test's settings with a JSON log, and a database that causes no warning."""
     return settings.model_copy(update={"log_format": "json"})
 
 
 @pytest.fixture
 def printed(capsys: pytest.CaptureFixture[str]) -> Printed:
-    """Reads the lines of the log, once the application has ended."""
+    """Reads the lines of the log after the application has ended."""
     return lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
@@ -46,7 +46,7 @@ async def client_of(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_every_request_is_a_line(in_json: Settings, printed: Printed) -> None:
-    """Id, method, template, status and time; what is no route is `other`."""
+    """Id, method, template, status and time; a path without a route is `other`."""
     async with client_of(create_app(in_json)) as client:
         answers = [
             await client.get("/healthz"),
@@ -83,7 +83,7 @@ async def test_every_request_is_a_line(in_json: Settings, printed: Printed) -> N
 
 @pytest.mark.parametrize("level", ["warning", "error"])
 async def test_requests_can_be_left_out(in_json: Settings, printed: Printed, level: str) -> None:
-    """With another level only what is wrong is logged."""
+    """At these levels requests are not logged."""
     async with client_of(create_app(in_json.model_copy(update={"log_level": level}))) as client:
         await client.get("/healthz")
         logging.getLogger("app.any").error("something is wrong")
@@ -92,8 +92,8 @@ async def test_requests_can_be_left_out(in_json: Settings, printed: Printed, lev
     assert ("error", "something is wrong") == (line["level"], line["event"])
 
 
-async def test_libraries_speak_the_same_way(in_json: Settings, printed: Printed) -> None:
-    """What uvicorn and others warn of is rendered like our own; afterwards the log is theirs."""
+async def test_libraries_log_in_the_same_format(in_json: Settings, printed: Printed) -> None:
+    """Warnings of libraries are rendered like the service's, until the application ends."""
     async with client_of(create_app(in_json)):
         logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
         logging.getLogger("libraries.any").warning("about %s", "something")
@@ -105,7 +105,7 @@ async def test_libraries_speak_the_same_way(in_json: Settings, printed: Printed)
 
 
 async def test_request_that_cannot_be_read(in_json: Settings, printed: Printed) -> None:
-    """What is refused before there is a request has its line under the id of its answer."""
+    """A request refused before it is parsed has a line, with the id of its response."""
     async with run_server(create_app(in_json)) as server:
         answer = await exchange(server, b"maria\r\n\r\n")
 
@@ -114,8 +114,8 @@ async def test_request_that_cannot_be_read(in_json: Settings, printed: Printed) 
     assert answer.headers["X-Request-ID"] == line["request_id"]
 
 
-async def test_client_that_hangs_up(in_json: Settings, printed: Printed) -> None:
-    """A body that never came whole has no answer: 499."""
+async def test_client_that_disconnects(in_json: Settings, printed: Printed) -> None:
+    """A request with an incomplete body gets no response, and status 499."""
     async with run_server(create_app(in_json)) as server:
         _, writer = await asyncio.open_connection(server.host, server.port)
         writer.write(b"POST /sources HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n{")
@@ -127,8 +127,8 @@ async def test_client_that_hangs_up(in_json: Settings, printed: Printed) -> None
     assert ("POST", "/sources", 499) == (line["method"], line["route"], line["status"])
 
 
-async def hang_up(server: LiveServer, request: bytes, *, read_first: int = 0) -> None:
-    """Send this, read so much of the answer, and reset the connection."""
+async def send_and_reset(server: LiveServer, request: bytes, *, read_first: int = 0) -> None:
+    """Send this, read so many bytes of the response, and reset the connection."""
     reader, writer = await asyncio.open_connection(server.host, server.port, limit=1024)
     writer.write(request)
     await writer.drain()
@@ -166,28 +166,30 @@ GET_SLOW = b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n"
 async def test_client_that_resets(
     in_json: Settings, printed: Printed, request_bytes: bytes, read_first: int
 ) -> None:
-    """One line, whatever was still to be answered, and no traceback."""
+    """One line, however many responses are pending, and no traceback."""
     app = create_app(in_json)
-    begun, gone = asyncio.Event(), asyncio.Event()
+    started, disconnected = asyncio.Event(), asyncio.Event()
 
     @app.get("/slow")
     async def think() -> str:
-        begun.set()
-        await gone.wait()
+        started.set()
+        await disconnected.wait()
         raise RolledBack
 
     @app.get("/long")
     async def talk() -> Response:
-        begun.set()
+        started.set()
         return Response(b"a" * 1024 * 1024)
 
     async with run_server(app) as server:
         async with asyncio.timeout(30):
-            client = asyncio.create_task(hang_up(server, request_bytes, read_first=read_first))
-            await begun.wait()
+            client = asyncio.create_task(
+                send_and_reset(server, request_bytes, read_first=read_first)
+            )
+            await started.wait()
             await client
             await asyncio.sleep(0.1)
-            gone.set()
+            disconnected.set()
 
     [line] = printed()
     assert ("GET", 499) == (line["method"], line["status"])
@@ -195,7 +197,7 @@ async def test_client_that_resets(
 
 @pytest.mark.heavy
 async def test_client_that_stops_reading(in_json: Settings, printed: Printed) -> None:
-    """One line, too, when the service has hung up."""
+    """One line as well, after the service has closed the connection."""
     app = create_app(in_json)
 
     @app.get("/long")
@@ -206,7 +208,7 @@ async def test_client_that_stops_reading(in_json: Settings, printed: Printed) ->
         with socket.create_connection((server.host, server.port)) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.sendall(GET_LONG * 3)
-            # It reads nothing, and so learns of the end by what it sends.
+            # It does not read, so only sending shows that the connection is closed.
             async with asyncio.timeout(90):
                 with suppress(ConnectionError):
                     while True:
@@ -218,7 +220,7 @@ async def test_client_that_stops_reading(in_json: Settings, printed: Printed) ->
 
 
 async def test_task_that_fails_unseen(in_json: Settings, printed: Printed) -> None:
-    """asyncio would print the task's arguments and the error's message."""
+    """asyncio would log the arguments and the error's message."""
     async with client_of(create_app(in_json)):
         loop = asyncio.get_running_loop()
 

@@ -1,4 +1,4 @@
-"""Requests with more faults than anybody reads: some are named, the rest counted."""
+"""Requests with many errors: some are listed, the rest counted."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ def unknown(count: int) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "faults"),
+    ("method", "path", "body", "errors"),
     [
         ("POST", "/interaction", unknown(18), 20),
         ("POST", "/interaction", unknown(19), 21),
@@ -36,22 +36,22 @@ def unknown(count: int) -> dict[str, str]:
         ("POST", "/sources/x/preview", {"weights": [{}] * 1000}, 2001),
     ],
 )
-async def test_body_of_many_faults(
-    client: httpx.AsyncClient, method: str, path: str, body: Any, faults: int
+async def test_body_with_many_errors(
+    client: httpx.AsyncClient, method: str, path: str, body: Any, errors: int
 ) -> None:
-    """At most 20 are named, and how many more there are is said only if there are."""
+    """At most 20 are listed; the number of further ones is given only if there are any."""
     response = await client.request(method, path, json=body)
 
     problem = read_problem(response, 422, "invalid_request")
-    assert faults == len(problem["errors"]) + problem.get("more_errors", 0)
-    assert min(faults, SHOWN) == len(problem["errors"])
-    assert (faults > SHOWN) == ("more_errors" in problem)
+    assert errors == len(problem["errors"]) + problem.get("more_errors", 0)
+    assert min(errors, SHOWN) == len(problem["errors"])
+    assert (errors > SHOWN) == ("more_errors" in problem)
     assert CANARY not in response.text
     assert len(response.content) < 4096
 
 
-async def test_what_is_missing_comes_first(client: httpx.AsyncClient) -> None:
-    """Fields that there are do not drown among those that there are not."""
+async def test_missing_fields_come_first(client: httpx.AsyncClient) -> None:
+    """Missing fields are listed before unknown ones."""
     response = await client.post("/interaction", json=unknown(1500))
 
     pointers = [error["pointer"] for error in response.json()["errors"]]
@@ -59,7 +59,7 @@ async def test_what_is_missing_comes_first(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/interactions", "/operators", "/stats/sources/1"])
-async def test_query_of_many_faults(client: httpx.AsyncClient, path: str) -> None:
+async def test_query_with_many_errors(client: httpx.AsyncClient, path: str) -> None:
     """Parameters are counted like fields."""
     response = await client.get(path, params=unknown(1000))
 
@@ -67,8 +67,8 @@ async def test_query_of_many_faults(client: httpx.AsyncClient, path: str) -> Non
     assert (SHOWN, 980) == (len(problem["errors"]), problem["more_errors"])
 
 
-async def test_documented_as_it_is(client: httpx.AsyncClient) -> None:
-    """The bound and the count stand in the OpenAPI document."""
+async def test_bound_is_documented(client: httpx.AsyncClient) -> None:
+    """The OpenAPI document has the bound and the count."""
     document = json.dumps((await client.get("/openapi.json")).json()["components"]["schemas"])
 
     assert f'"maxItems": {SHOWN}' in document

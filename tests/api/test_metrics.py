@@ -1,4 +1,4 @@
-"""Metrics: what Prometheus reads, by routes and ids, never by what somebody typed."""
+"""Metrics for Prometheus, labelled by routes and ids, never by what clients sent."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from tests.support.server import LiveServer
 
 @pytest.fixture
 def scrape(client: httpx.AsyncClient) -> Callable[[], Awaitable[Samples]]:
-    """Reads the metrics. They are of the whole process: tests look at what has changed."""
+    """Reads the metrics. They are of the whole process, so tests compare two readings."""
 
     async def scrape() -> Samples:
         response = await client.get("/metrics")
@@ -30,7 +30,7 @@ def scrape(client: httpx.AsyncClient) -> Callable[[], Awaitable[Samples]]:
 
 
 def change(before: Samples, after: Samples, *key: str) -> float:
-    """What was added to a sample."""
+    """The increase of a sample."""
     return after.get(key, 0) - before.get(key, 0)
 
 
@@ -38,7 +38,7 @@ Scrape = Callable[[], Awaitable[Samples]]
 
 
 async def test_requests_are_counted_by_template(client: httpx.AsyncClient, scrape: Scrape) -> None:
-    """Route, method and status; unknown paths and methods make no series of their own."""
+    """Route, method and status; unknown paths and methods get no series of their own."""
     before = await scrape()
     for path in ("/operators/1", "/operators/2", "/operators/x"):
         await client.get(path)
@@ -59,7 +59,7 @@ async def test_requests_are_counted_by_template(client: httpx.AsyncClient, scrap
 
 
 async def test_request_that_cannot_be_read_is_counted(server: LiveServer) -> None:
-    """What is refused before there is a request counts, too."""
+    """A request refused before it is parsed is counted, too."""
     async with httpx.AsyncClient(base_url=server.url) as client:
         before = parse((await client.get("/metrics")).text)
         await exchange(server, b"maria\r\n\r\n")
@@ -70,7 +70,7 @@ async def test_request_that_cannot_be_read_is_counted(server: LiveServer) -> Non
 
 
 async def test_batches_are_measured(api: Api, rows: Rows, scrape: Scrape) -> None:
-    """Their sizes add up to the inquiries; a COMMIT takes a part of its transaction's time."""
+    """Their sizes sum to the inquiries; a COMMIT takes part of its transaction's time."""
     source = await api.create_source()
     before = await scrape()
     rows.lock()
@@ -88,25 +88,21 @@ async def test_batches_are_measured(api: Api, rows: Rows, scrape: Scrape) -> Non
     assert 0 < commit < change(before, after, "intake_transaction_seconds_sum")
 
 
-async def test_line_is_seen_while_it_stands(
-    api: Api, client: httpx.AsyncClient, rows: Rows, scrape: Scrape
-) -> None:
-    """Behind a transaction that is held up the others wait; afterwards none does.
+async def test_queue_depth(api: Api, client: httpx.AsyncClient, rows: Rows, scrape: Scrape) -> None:
+    """While a transaction is blocked, the inquiries behind it are pending; afterwards none is.
 
-    The database waits for a lock only so long: a slow machine may need several tries to see them.
+    The database waits only so long for a lock, so a slow machine may need several attempts.
     """
     source = await api.create_source()
     async with asyncio.timeout(120):
-        while not await _five_are_seen(client, source, rows, scrape):
+        while not await _shows_five(client, source, rows, scrape):
             pass
         while (await scrape())["intake_queue_depth",]:
             pass
 
 
-async def _five_are_seen(
-    client: httpx.AsyncClient, source: int, rows: Rows, scrape: Scrape
-) -> bool:
-    """Whether five were shown to wait while a lock held the first one's transaction up."""
+async def _shows_five(client: httpx.AsyncClient, source: int, rows: Rows, scrape: Scrape) -> bool:
+    """Whether the depth was five while a lock blocked the first inquiry's transaction."""
 
     def post(number: int) -> asyncio.Task[httpx.Response]:
         body = {"email": f"lead{number}@example.com", "source_id": source}
@@ -126,7 +122,7 @@ async def _five_are_seen(
 
 
 async def test_assignments_are_counted_when_committed(api: Api, scrape: Scrape) -> None:
-    """By source and reason; a refused move is none."""
+    """By source and reason."""
     before = await scrape()
     maria, ivan = [await api.create_operator(name, load_limit=1) for name in ("Maria", "Ivan")]
     source = await api.create_source({maria: 1})
@@ -146,10 +142,10 @@ async def test_assignments_are_counted_when_committed(api: Api, scrape: Scrape) 
     assert second["operator_id"] is None
 
 
-async def test_refused_assignment_is_not_counted(
+async def test_rolled_back_assignment_is_not_counted(
     api: Api, client: httpx.AsyncClient, rows: Rows, scrape: Scrape
 ) -> None:
-    """A transaction that is rolled back has moved nobody."""
+    """A transaction that is rolled back has assigned nothing."""
     maria, ivan = [await api.create_operator(name) for name in ("Maria", "Ivan")]
     source = await api.create_source({maria: 1})
     interaction = await api.post(source)
@@ -168,8 +164,8 @@ async def test_refused_assignment_is_not_counted(
     assert 1 == change(between, after, *key)
 
 
-async def test_stock_is_read_from_the_database(api: Api, scrape: Scrape) -> None:
-    """What waits and who has how much, as it stands, whoever wrote it; names are not shown."""
+async def test_gauges_are_read_from_the_database(api: Api, scrape: Scrape) -> None:
+    """Queues, loads and limits of the moment, whichever process wrote them, without names."""
     maria = await api.create_operator("Maria", load_limit=2)
     ivan = await api.create_operator("Ivan")
     shared, lonely = await api.create_source({maria: 1}), await api.create_source()
@@ -188,45 +184,47 @@ async def test_stock_is_read_from_the_database(api: Api, scrape: Scrape) -> None
     assert "Maria" not in str(now)
 
 
-async def test_database_that_is_away(
+async def test_unavailable_database(
     api: Api, client: httpx.AsyncClient, rows: Rows, scrape: Scrape
 ) -> None:
-    """Requests are counted all the same, and it is said that nothing could be read."""
+    """Requests are still counted, and `database_up` is 0."""
     await api.create_operator()
     rows.execute("ALTER TABLE operators RENAME TO gone")
-    away = await scrape()
+    unavailable = await scrape()
     rows.execute("ALTER TABLE gone RENAME TO operators")
-    back = await scrape()
+    recovered = await scrape()
 
-    assert 0 == away["database_up",]
-    assert ("operator_load", "1") not in away
-    assert away["http_request_duration_seconds_count", "POST", "/operators", "201"]
-    assert 1 == back["database_up",]
-    assert ("operator_load", "1") in back
+    assert 0 == unavailable["database_up",]
+    assert ("operator_load", "1") not in unavailable
+    assert unavailable["http_request_duration_seconds_count", "POST", "/operators", "201"]
+    assert 1 == recovered["database_up",]
+    assert ("operator_load", "1") in recovered
 
 
-async def test_document_is_for_clients_of_the_api(client: httpx.AsyncClient) -> None:
-    """Prometheus needs no description, and nobody else asks."""
+async def test_metrics_are_not_in_the_openapi_document(client: httpx.AsyncClient) -> None:
+    """Prometheus needs no description, and no other client reads them."""
     document = (await client.get("/openapi.json")).json()
 
     assert "/metrics" not in document["paths"]
 
 
-def test_each_process_answers_for_all(tmp_path: Path) -> None:
-    """What two processes counted into one folder is added up, and what is alive now shown once."""
+def test_processes_share_a_folder(tmp_path: Path) -> None:
+    """Counters of processes that share a folder are summed; gauges of the database are not."""
     shared = tmp_path / "shared"
     shared.mkdir()
-    folders = [tmp_path / "one", tmp_path / "other"]
+    folders = [tmp_path / "first", tmp_path / "second"]
     for folder in folders:
         folder.mkdir()
     serve = (*PYTHON_APP, "serve", "--port", "0")
     variables = {"PROMETHEUS_MULTIPROC_DIR": str(shared)}
     with (
-        running_command(*serve, folder=folders[0], **variables) as one,
-        running_command(*serve, folder=folders[1], **variables) as other,
+        running_command(*serve, folder=folders[0], **variables) as first,
+        running_command(*serve, folder=folders[1], **variables) as second,
         httpx.Client(trust_env=False) as client,
     ):
-        urls = [read_until(it, "Serving on").split()[2].rstrip(",") for it in (one, other)]
+        urls = [
+            read_until(process, "Serving on").split()[2].rstrip(",") for process in (first, second)
+        ]
         for url, times in zip(urls, (2, 3), strict=True):
             client.post(f"{url}/sources", json={"description": "bot"})
             for n in range(times):

@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete, true, and kept by the service."""
+"""The OpenAPI document: complete, correct, and kept by the service."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ OPERATIONS = {
 }
 
 
-# The document's own name of an enum, and the type it is made of.
+# The document's name of each enum, and its type.
 ENUMS = {"Strategy": Strategy, "Reason": Reason, "PassedOver": PassedOver}
 
 
@@ -75,7 +75,7 @@ def operations(document: dict[str, Any]) -> list[Operation]:
 
 
 def resolved(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The answers of an operation, those that are shared included."""
+    """The responses of an operation, including shared ones."""
     shared = document["components"]["responses"]
     return {
         status: shared[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
@@ -104,7 +104,7 @@ def contents(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_operation_ids_are_stable(operations: list[Operation]) -> None:
-    """Generated clients name their functions by these."""
+    """Generated clients name their functions by operation ids."""
     assert len(operations) == len(OPERATIONS)
     assert OPERATIONS == {operation.spec["operationId"]: operation.name for operation in operations}
 
@@ -112,7 +112,7 @@ def test_operation_ids_are_stable(operations: list[Operation]) -> None:
 def test_every_operation_has_a_tag_that_is_described(
     document: dict[str, Any], operations: list[Operation]
 ) -> None:
-    """Swagger UI groups by tags."""
+    """Swagger UI groups operations by tag."""
     described = {tag["name"] for tag in document["tags"] if tag["description"]}
 
     assert [] == [
@@ -123,7 +123,7 @@ def test_every_operation_has_a_tag_that_is_described(
 
 
 def test_every_operation_declares_its_errors(operations: list[Operation]) -> None:
-    """Errors are problems, everywhere; a body or a parameter brings its own."""
+    """All errors are problems; a body or a parameter adds its own."""
     for name, spec in operations:
         responses = spec["responses"]
         expected = {"431", "500"}
@@ -148,7 +148,7 @@ def test_every_operation_declares_its_errors(operations: list[Operation]) -> Non
 def test_every_body_has_an_example_that_is_valid(
     document: dict[str, Any], operations: list[Operation]
 ) -> None:
-    """An example that Swagger UI offers is one that the service takes or gives."""
+    """Each example is one that the service accepts or returns."""
     components = document["components"]["schemas"]
     for operation in operations:
         for _, schema in contents(operation):
@@ -163,7 +163,7 @@ def test_every_body_has_an_example_that_is_valid(
 
 
 def test_every_request_shows_an_example(operations: list[Operation]) -> None:
-    """A person who tries a call by hand sees what it takes: parameters and bodies alike."""
+    """A user who tries a call by hand sees its parameters and body."""
     for name, spec in operations:
         for parameter in spec.get("parameters", ()):
             assert parameter["schema"]["examples"], f"{name} {parameter['name']}"
@@ -174,7 +174,7 @@ def test_every_request_shows_an_example(operations: list[Operation]) -> None:
 
 
 def test_integers_have_a_width(document: dict[str, Any]) -> None:
-    """A generated client reads ids as 64 bits; without a format it would take 32."""
+    """A generated client reads ids as 64 bits; without a format it would use 32."""
     schemas = document["components"]["schemas"]
     formats = {
         (component, name): integer["format"]
@@ -193,7 +193,7 @@ def test_integers_have_a_width(document: dict[str, Any]) -> None:
 
 
 def test_enums_have_names(document: dict[str, Any]) -> None:
-    """A generated client has one type for each, and knows every code of an error."""
+    """A generated client has one type for each, and knows every error code."""
     components = document["components"]["schemas"]
     codes = components["ProblemCode"]["enum"]
 
@@ -209,7 +209,7 @@ def test_enums_have_names(document: dict[str, Any]) -> None:
 def test_every_code_that_is_described_is_listed(
     document: dict[str, Any], operations: list[Operation]
 ) -> None:
-    """The descriptions of answers name no code that the enum lacks."""
+    """The descriptions of responses name no code that the enum lacks."""
     codes = set(document["components"]["schemas"]["ProblemCode"]["enum"])
     described = {
         code
@@ -223,7 +223,7 @@ def test_every_code_that_is_described_is_listed(
 
 
 def test_answers_name_their_headers(operations: list[Operation]) -> None:
-    """Pages lead to the next one, created things to where they are, a 503 says when to retry."""
+    """Pages have `Link`, created resources `Location`, a 503 `Retry-After`."""
     for name, spec in operations:
         responses = spec["responses"]
         parameters = {parameter["name"] for parameter in spec.get("parameters", ())}
@@ -236,7 +236,7 @@ def test_answers_name_their_headers(operations: list[Operation]) -> None:
 
 
 def test_links_lead_to_operations(operations: list[Operation]) -> None:
-    """Each link names an operation and gives its path's parameters."""
+    """Each link names an operation and gives its path parameters."""
     by_id = {operation.spec["operationId"]: operation.spec for operation in operations}
     links = {
         (spec["operationId"], link["operationId"]): link["parameters"].keys()
@@ -257,8 +257,8 @@ def test_links_lead_to_operations(operations: list[Operation]) -> None:
     } <= links.keys()
 
 
-def test_document_says_where_and_what_it_is(document: dict[str, Any]) -> None:
-    """A client made from it needs the address; a reader, what the service is for."""
+def test_document_has_address_and_description(document: dict[str, Any]) -> None:
+    """A generated client needs the address; a reader, the purpose of the service."""
     assert [{"url": "/"}] == document["servers"]
     assert document["info"]["description"]
     assert {"contact", "license"}.isdisjoint(document["info"])
@@ -274,8 +274,8 @@ def test_greatest_id_is_exact(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.heavy
-async def test_service_keeps_its_word(server: LiveServer, tmp_path: Path) -> None:
-    """Schemathesis tries examples, edges and random input, valid and not, with every check on."""
+async def test_service_conforms_to_the_document(server: LiveServer, tmp_path: Path) -> None:
+    """Schemathesis sends examples, edge cases and random input, with every check on."""
     pytest.importorskip("schemathesis", reason="needs tests/requirements.txt")
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -30,7 +30,7 @@ NEW = {"name": "Maria", "active": True, "load_limit": None}
 async def test_new_operator(
     client: httpx.AsyncClient, body: dict[str, object], expected: dict[str, object]
 ) -> None:
-    """An operator is active and without a limit unless told otherwise."""
+    """By default an operator is active and has no limit."""
     response = await client.post("/operators", json=body)
 
     assert 201 == response.status_code
@@ -52,7 +52,7 @@ async def test_new_operator(
     ],
 )
 async def test_change_of_an_operator(api: Api, changes: dict[str, object]) -> None:
-    """What is named changes, null clears the limit, the rest stays."""
+    """Named fields change, null clears the limit, the rest stays."""
     id = await api.create_operator("Maria", load_limit=20)
     expected = {"id": id, "name": "Maria", "active": True, "load_limit": 20, **changes}
 
@@ -63,7 +63,7 @@ async def test_change_of_an_operator(api: Api, changes: dict[str, object]) -> No
 
 
 async def test_refused_change_changes_nothing(api: Api, client: httpx.AsyncClient) -> None:
-    """One fault in a change and none of it is made."""
+    """If one field is invalid, no field is changed."""
     id = await api.create_operator("Maria")
 
     response = await client.patch(f"/operators/{id}", json={"active": False, "name": None})
@@ -73,7 +73,7 @@ async def test_refused_change_changes_nothing(api: Api, client: httpx.AsyncClien
 
 
 async def test_inactive_operator_gets_no_inquiry(api: Api) -> None:
-    """Deactivation takes effect at once, and so does its end."""
+    """Deactivation and activation take effect at once."""
     operator = await api.create_operator()
     source = await api.create_source({operator: 1})
 
@@ -88,7 +88,7 @@ async def test_inactive_operator_gets_no_inquiry(api: Api) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PATCH"])
 async def test_unknown_operator(client: httpx.AsyncClient, method: str) -> None:
-    """There is nobody to read or to change."""
+    """The response is a 404."""
     response = await client.request(method, "/operators/7", json={})
 
     read_problem(response, 404, "operator_not_found")

@@ -1,4 +1,4 @@
-"""A payload is read back as it came, whatever answer it is in."""
+"""A payload is returned as it was sent, in every response."""
 
 from typing import Any
 
@@ -55,22 +55,22 @@ PAYLOADS = [
     "[" * 32 + "1E1" + "]" * 32,
     '{"a":' * 32 + "null" + "}" * 32,
 ]
-"""In their shortest text."""
+"""In their shortest form."""
 LEAD = "11111111111111111111111111111111"
 WRITTEN_BEFORE = [
     ('{"a": [1.0, 2], "b": "\u0416"}', {"a": [1.0, 2], "b": "\u0416"}),
     (' "text" ', "text"),
     ('{"a":1e+16}', {"a": 1e16}),
 ]
-"""Texts that may be stored already, and what they mean."""
+"""Texts that a database may already hold, and their values."""
 
 
-async def test_payload_comes_back_to_the_letter(
+async def test_payload_is_returned_unchanged(
     api: Api, client: httpx.AsyncClient, subtests: pytest.Subtests
 ) -> None:
-    """Each number digit for digit, texts, the order of names: in every answer there is."""
-    one, other = [await api.create_operator() for _ in range(2)]
-    source = await api.create_source({one: 1, other: 1})
+    """Numbers digit for digit, texts, and the order of names, in every kind of response."""
+    first, second = [await api.create_operator() for _ in range(2)]
+    source = await api.create_source({first: 1, second: 1})
     for number, payload in enumerate(PAYLOADS, start=1):
         email, path = f"lead{number}@example.com", f"/interactions/{number}"
         content = f'{{"email": "{email}", "source_id": {source}, "payload": {payload}}}'
@@ -98,8 +98,8 @@ async def test_payload_comes_back_to_the_letter(
                 assert f'"payload":{payload},' in answer.text
 
 
-async def test_answers_are_what_the_schema_says(api: Api, client: httpx.AsyncClient) -> None:
-    """Put together by hand, they are to the byte what pydantic would write."""
+async def test_answers_follow_the_schema(api: Api, client: httpx.AsyncClient) -> None:
+    """The service builds them itself, byte for byte as pydantic would."""
     source = await api.create_source({await api.create_operator(): 1})
     await api.post(source, payload={"text": "Still free?", "numbers": [1, 1.5, None], "b": True})
     await api.post(source)
@@ -116,7 +116,7 @@ async def test_answers_are_what_the_schema_says(api: Api, client: httpx.AsyncCli
 async def test_a_whole_second_is_written_as_by_pydantic(
     client: httpx.AsyncClient, rows: Rows, scene: None
 ) -> None:
-    """Without a fraction."""
+    """It has no fraction."""
     rows.execute("UPDATE interactions SET created_at = '2026-01-02 03:04:05.000000'")
 
     answer = await client.get("/interactions/1")
@@ -128,7 +128,7 @@ async def test_a_whole_second_is_written_as_by_pydantic(
 async def test_what_is_stored_already_is_read(
     client: httpx.AsyncClient, rows: Rows, scene: None, text: str, value: Any
 ) -> None:
-    """However its text is spaced."""
+    """Stored text may have any spacing."""
     rows.execute("UPDATE interactions SET payload = ?", [text])
 
     for path in ("/interactions/1", "/interactions"):
@@ -142,7 +142,7 @@ async def test_what_is_stored_already_is_read(
 async def test_damaged_payload_is_one_error(
     api: Api, rows: Rows, scene: None, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
-    """Written by another hand than the service's, it keeps nothing else from being read."""
+    """A payload damaged by another program does not keep other rows from being read."""
     lead = (await api.call("GET", "/interactions/1"))["lead_uuid"]
     await api.post(1, "known@example.com", payload="sound")
     rows.execute("UPDATE interactions SET payload = ? WHERE id = 1", [text])
@@ -161,7 +161,7 @@ async def test_damaged_payload_is_one_error(
 
 
 async def test_python_has_plain_values(database: Database, rows: Rows, scene: None) -> None:
-    """Repositories take values and give values; exact numbers are their nearest ones."""
+    """Repositories take and return plain values; exact numbers become the nearest ones."""
     value = {"a": 1.5, "b": ["\u0416"]}
     rows.executescript(
         "INSERT INTO interactions (id, lead_uuid, source_id, is_active, created_at, payload)"
@@ -174,5 +174,5 @@ async def test_python_has_plain_values(database: Database, rows: Rows, scene: No
         interactions = [await InteractionCRUD(session).get_by_id(id) for id in (1, 2, created.id)]
 
     assert value == created.payload
-    assert [None, [10.5, 0], value] == [one and one.payload for one in interactions]
+    assert [None, [10.5, 0], value] == [row and row.payload for row in interactions]
     assert {"a": 1} == Interaction(payload={"a": 1}).payload

@@ -1,4 +1,4 @@
-"""Requests that are sent before those in front of them are answered."""
+"""Pipelined requests: sent before those in front of them are answered."""
 
 import asyncio
 import gc
@@ -17,45 +17,45 @@ MOST_WAITING = 100
 
 
 class Gate(NamedTuple):
-    """What requests wait at."""
+    """Holds requests until it is opened."""
 
     reached: asyncio.Event
     open: asyncio.Event
 
 
 def counting_app() -> tuple[FastAPI, list[int], Gate]:
-    """An application, the turns that it was asked for, and what holds it up."""
-    app, asked, gate = FastAPI(), list[int](), Gate(asyncio.Event(), asyncio.Event())
+    """An application, the numbers of the requests that reached it, and its gate."""
+    app, received, gate = FastAPI(), list[int](), Gate(asyncio.Event(), asyncio.Event())
 
     @app.get("/turn/{number}")
     async def take_turn(number: int) -> int:
-        asked.append(number)
+        received.append(number)
         gate.reached.set()
         await gate.open.wait()
         return number
 
-    return app, asked, gate
+    return app, received, gate
 
 
 async def test_dozens_are_answered_in_order() -> None:
-    """One is at work at a time, and each gets its own answer."""
-    app, asked, gate = counting_app()
+    """One request runs at a time, and each gets its own response."""
+    app, received, gate = counting_app()
     async with run_server(app) as server:
         reader, writer = await asyncio.open_connection(server.host, server.port)
         writer.write(b"".join(GET % number for number in range(60)))
         await gate.reached.wait()
-        asked_at_first = list(asked)
+        received_at_first = list(received)
         gate.open.set()
         answers = await read_answers(reader, 60)
         writer.close()
         await writer.wait_closed()
 
-    assert [0] == asked_at_first
+    assert [0] == received_at_first
     assert list(range(60)) == [answer.json() for answer in answers]
 
 
 async def test_reading_stops_while_requests_wait() -> None:
-    """A client that goes on sending fills its own buffers, and none of the service's."""
+    """A client that keeps sending fills its own buffers, not the service's."""
     app, _, gate = counting_app()
     long_get = b"GET /turn/0 HTTP/1.1\r\nHost: test\r\nX-A: " + b"a" * 8000 + b"\r\n\r\n"
 
@@ -68,7 +68,7 @@ async def test_reading_stops_while_requests_wait() -> None:
         _, writer = await asyncio.open_connection(server.host, server.port)
         sending = asyncio.create_task(send_without_end())
         await gate.reached.wait()
-        # Were it read, there would soon be too many, and the connection closed.
+        # If the service kept reading, it would soon close the connection for too many requests.
         done, _ = await asyncio.wait([sending], timeout=1)
         sending.cancel()
         writer.transport.abort()
@@ -78,7 +78,7 @@ async def test_reading_stops_while_requests_wait() -> None:
 
 @pytest.fixture
 def no_collector() -> Iterator[None]:
-    """What nothing refers to goes by itself; the service collects garbage only now and then."""
+    """Turn the garbage collector off, as the service runs it only rarely."""
     gc.collect()
     gc.disable()
     yield
@@ -86,9 +86,9 @@ def no_collector() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("no_collector")
-async def test_too_many_are_closed_on() -> None:
-    """The first are answered; the one that is too many is told why, and nothing is kept."""
-    app, asked, gate = counting_app()
+async def test_too_many_requests() -> None:
+    """The first are answered, the next one gets 503, the connection is closed and freed."""
+    app, received, gate = counting_app()
     async with run_server(app) as server:
         reader, writer = await asyncio.open_connection(server.host, server.port)
         writer.write(b"".join(GET % number for number in range(2_000)))
@@ -99,10 +99,10 @@ async def test_too_many_are_closed_on() -> None:
         writer.close()
         await writer.wait_closed()
         async with asyncio.timeout(30):
-            while any(isinstance(thing, StrictProtocol) for thing in gc.get_objects()):  # noqa: ASYNC110  # nothing tells
+            while any(isinstance(thing, StrictProtocol) for thing in gc.get_objects()):  # noqa: ASYNC110  # no event to wait for
                 await asyncio.sleep(0.1)
 
     assert [200] * (1 + MOST_WAITING) + [503] == [answer.status_code for answer in answers]
     assert "busy" == answers[-1].json()["code"]
     assert b"" == rest
-    assert list(range(1 + MOST_WAITING)) == asked
+    assert list(range(1 + MOST_WAITING)) == received

@@ -1,4 +1,4 @@
-"""A preview tells what will be, and writes nothing."""
+"""A preview predicts the next assignments, and writes nothing."""
 
 from collections import Counter
 from typing import Any
@@ -14,18 +14,18 @@ COUNT = 60
 
 SCENES: dict[str, tuple[list[tuple[int, dict[str, Any]]], dict[str, Any]]] = {
     "skewed": ([(7, {}), (32, {}), (61, {})], {}),
-    "one alone": ([(3, {})], {}),
-    "nobody": ([], {}),
-    "somebody is away": ([(5, {}), (9, {"active": False}), (2, {}), (0, {})], {}),
+    "one operator": ([(3, {})], {}),
+    "no operators": ([], {}),
+    "an inactive operator": ([(5, {}), (9, {"active": False}), (2, {}), (0, {})], {}),
     "limits": (
         [(1, {"load_limit": 20}), (2, {"load_limit": 12}), (3, {"load_limit": 15})],
         {"enforce_load_limit": True},
     ),
-    "limits and somebody without one": (
+    "limits and an operator without one": (
         [(9, {"load_limit": 10}), (1, {}), (4, {"load_limit": 0})],
         {"enforce_load_limit": True},
     ),
-    "limits that nobody enforces": ([(1, {"load_limit": 3}), (2, {"load_limit": 3})], {}),
+    "limits that are not enforced": ([(1, {"load_limit": 3}), (2, {"load_limit": 3})], {}),
     "sticky": ([(1, {"load_limit": 9}), (5, {})], {"sticky": True, "enforce_load_limit": True}),
 }
 """Weights and fields of a source's operators, and its rules."""
@@ -33,8 +33,10 @@ SCENES: dict[str, tuple[list[tuple[int, dict[str, Any]]], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("posts_before", [0, 7])
 @pytest.mark.parametrize("scene", SCENES)
-async def test_what_it_says_comes_true(api: Api, rows: Rows, scene: str, posts_before: int) -> None:
-    """As many posts of new leads go where the preview said, whatever went before."""
+async def test_preview_predicts_the_assignments(
+    api: Api, rows: Rows, scene: str, posts_before: int
+) -> None:
+    """As many inquiries of new leads go where the preview said, whatever came before."""
     team, rules = SCENES[scene]
     weights = {await api.create_operator(**fields): weight for weight, fields in team}
     source = await api.create_source(weights, **rules)
@@ -46,21 +48,21 @@ async def test_what_it_says_comes_true(api: Api, rows: Rows, scene: str, posts_b
 
     assert before == rows.dump()
     posted = [await api.post(source, f"lead{turn}@example.com") for turn in range(COUNT)]
-    assert [one["operator_id"] for one in posted] == preview["sequence"]
+    assert [interaction["operator_id"] for interaction in posted] == preview["sequence"]
     got = Counter(preview["sequence"])
-    assert {one["operator_id"]: one["picks"] for one in preview["operators"]} == {
+    assert {row["operator_id"]: row["picks"] for row in preview["operators"]} == {
         operator: got[operator] for operator in weights
     }
 
 
 @pytest.mark.parametrize("strategy", ["smooth", "random"])
 async def test_other_weights_and_strategy(api: Api, rows: Rows, strategy: str) -> None:
-    """Proposed weights are played as if they were put, with what is owed; nothing changes yet."""
-    leaves, stays, remains, comes = [await api.create_operator() for _ in range(4)]
-    source = await api.create_source({leaves: 4, stays: 3, remains: 2})
+    """Proposed weights take effect as if they were put, with the credits; nothing changes yet."""
+    removed, kept, kept_too, added = [await api.create_operator() for _ in range(4)]
+    source = await api.create_source({removed: 4, kept: 3, kept_too: 2})
     for turn in range(5):
         await api.post(source, f"before{turn}@example.com")
-    weights = {stays: 2, remains: 3, comes: 8}
+    weights = {kept: 2, kept_too: 3, added: 8}
     body = {
         "count": 26,
         "weights": [{"operator_id": id, "weight": weight} for id, weight in weights.items()],
@@ -72,18 +74,18 @@ async def test_other_weights_and_strategy(api: Api, rows: Rows, strategy: str) -
     preview = await api.call("POST", f"/sources/{source}/preview", json=body)
 
     assert before == rows.dump()
-    assert {stays, remains, comes} == set(preview["sequence"])
-    assert {stays: 2 / 13, remains: 3 / 13, comes: 8 / 13} == {
-        one["operator_id"]: one["target_share"] for one in preview["operators"]
+    assert {kept, kept_too, added} == set(preview["sequence"])
+    assert {kept: 2 / 13, kept_too: 3 / 13, added: 8 / 13} == {
+        row["operator_id"]: row["target_share"] for row in preview["operators"]
     }
     if strategy == "smooth":
         await api.set_weights(source, weights)
         posted = [await api.post(source, f"lead{turn}@example.com") for turn in range(26)]
-        assert [one["operator_id"] for one in posted] == preview["sequence"]
+        assert [interaction["operator_id"] for interaction in posted] == preview["sequence"]
 
 
-async def test_a_seed_makes_chance_repeat_itself(api: Api) -> None:
-    """The same seed draws the same operators, another one others."""
+async def test_seed_repeats_the_draw(api: Api) -> None:
+    """The same seed draws the same operators, another seed other ones."""
     operators = [await api.create_operator() for _ in range(3)]
     source = await api.create_source(dict.fromkeys(operators, 1), strategy="random")
 
@@ -98,8 +100,8 @@ async def test_a_seed_makes_chance_repeat_itself(api: Api) -> None:
     assert await draw(1) != await draw(2)
 
 
-async def test_who_is_full_first(api: Api) -> None:
-    """For each operator the pick that fills it up: 0 if it is full, none if it never is."""
+async def test_full_after(api: Api) -> None:
+    """For each operator the pick that fills it: 0 if it is full, null if it never is."""
     full, soon, later, never = [
         await api.create_operator(load_limit=limit) for limit in (1, 2, 5, None)
     ]
@@ -111,9 +113,9 @@ async def test_who_is_full_first(api: Api) -> None:
     preview = await api.call("POST", f"/sources/{source}/preview", json={"count": 20})
 
     sequence = preview["sequence"]
-    filled = {one["operator_id"]: one["full_after"] for one in preview["operators"]}
+    filled = {row["operator_id"]: row["full_after"] for row in preview["operators"]}
     assert {full: 0, soon: 2, later: 5, never: 13} == {
-        one["operator_id"]: one["picks"] for one in preview["operators"]
+        row["operator_id"]: row["picks"] for row in preview["operators"]
     }
     assert 0 == filled[full]
     assert filled[never] is None
@@ -123,7 +125,7 @@ async def test_who_is_full_first(api: Api) -> None:
 
 
 async def test_unknown_source_and_operator(api: Api, client: httpx.AsyncClient) -> None:
-    """Neither is played."""
+    """The response is a 404."""
     operator = await api.create_operator()
     source = await api.create_source({operator: 1})
     weights = [{"operator_id": operator + 1, "weight": 1}]

@@ -1,4 +1,4 @@
-"""Previews that take long: one at a time, beside all else that the service does."""
+"""Long previews: one at a time, beside everything else that the service does."""
 
 import asyncio
 
@@ -19,20 +19,20 @@ from tests.support.server import LiveServer
 
 OPERATORS = 995
 LONG = {"count": 1000}
-"""Among so many operators, a second or more."""
+"""Takes a second or more with so many operators."""
 PREVIEW = "/sources/1/preview"
-GONE = ("http_request_duration_seconds_count", "POST", "/sources/{source_id}/preview", "499")
+CANCELLED = ("http_request_duration_seconds_count", "POST", "/sources/{source_id}/preview", "499")
 
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    """With a single connection that reads."""
+    """With a single reading connection."""
     return Settings(_env_file=None, database_url=database_url, database_readers=1)
 
 
 @pytest.fixture
 def crowd(rows: Rows) -> None:
-    """Source 1, for which 995 operators answer."""
+    """Source 1 with 995 operators."""
     ids = range(1, OPERATORS + 1)
     operators = ", ".join(f"({id}, 'Maria', TRUE)" for id in ids)
     weights = ", ".join(f"(1, {id}, {id})" for id in ids)
@@ -45,8 +45,8 @@ def crowd(rows: Rows) -> None:
 
 
 @pytest.mark.heavy
-async def test_one_is_played_at_a_time(client: httpx.AsyncClient, crowd: None) -> None:
-    """A few others wait for a moment; those who wait in vain, or too many, are told to retry."""
+async def test_one_runs_at_a_time(client: httpx.AsyncClient, crowd: None) -> None:
+    """A few others wait briefly; a preview that times out, or is one too many, gets a 503."""
     answers = await at_once(client.post(PREVIEW, json=LONG) for _ in range(MAX_WAITING + 4))
 
     played = [answer for answer in answers if answer.status_code == 200]
@@ -62,7 +62,7 @@ async def test_one_is_played_at_a_time(client: httpx.AsyncClient, crowd: None) -
 async def test_no_connection_is_kept_meanwhile(
     api: Api, client: httpx.AsyncClient, crowd: None
 ) -> None:
-    """What reads is answered before the preview is, and so are inquiries."""
+    """Reads and inquiries are answered before the preview is."""
     preview = asyncio.create_task(client.post(PREVIEW, json=LONG))
     await asyncio.sleep(0)
     listed = await api.call("GET", "/sources")
@@ -76,8 +76,8 @@ async def test_no_connection_is_kept_meanwhile(
     assert posted["operator_id"] is not None
 
 
-async def test_cancelled_preview_makes_room(database: Database, crowd: None) -> None:
-    """Whether it waits or is being played."""
+async def test_cancelled_preview_lets_the_next_one_run(database: Database, crowd: None) -> None:
+    """Whether it waits or runs."""
     previews = Previews(database)
     for _ in range(3):
         started = [asyncio.create_task(previews.preview(1, count=1000)) for _ in range(3)]
@@ -91,8 +91,8 @@ async def test_cancelled_preview_makes_room(database: Database, crowd: None) -> 
         assert 1 == len(preview.sequence)
 
 
-async def test_client_that_goes_ends_its_preview(server: LiveServer, crowd: None) -> None:
-    """It is as if the client had never asked."""
+async def test_client_that_disconnects(server: LiveServer, crowd: None) -> None:
+    """The preview is cancelled, and the request counted with 499."""
     body = b'{"count": 1000}'
     _, writer = await asyncio.open_connection(server.host, server.port)
     writer.write(post(PREVIEW, body, f"Content-Length: {len(body)}"))
@@ -103,13 +103,13 @@ async def test_client_that_goes_ends_its_preview(server: LiveServer, crowd: None
 
     async with asyncio.timeout(30), new_client(server.url) as client:
         samples: Samples = {}
-        while GONE not in samples:
+        while CANCELLED not in samples:
             await asyncio.sleep(0.05)
             samples = parse((await client.get("/metrics")).text)
 
 
 def test_busy_is_documented() -> None:
-    """A client finds 503 and its header among the answers."""
+    """The OpenAPI document has the 503."""
     responses = create_app().openapi()["paths"]["/sources/{source_id}/preview"]["post"]["responses"]
 
     assert "503" in responses

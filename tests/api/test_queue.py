@@ -1,4 +1,4 @@
-"""The queue: whatever frees capacity gives out all that can go, oldest first."""
+"""The queue: any event that frees capacity assigns all that it can, oldest first."""
 
 import asyncio
 from collections import Counter
@@ -50,14 +50,12 @@ EVENTS: dict[str, tuple[dict[str, Any], int, Event]] = {
         lambda api, operator, source: api.set_weights(source, {operator: 1}),
     ),
 }
-"""An operator that takes nothing, its weight, and what changes that."""
+"""Fields of an operator that gets nothing, its weight, and the call that changes this."""
 
 
 @pytest.mark.parametrize("name", EVENTS)
-async def test_thousands_go_out_with_whatever_frees_capacity(
-    api: Api, rows: Rows, name: str
-) -> None:
-    """Once it is answered nothing waits any more, and all went out in the order it came."""
+async def test_thousands_are_assigned(api: Api, rows: Rows, name: str) -> None:
+    """Before the response all are assigned, in the order in which they came."""
     fields, weight, happens = EVENTS[name]
     operator = await api.create_operator(**fields)
     source = await api.create_source({operator: weight}, enforce_load_limit=True)
@@ -72,8 +70,8 @@ async def test_thousands_go_out_with_whatever_frees_capacity(
     ).fetchall()
 
 
-async def test_first_weights_give_out_what_waits(api: Api, rows: Rows) -> None:
-    """A source that nobody answered for: its queue is shared by the weights, evenly."""
+async def test_first_weights(api: Api, rows: Rows) -> None:
+    """The queue of a source without operators is distributed evenly by its first weights."""
     operators = [await api.create_operator() for _ in range(3)]
     source = await api.create_source()
     queue = queue_up(rows, 3000, source)
@@ -86,8 +84,8 @@ async def test_first_weights_give_out_what_waits(api: Api, rows: Rows) -> None:
     )
 
 
-async def test_limit_raised_gives_out_no_more_than_it_allows(api: Api, rows: Rows) -> None:
-    """Seventeen hundred of three thousand: the oldest, and then not one more."""
+async def test_raised_limit(api: Api, rows: Rows) -> None:
+    """The 1,700 oldest of some three thousand are assigned, and no more."""
     operator = await api.create_operator(load_limit=0)
     source = await api.create_source({operator: 1}, enforce_load_limit=True)
     queue = queue_up(rows, MANY, source)
@@ -98,8 +96,8 @@ async def test_limit_raised_gives_out_no_more_than_it_allows(api: Api, rows: Row
     assert queue[1700:] == still_waiting(rows)
 
 
-async def test_queues_of_several_sources_go_out_by_age(api: Api, rows: Rows) -> None:
-    """Three sources share an operator with room for two thousand: the oldest of all go first."""
+async def test_queues_of_several_sources(api: Api, rows: Rows) -> None:
+    """Three sources share an operator with capacity for 2,000: the oldest of all go first."""
     operator = await api.create_operator(active=False, load_limit=2000)
     weights = {operator: 1}
     sources = [await api.create_source(weights, enforce_load_limit=True) for _ in range(3)]
@@ -115,7 +113,7 @@ async def test_queues_of_several_sources_go_out_by_age(api: Api, rows: Rows) -> 
 async def test_operator_full_in_one_source_and_free_in_another(
     api: Api, rows: Rows, free: int
 ) -> None:
-    """One source stops at the limit and the other does not ask: it goes out to the last one."""
+    """One source stops at the limit, the other ignores it: its queue is assigned to the end."""
     operator = await api.create_operator(active=False, load_limit=3)
     strict = await api.create_source({operator: 1}, enforce_load_limit=True)
     lax = await api.create_source({operator: 1})
@@ -129,7 +127,7 @@ async def test_operator_full_in_one_source_and_free_in_another(
 
 
 async def test_three_activated_at_once(server: LiveServer, rows: Rows) -> None:
-    """Three drains of one queue side by side: each goes out once, and still in order."""
+    """Three requests assign one queue concurrently: each interaction once, and in order."""
     async with new_client(server.url) as client:
         api = Api(client)
         operators = [await api.create_operator(active=False) for _ in range(3)]
@@ -143,7 +141,7 @@ async def test_three_activated_at_once(server: LiveServer, rows: Rows) -> None:
 
 
 async def test_many_closed_at_once(server: LiveServer, rows: Rows) -> None:
-    """Each close lets one in: a hundred of them the hundred oldest, each once."""
+    """A hundred closes assign the hundred oldest, each once."""
     async with new_client(server.url) as client:
         api = Api(client)
         operator = await api.create_operator(load_limit=100)
@@ -159,10 +157,8 @@ async def test_many_closed_at_once(server: LiveServer, rows: Rows) -> None:
 
 
 @pytest.mark.parametrize("at_the_same_time", [True, False])
-async def test_closed_again_and_again(
-    server: LiveServer, rows: Rows, *, at_the_same_time: bool
-) -> None:
-    """Ten closes of one interaction are one: one answer, and one place for who waits."""
+async def test_closed_ten_times(server: LiveServer, rows: Rows, *, at_the_same_time: bool) -> None:
+    """Ten closes of one interaction are one: one response, and one assignment from the queue."""
     async with new_client(server.url) as client:
         api = Api(client)
         operator = await api.create_operator(load_limit=1)
@@ -179,8 +175,8 @@ async def test_closed_again_and_again(
     assert queue[1:] == still_waiting(rows)
 
 
-async def test_waiting_one_closed_leaves_the_queue(api: Api, rows: Rows) -> None:
-    """Who gave up is not given out any more, and lets nobody in."""
+async def test_closed_while_waiting(api: Api, rows: Rows) -> None:
+    """It is not assigned any more, and frees no capacity."""
     operator = await api.create_operator(load_limit=1)
     source = await api.create_source({operator: 1}, enforce_load_limit=True)
     held = await api.post(source)
@@ -196,8 +192,8 @@ async def test_waiting_one_closed_leaves_the_queue(api: Api, rows: Rows) -> None
     assert [held["id"], queue[1]] == given_out(rows)
 
 
-async def test_assigned_away_by_hand(server: LiveServer, rows: Rows) -> None:
-    """Whoever is relieved of fifty takes the fifty oldest."""
+async def test_assigned_to_another_operator(server: LiveServer, rows: Rows) -> None:
+    """An operator that loses fifty interactions gets the fifty oldest."""
     async with new_client(server.url) as client:
         api = Api(client)
         busy, helper = [await api.create_operator(load_limit=limit) for limit in (50, None)]
@@ -215,8 +211,8 @@ async def test_assigned_away_by_hand(server: LiveServer, rows: Rows) -> None:
     assert queue[:50] == [id for id in given_out(rows) if id not in held]
 
 
-async def test_intake_goes_on_and_overtakes_nobody(server: LiveServer, rows: Rows) -> None:
-    """Bots are answered while thousands go out, and wait behind them."""
+async def test_intake_while_the_queue_is_assigned(server: LiveServer, rows: Rows) -> None:
+    """Bots are answered while thousands are assigned, and their inquiries wait behind these."""
     async with new_client(server.url) as client:
         api = Api(client)
         operators = [await api.create_operator(active=False) for _ in range(2)]
@@ -239,7 +235,7 @@ async def test_intake_goes_on_and_overtakes_nobody(server: LiveServer, rows: Row
     posted = sorted(answer.json()["id"] for answer in answers)
     assert [] == still_waiting(rows)
     assert [*queue, *posted] == given_out(rows)
-    # Some were answered between two transactions of the drain.
+    # Some were answered between two transactions that assigned from the queue.
     assert any(answer.json()["operator_id"] is None for answer in answers)
     reasons = Counter(
         rows.execute("SELECT reason FROM assignments WHERE interaction_id > ?", (queue[-1],))
@@ -249,7 +245,7 @@ async def test_intake_goes_on_and_overtakes_nobody(server: LiveServer, rows: Row
 
 @contextmanager
 def counted_statements() -> Iterator[list[str]]:
-    """The statements that are executed while the block lasts."""
+    """The statements that are executed within the block."""
     statements: list[str] = []
 
     def count(*details: Any) -> None:
@@ -262,8 +258,8 @@ def counted_statements() -> Iterator[list[str]]:
         event.remove(Engine, "after_cursor_execute", count)
 
 
-async def statements_of_drain(api: Api, rows: Rows, waiting: int) -> int:
-    """How many statements it takes to give out so many by an activation."""
+async def statements_of_activation(api: Api, rows: Rows, waiting: int) -> int:
+    """The number of statements with which an activation assigns so many interactions."""
     operators = [await api.create_operator(active=False) for _ in range(3)]
     source = await api.create_source(dict.fromkeys(operators, 1))
     queue_up(rows, waiting, source)
@@ -277,15 +273,17 @@ async def statements_of_drain(api: Api, rows: Rows, waiting: int) -> int:
 async def test_statements_grow_with_chunks_alone(
     api: Api, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ten or a whole chunk less one cost the same; each further chunk costs the same again."""
+    """Any number within a chunk takes the same statements; each further chunk adds the same."""
 
     async def find_none(_: Database) -> dict[int, int]:
         return {}
 
-    # The service itself looks for queues now and then, perhaps in the middle of a drain.
+    # The background task would look for queues, perhaps while the test assigns one.
     monkeypatch.setattr(stalled_queues, "find_available", find_none)
     sizes = [10, CHUNK - 1, 2 * CHUNK - 1, 3 * CHUNK - 1, 7 * CHUNK - 1]
-    few, one, two, three, seven = [await statements_of_drain(api, rows, size) for size in sizes]
+    few, one, two, three, seven = [
+        await statements_of_activation(api, rows, size) for size in sizes
+    ]
 
     assert few == one
     assert two - one == three - two

@@ -1,4 +1,4 @@
-"""What one transaction of a drain does at most, whatever the sources are like."""
+"""The bounds of one transaction that assigns from the queue, whatever the sources."""
 
 import pytest
 
@@ -12,7 +12,7 @@ OPERATORS = 3
 
 
 async def test_very_many_operators(api: Api, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each choice looks at all of them, so a transaction makes fewer choices."""
+    """Each choice considers all of them, so a transaction makes fewer choices."""
     monkeypatch.setattr(queue, "MAX_CANDIDATES", 10 * OPERATORS)
     operators = [await api.create_operator(active=False) for _ in range(OPERATORS)]
     source = await api.create_source(dict.fromkeys(operators, 1))
@@ -27,10 +27,10 @@ async def test_very_many_operators(api: Api, rows: Rows, monkeypatch: pytest.Mon
     assert writes == 3
 
 
-async def test_more_operators_than_a_transaction_looks_at(
+async def test_more_operators_than_a_transaction_considers(
     api: Api, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It goes on all the same, one interaction at a time."""
+    """The queue is assigned one interaction at a time."""
     monkeypatch.setattr(queue, "MAX_CANDIDATES", 1)
     operators = [await api.create_operator(active=False) for _ in range(OPERATORS)]
     source = await api.create_source(dict.fromkeys(operators, 1))
@@ -41,8 +41,8 @@ async def test_more_operators_than_a_transaction_looks_at(
     assert waiting == given_out(rows)
 
 
-async def test_long_queue_without_room_before_one_with_room(api: Api, rows: Rows) -> None:
-    """The first source takes to its limit; the second one's queue goes out behind it."""
+async def test_long_queue_without_capacity_before_another(api: Api, rows: Rows) -> None:
+    """The first source assigns up to the limit; the second one's queue follows."""
     operator = await api.create_operator(active=False, load_limit=3)
     strict = await api.create_source({operator: 1}, enforce_load_limit=True)
     lax = await api.create_source({operator: 1})

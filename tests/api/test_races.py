@@ -1,4 +1,4 @@
-"""Requests that meet each other: no error, nothing lost, nothing half-written."""
+"""Concurrent requests: no errors, nothing lost, nothing half-written."""
 
 import asyncio
 
@@ -11,8 +11,8 @@ from tests.support.rows import Rows
 from tests.support.server import LiveServer
 
 
-async def test_first_requests_of_one_address_meet(server: LiveServer, rows: Rows) -> None:
-    """Fifty bots report the same new lead at once, ten times over: one lead each time."""
+async def test_concurrent_first_inquiries_of_a_lead(server: LiveServer, rows: Rows) -> None:
+    """Fifty bots send inquiries of one new lead at once, ten times: one lead each time."""
     async with new_client(server.url) as client:
         source = await Api(client).create_source()
         for turn in range(10):
@@ -30,7 +30,7 @@ async def test_first_requests_of_one_address_meet(server: LiveServer, rows: Rows
 async def test_bots_post_while_an_admin_replaces_the_weights(
     server: LiveServer, rows: Rows
 ) -> None:
-    """Twenty bots and sixty replacements: only successes, only operators of the source."""
+    """Twenty bots and sixty replacements: only successes, and only operators of the source."""
     async with new_client(server.url) as client:
         api = Api(client)
         operators = [await api.create_operator() for _ in range(4)]
@@ -58,8 +58,8 @@ async def test_bots_post_while_an_admin_replaces_the_weights(
     assert [] == faults(rows)
 
 
-async def test_connections_torn_off_in_mid_write(server: LiveServer, rows: Rows) -> None:
-    """Bots that hang up without reading the answer harm nobody; what was taken in is whole."""
+async def test_connections_aborted_in_mid_write(server: LiveServer, rows: Rows) -> None:
+    """Bots that disconnect early do not affect other requests; stored inquiries are whole."""
     async with new_client(server.url) as client:
         source = await Api(client).create_source()
         body = b'{"email": "gone@example.com", "source_id": %d, "payload": [1, 2]}' % source
@@ -68,7 +68,7 @@ async def test_connections_torn_off_in_mid_write(server: LiveServer, rows: Rows)
             b"Content-Length: %d\r\n\r\n" % len(body)
         )
 
-        async def hang_up(turn: int) -> None:
+        async def send_and_abort(turn: int) -> None:
             _, writer = await asyncio.open_connection(server.host, server.port)
             writer.write((head + body)[: len(head + body) - (turn % 3) * 20])
             await writer.drain()
@@ -78,7 +78,7 @@ async def test_connections_torn_off_in_mid_write(server: LiveServer, rows: Rows)
         healthy = {"email": "here@example.com", "source_id": source}
         for turn in range(0, 200, 20):
             _, answer = await asyncio.gather(
-                at_once(hang_up(turn + offset) for offset in range(20)),
+                at_once(send_and_abort(turn + offset) for offset in range(20)),
                 client.post("/interaction", json=healthy),
             )
 
@@ -91,7 +91,7 @@ async def test_connections_torn_off_in_mid_write(server: LiveServer, rows: Rows)
 
 
 async def test_requests_cancelled_in_mid_write(client: httpx.AsyncClient, rows: Rows) -> None:
-    """Three thousand requests cancelled at any point and sent again: each is written once."""
+    """Three thousand requests are cancelled at any point and retried: each is written once."""
     source = await Api(client).create_source()
 
     def post(name: str) -> "asyncio.Task[httpx.Response]":
@@ -116,7 +116,7 @@ async def test_requests_cancelled_in_mid_write(client: httpx.AsyncClient, rows: 
 
 
 async def test_twenty_operators_created_at_once(client: httpx.AsyncClient) -> None:
-    """Admins do not get in each other's way either."""
+    """Concurrent admins do not block each other either."""
     api = Api(client)
     created = await at_once(api.create_operator(f"Operator {n}") for n in range(20))
 
@@ -125,7 +125,7 @@ async def test_twenty_operators_created_at_once(client: httpx.AsyncClient) -> No
 
 
 async def test_weights_are_read_whole_while_they_change(server: LiveServer) -> None:
-    """Whoever reads a source's operators sees one list or the other, never a mixture."""
+    """A client that reads a source's operators gets one list or the other, never a mixture."""
     async with new_client(server.url) as client:
         api = Api(client)
         first, second = [await api.create_operator() for _ in range(2)]

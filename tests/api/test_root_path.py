@@ -1,4 +1,4 @@
-"""The service under a path of a proxy, which may take the path off its requests or leave it on."""
+"""The service under a path of a proxy, which may strip the path from requests or keep it."""
 
 from collections.abc import AsyncIterator
 
@@ -15,11 +15,11 @@ pytestmark = only_sqlite
 ROOT = "/leads-api"
 
 
-@pytest.fixture(params=["", ROOT], ids=["taken off", "left on"])
+@pytest.fixture(params=["", ROOT], ids=["stripped", "kept"])
 async def inside(
     settings: Settings, request: pytest.FixtureRequest
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client whose requests arrive as the proxy sends them on."""
+    """A client whose requests arrive as the proxy forwards them."""
     async with (
         run_server(create_app(settings), root_path=ROOT) as server,
         httpx.AsyncClient(base_url=f"{server.url}{request.param}") as client,
@@ -27,8 +27,8 @@ async def inside(
         yield client
 
 
-async def test_addresses_are_those_of_the_clients(inside: httpx.AsyncClient) -> None:
-    """`Location`, `Link` and the document name the path."""
+async def test_addresses_include_the_path(inside: httpx.AsyncClient) -> None:
+    """`Location`, `Link` and the OpenAPI document include the path."""
     created = await inside.post("/operators", json={"name": "Maria"})
     await inside.post("/operators", json={"name": "Ivan"})
     source = await inside.post("/sources", json={"description": "bot"})
@@ -45,7 +45,7 @@ async def test_addresses_are_those_of_the_clients(inside: httpx.AsyncClient) -> 
 
 
 async def test_swagger_ui(inside: httpx.AsyncClient) -> None:
-    """The page asks for its parts under the path, and they are there."""
+    """The page requests its assets under the path, and they are served."""
     page = await inside.get("/docs")
     asset = await inside.get("/docs/assets/swagger-ui.css")
 
@@ -55,13 +55,13 @@ async def test_swagger_ui(inside: httpx.AsyncClient) -> None:
     assert 200 == asset.status_code
 
 
-async def test_browsers_are_sent_on(inside: httpx.AsyncClient) -> None:
-    """`/` leads to the page under the path."""
+async def test_root_redirects(inside: httpx.AsyncClient) -> None:
+    """`/` redirects to the page under the path."""
     assert f"{ROOT}/docs" == (await inside.get("/")).headers["Location"]
 
 
 async def test_errors(inside: httpx.AsyncClient) -> None:
-    """What a path takes, and what it is not, is known under the path, too."""
+    """`Allow` and 404 are the same under the path."""
     wrong_method = await inside.post("/operators/1")
     nothing = await inside.get("/nothing")
 

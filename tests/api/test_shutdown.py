@@ -1,4 +1,4 @@
-"""The end of a server, as a client meets it that has connected at the last moment."""
+"""The shutdown of a server, as seen by a client that connects at the last moment."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ REQUEST = b"GET /healthz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 
 
 class LastMoment(Server):
-    """A server to which a client connects after it has looked for new ones for the last time."""
+    """A server to which a client connects after the last check for new connections."""
 
     def __init__(self, app: FastAPI, port: int) -> None:
         super().__init__(Config(app, Settings(_env_file=None), lifespan="off"))
@@ -27,13 +27,13 @@ class LastMoment(Server):
 
 @only_sqlite
 async def test_client_that_has_connected_is_answered(settings: Settings) -> None:
-    """Its connection is taken up before the port is closed."""
+    """The server accepts its connection before it closes the port."""
     app = create_app(settings)
     with listen("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
         async with app.router.lifespan_context(app):
             server = LastMoment(app, port)
-            await server._serve([listener])  # noqa: SLF001  # run() takes the signals
+            await server._serve([listener])  # noqa: SLF001  # run() handles signals
         with server.client as client:
             client.settimeout(30)
             answer = await asyncio.to_thread(client.makefile("rb").read)

@@ -1,4 +1,4 @@
-"""The strategy `smooth` as bots meet it: even at every moment, however many post at once."""
+"""The strategy `smooth` as bots see it: even at every moment, however many post at once."""
 
 from collections import Counter
 from fractions import Fraction
@@ -17,7 +17,7 @@ from tests.support.server import LiveServer
     "count", [3, 50, *(pytest.param(count, marks=pytest.mark.heavy) for count in (2, 5, 10))]
 )
 async def test_even_after_every_pick(server: LiveServer, count: int) -> None:
-    """Nobody is ever further than 1 - 1/(2n-2) picks from its share; each cycle is exact."""
+    """No operator is ever further than 1 - 1/(2n-2) picks from its share; each cycle is exact."""
     async with new_client(server.url) as client:
         api = Api(client)
         weights = {await api.create_operator(): weight for weight in WEIGHTS[count]}
@@ -31,18 +31,18 @@ async def test_even_after_every_pick(server: LiveServer, count: int) -> None:
 
 
 @pytest.mark.parametrize("picks_before", [30, 31, 32])
-async def test_no_flood_after_an_absence(api: Api, picks_before: int) -> None:
-    """Back after 300 picks, one of three equals gets a third of the next 60, never bunched.
+async def test_no_burst_after_an_absence(api: Api, picks_before: int) -> None:
+    """Inactive for 300 picks, one of three equals gets a third of the next 60, evenly spread.
 
-    Wherever in its cycle the rotation was, nobody is further than 2/3 of a pick from its third.
+    Wherever in its cycle the rotation was, each stays within 2/3 of a pick of its third.
     """
-    away, *others = operators = [await api.create_operator() for _ in range(3)]
+    inactive, *others = operators = [await api.create_operator() for _ in range(3)]
     source = await api.create_source(dict.fromkeys(operators, 1))
     for turn in range(picks_before):
         await api.post(source, f"before{turn}@example.com")
-    await api.update_operator(away, active=False)
+    await api.update_operator(inactive, active=False)
     meanwhile = await post_at_once([api], source, 300)
-    await api.update_operator(away, active=True)
+    await api.update_operator(inactive, active=True)
     picks = await post_at_once([api], source, 60)
 
     assert set(others) == set(meanwhile)
@@ -52,75 +52,78 @@ async def test_no_flood_after_an_absence(api: Api, picks_before: int) -> None:
 
 
 async def picks_of(api: Api, source: int, count: int, name: str = "lead") -> list[int]:
-    """Who gets the next inquiries."""
+    """The operators that get the next inquiries."""
     emails = [f"{name}{turn}@example.com" for turn in range(count)]
     return [(await api.post(source, email))["operator_id"] for email in emails]
 
 
 async def credits_of(api: Api, source: int) -> dict[int, float]:
-    """What each operator of a source is owed, as the move of its next inquiry shows it."""
+    """The credit of each operator of a source, as the assignment of its next inquiry shows it."""
     posted = await api.post(source, "looks@example.com")
     [move] = await api.call("GET", f"/interactions/{posted['id']}/assignments")
-    return {one["operator_id"]: one["credit"] for one in move["candidates"]}
+    return {row["operator_id"]: row["credit"] for row in move["candidates"]}
 
 
-async def test_two_of_three_equals_stay_even_while_the_third_comes_and_goes(api: Api) -> None:
-    """With the third active for every other inquiry, the others get as many, give or take two."""
-    one, other, third = [await api.create_operator() for _ in range(3)]
-    source = await api.create_source(dict.fromkeys([one, other, third], 1))
+async def test_two_of_three_equals_stay_even(api: Api) -> None:
+    """With the third active every other time, the counts of the first two differ by at most 2."""
+    first, second, third = [await api.create_operator() for _ in range(3)]
+    source = await api.create_source(dict.fromkeys([first, second, third], 1))
     picks: Counter[int] = Counter()
     for turn in range(120):
         await api.update_operator(third, active=turn % 2 == 1)
         picks.update(await picks_of(api, source, 1))
-        assert abs(picks[one] - picks[other]) <= 2
+        assert abs(picks[first] - picks[second]) <= 2
 
-    assert {one: 50, other: 50, third: 20} == picks
+    assert {first: 50, second: 50, third: 20} == picks
 
 
 async def test_even_while_limits_and_weights_change(api: Api) -> None:
-    """Whatever weights are put and whoever is full, each is within 2 of what its were worth."""
+    """Whatever the weights and limits, each operator is within 2 inquiries of its quota."""
     operators = [await api.create_operator(load_limit=1) for _ in range(4)]
     source = await api.create_source(dict.fromkeys(operators, 1), enforce_load_limit=True)
     random = Random(9)
     owed = dict.fromkeys(operators, Fraction(0))
     held: dict[int, int] = {}
     for turn in range(60):
-        weights = {one: random.randint(1, 9) for one in operators}
+        weights = {operator: random.randint(1, 9) for operator in operators}
         await api.set_weights(source, weights)
-        eligible = {one: weight for one, weight in weights.items() if one not in held}
+        eligible = {
+            operator: weight for operator, weight in weights.items() if operator not in held
+        }
         posted = await api.post(source, f"lead{turn}@example.com")
-        for one, weight in eligible.items():
-            owed[one] += Fraction(weight, sum(eligible.values()))
+        for operator, weight in eligible.items():
+            owed[operator] += Fraction(weight, sum(eligible.values()))
         owed[posted["operator_id"]] -= 1
         held[posted["operator_id"]] = posted["id"]
         assert max(map(abs, owed.values())) <= 2
-        for one in [one for one in held if len(held) > 2 or random.random() < 0.4]:
-            await api.close(held.pop(one))
+        closing = [operator for operator in held if len(held) > 2 or random.random() < 0.4]
+        for operator in closing:
+            await api.close(held.pop(operator))
 
 
-async def test_new_weights_keep_what_is_owed(api: Api) -> None:
-    """Who stays is owed as before; what the one who goes was owed is shared by the new weights."""
-    leaves, stays, light, comes = [await api.create_operator() for _ in range(4)]
-    source = await api.create_source({leaves: 1, stays: 1, light: 2})
+async def test_new_weights_keep_credits(api: Api) -> None:
+    """An operator that stays keeps its credit; that of a removed one is shared by weight."""
+    removed, kept, light, added = [await api.create_operator() for _ in range(4)]
+    source = await api.create_source({removed: 1, kept: 1, light: 2})
     assert light == (await api.post(source))["operator_id"]  # 0.25, 0.25, -0.5
-    await api.set_weights(source, {stays: 3, light: 1, comes: 1})
+    await api.set_weights(source, {kept: 3, light: 1, added: 1})
 
-    assert {stays: 0.4375, light: -0.4375, comes: 0} == await credits_of(api, source)
+    assert {kept: 0.4375, light: -0.4375, added: 0} == await credits_of(api, source)
 
 
 async def test_credits_are_zero_where_no_operator_stays(api: Api) -> None:
-    """Nothing is owed to new operators alone, and an operator that comes back begins at zero."""
-    one, other, new = [await api.create_operator() for _ in range(3)]
-    source = await api.create_source({one: 1, other: 1})
+    """New operators alone start at zero, and so does an operator that is added again."""
+    first, second, new = [await api.create_operator() for _ in range(3)]
+    source = await api.create_source({first: 1, second: 1})
     await api.post(source)
     await api.set_weights(source, {new: 1})
-    await api.set_weights(source, {one: 1, other: 1})
+    await api.set_weights(source, {first: 1, second: 1})
 
-    assert {one: 0, other: 0} == await credits_of(api, source)
+    assert {first: 0, second: 0} == await credits_of(api, source)
 
 
-async def test_weights_that_stand_already_change_no_turn(api: Api, rows: Rows) -> None:
-    """Put before each of 30 inquiries, they write nothing, and the turns are as without."""
+async def test_unchanged_weights_change_no_turn(api: Api, rows: Rows) -> None:
+    """Put before each of 30 inquiries, they write nothing and do not change the sequence."""
     operators = [await api.create_operator() for _ in range(3)]
     weights = dict(zip(operators, [1, 2, 4], strict=True))
     put, left = [await api.create_source(weights) for _ in range(2)]
@@ -134,15 +137,15 @@ async def test_weights_that_stand_already_change_no_turn(api: Api, rows: Rows) -
     assert await picks_of(api, left, 30) == picks
 
 
-async def test_weights_put_at_once_leave_credits_that_sum_to_zero(api: Api, rows: Rows) -> None:
-    """Each PUT finds what the other has left, and so do the inquiries between them."""
+async def test_concurrent_weights_leave_credits_that_sum_to_zero(api: Api, rows: Rows) -> None:
+    """Each PUT reads what the one before it has committed, and so do the inquiries between."""
     operators = [await api.create_operator() for _ in range(6)]
     source = await api.create_source(dict.fromkeys(operators, 1))
     random = Random(3)
 
     async def put() -> None:
         chosen = random.sample(operators, 4)
-        await api.set_weights(source, {one: random.randint(1, 5) for one in chosen})
+        await api.set_weights(source, {operator: random.randint(1, 5) for operator in chosen})
 
     for round in range(5):
         await at_once(

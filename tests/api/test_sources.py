@@ -1,4 +1,4 @@
-"""Sources: admins create and change them, and set who answers."""
+"""Sources: admins create and change them, and set their operators."""
 
 from itertools import chain
 
@@ -13,7 +13,7 @@ RULES = {"strategy": "smooth", "enforce_load_limit": False, "sticky": False}
 
 
 async def test_new_source(client: httpx.AsyncClient) -> None:
-    """A source has a description, shares evenly without limits, and nobody answers for it yet."""
+    """By default a source uses `smooth`, enforces no limits, and has no operators."""
     response = await client.post("/sources", json={"description": "Telegram"})
 
     assert 201 == response.status_code
@@ -34,7 +34,7 @@ async def test_new_source(client: httpx.AsyncClient) -> None:
     ],
 )
 async def test_change_of_a_source(api: Api, changes: dict[str, object]) -> None:
-    """What is named changes, the rest stays."""
+    """Named fields change, the rest stays."""
     id = await api.create_source()
     expected = {"id": id, "description": "bot", **RULES, **changes}
 
@@ -59,7 +59,7 @@ async def test_change_of_a_source(api: Api, changes: dict[str, object]) -> None:
 async def test_unknown_source(
     client: httpx.AsyncClient, method: str, path: str, body: object
 ) -> None:
-    """There is nothing to read or to change."""
+    """The response is a 404."""
     read_problem(await client.request(method, path, json=body), 404, "source_not_found")
 
 
@@ -74,26 +74,26 @@ async def test_pages_of_sources(api: Api, client: httpx.AsyncClient) -> None:
 
 
 async def test_shares_follow_the_weights(api: Api) -> None:
-    """Only active operators share, in proportion to their weights."""
-    heavy, light, idle, away = [
-        await api.create_operator(name, active=name != "Away")
-        for name in ("Heavy", "Light", "Idle", "Away")
+    """Active operators share in proportion to their weights."""
+    heavy, light, idle, inactive = [
+        await api.create_operator(name, active=name != "Inactive")
+        for name in ("Heavy", "Light", "Idle", "Inactive")
     ]
     source = await api.create_source()
 
-    replaced = await api.set_weights(source, {away: 6, idle: 0, light: 1, heavy: 3})
+    replaced = await api.set_weights(source, {inactive: 6, idle: 0, light: 1, heavy: 3})
 
     assert [
         {"operator_id": heavy, "weight": 3, "share": 0.75},
         {"operator_id": light, "weight": 1, "share": 0.25},
         {"operator_id": idle, "weight": 0, "share": 0.0},
-        {"operator_id": away, "weight": 6, "share": 0.0},
+        {"operator_id": inactive, "weight": 6, "share": 0.0},
     ] == replaced
     assert replaced == await api.call("GET", f"/sources/{source}/operators")
 
 
-async def test_shares_when_nobody_has_a_weight(api: Api) -> None:
-    """With zero weights alone, nobody has a share, and inquiries wait."""
+async def test_shares_without_weights(api: Api) -> None:
+    """If all weights are zero, no operator has a share, and inquiries wait."""
     operator = await api.create_operator()
     source = await api.create_source({operator: 0})
 
@@ -104,18 +104,18 @@ async def test_shares_when_nobody_has_a_weight(api: Api) -> None:
 
 
 async def test_share_follows_the_operators_activity(api: Api) -> None:
-    """Shares are those of the moment."""
-    stays, goes = [await api.create_operator(name) for name in ("Stays", "Goes")]
-    source = await api.create_source({stays: 1, goes: 1})
+    """An inactive operator has no share."""
+    active, inactive = [await api.create_operator(name) for name in ("Active", "Inactive")]
+    source = await api.create_source({active: 1, inactive: 1})
 
-    await api.call("PATCH", f"/operators/{goes}", json={"active": False})
+    await api.call("PATCH", f"/operators/{inactive}", json={"active": False})
 
     listed = await api.call("GET", f"/sources/{source}/operators")
-    assert {stays: 1.0, goes: 0.0} == {item["operator_id"]: item["share"] for item in listed}
+    assert {active: 1.0, inactive: 0.0} == {item["operator_id"]: item["share"] for item in listed}
 
 
 async def test_list_is_replaced_as_a_whole(api: Api) -> None:
-    """Who isn't in the new list is out, and no other source is touched."""
+    """Operators that are not in the new list are removed; other sources do not change."""
     first, second = [await api.create_operator(name) for name in ("First", "Second")]
     source, other = [await api.create_source({first: 1}) for _ in range(2)]
 
@@ -128,8 +128,8 @@ async def test_list_is_replaced_as_a_whole(api: Api) -> None:
     assert first == (await api.post(other))["operator_id"]
 
 
-async def test_empty_list_leaves_nobody(api: Api) -> None:
-    """An empty list is a list."""
+async def test_empty_list(api: Api) -> None:
+    """An empty list removes all operators."""
     source = await api.create_source({await api.create_operator(): 1})
 
     assert [] == await api.set_weights(source, {})
@@ -139,7 +139,7 @@ async def test_empty_list_leaves_nobody(api: Api) -> None:
 async def test_list_with_an_unknown_operator_leaves_the_old_one(
     api: Api, client: httpx.AsyncClient
 ) -> None:
-    """One unknown operator, and nothing is replaced."""
+    """If one operator is unknown, nothing is replaced."""
     operator = await api.create_operator()
     source = await api.create_source({operator: 3})
     before = await api.call("GET", f"/sources/{source}/operators")

@@ -1,4 +1,4 @@
-"""Reports: who got what of a source, and how much everybody has at hand."""
+"""Reports: what each operator got from a source, and its load."""
 
 import itertools
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ async def post_many(api: Api, source: int, count: int) -> list[dict[str, Any]]:
 
 
 async def sums(api: Api, source: int) -> dict[str, int]:
-    """What was given out of a source, and what waits."""
+    """The numbers of assigned and of waiting interactions of a source."""
     answer = await report(api, source)
     return {name: answer[name] for name in ("interactions", "waiting")}
 
@@ -57,14 +57,14 @@ async def change_operator(api: Api, operator: int, **changes: object) -> None:
 
 
 async def enforcing_source(api: Api, weights: Mapping[int, int]) -> int:
-    """A source that holds its operators to their limits."""
+    """A source that enforces load limits."""
     source = await api.create_source(weights)
     await api.call("PATCH", f"/sources/{source}", json={"enforce_load_limit": True})
     return source
 
 
-async def test_source_of_which_nothing_came(api: Api) -> None:
-    """Nobody has a share of nothing."""
+async def test_source_without_inquiries(api: Api) -> None:
+    """Without inquiries no operator has a share."""
     maria = await api.create_operator()
     source = await api.create_source({maria: 3})
 
@@ -76,7 +76,7 @@ async def test_source_of_which_nothing_came(api: Api) -> None:
 
 
 async def test_source_without_operators(api: Api) -> None:
-    """What waits is counted, though there is nobody to show."""
+    """Waiting interactions are counted, though there is no operator to list."""
     source = await api.create_source()
     await post_many(api, source, 2)
 
@@ -84,7 +84,7 @@ async def test_source_without_operators(api: Api) -> None:
 
 
 async def test_shares_beside_targets(api: Api) -> None:
-    """After a whole cycle of `smooth` all is as it should be; one more tips it."""
+    """After a whole cycle of `smooth` no share deviates; after one more inquiry both do."""
     maria, boris = await api.create_operator(), await api.create_operator()
     source = await api.create_source({maria: 3, boris: 1})
     await post_many(api, source, 4)
@@ -126,7 +126,7 @@ async def test_shares_beside_targets(api: Api) -> None:
 
 
 async def test_sources_are_counted_apart(api: Api) -> None:
-    """What came through another source is not in the report."""
+    """Interactions of another source are not in the report."""
     maria = await api.create_operator()
     source, other = [await api.create_source({maria: 1}) for _ in range(2)]
     await post_many(api, source, 2)
@@ -136,8 +136,8 @@ async def test_sources_are_counted_apart(api: Api) -> None:
     assert [1] == await column(api, other, "interactions")
 
 
-async def test_closing_takes_nothing_away(api: Api) -> None:
-    """Who answered has answered."""
+async def test_closing_changes_nothing(api: Api) -> None:
+    """A closed interaction still counts for its operator."""
     source = await api.create_source({await api.create_operator(): 1})
     interactions = await post_many(api, source, 3)
     before = await report(api, source)
@@ -148,7 +148,7 @@ async def test_closing_takes_nothing_away(api: Api) -> None:
 
 
 async def test_reassignment_moves_the_share_but_not_the_target(api: Api) -> None:
-    """Whoever has it now has it; what the weights were worth stays."""
+    """An interaction counts for its present operator; the targets stay."""
     maria, boris, olga = [await api.create_operator() for _ in range(3)]
     source = await api.create_source({maria: 1, boris: 1})
     interactions = await post_many(api, source, 4)
@@ -163,8 +163,8 @@ async def test_reassignment_moves_the_share_but_not_the_target(api: Api) -> None
     assert [-0.5, 0.25, 0.25] == await column(api, source, "deviation")
 
 
-async def test_what_waits_counts_once_it_is_given_out(api: Api) -> None:
-    """A drain adds as a post does, at the weights of the moment."""
+async def test_waiting_interaction_counts_once_it_is_assigned(api: Api) -> None:
+    """An assignment from the queue counts as any other, at the weights of the moment."""
     maria = await api.create_operator(active=False)
     source = await api.create_source({maria: 1})
     await post_many(api, source, 3)
@@ -174,13 +174,13 @@ async def test_what_waits_counts_once_it_is_given_out(api: Api) -> None:
 
     assert (0, 3) == (waiting["interactions"], waiting["waiting"])
     assert {**EMPTY, "operator_id": maria, "weight": 1, "target": 3} == waiting["operators"][0]
-    drained = await report(api, source)
-    assert (3, 0) == (drained["interactions"], drained["waiting"])
+    assigned = await report(api, source)
+    assert (3, 0) == (assigned["interactions"], assigned["waiting"])
     assert [1] == await column(api, source, "target_share")
 
 
-async def test_waiting_one_that_is_given_by_hand(api: Api) -> None:
-    """Its target is as if it had been given out by the rules: by weight, absent ones included."""
+async def test_waiting_interaction_assigned_manually(api: Api) -> None:
+    """Its target is as if it had been assigned by the rules: by weight, inactive ones included."""
     maria, boris, olga = [await api.create_operator(active=False) for _ in range(3)]
     source = await api.create_source({maria: 3, boris: 1})
     [interaction, _] = await post_many(api, source, 2)
@@ -194,8 +194,8 @@ async def test_waiting_one_that_is_given_by_hand(api: Api) -> None:
     assert [0.75, 0.25, 0] == await column(api, source, "lost_to_inactivity")
 
 
-async def test_waiting_one_that_is_given_by_hand_where_no_operator_has_a_weight(api: Api) -> None:
-    """It is due to the one that gets it, and stays so whatever weights come later."""
+async def test_waiting_interaction_assigned_manually_without_weights(api: Api) -> None:
+    """It is the target of the operator that gets it, whatever weights are put later."""
     maria = await api.create_operator()
     source = await api.create_source()
     [interaction] = await post_many(api, source, 1)
@@ -204,11 +204,11 @@ async def test_waiting_one_that_is_given_by_hand_where_no_operator_has_a_weight(
 
     assert {"interactions": 1, "waiting": 0} == await sums(api, source)
     assert [1, 0] == await column(api, source, "target")
-    assert [0, 0] == [one or 0 for one in await column(api, source, "deviation")]
+    assert [0, 0] == [deviation or 0 for deviation in await column(api, source, "deviation")]
 
 
-async def test_waiting_one_that_is_closed(api: Api) -> None:
-    """It waits no more, and nobody has it."""
+async def test_waiting_interaction_closed(api: Api) -> None:
+    """It waits no longer, and counts for no operator."""
     source = await api.create_source()
     [interaction] = await post_many(api, source, 1)
     await act(api, interaction, "close")
@@ -216,18 +216,18 @@ async def test_waiting_one_that_is_closed(api: Api) -> None:
     assert {"interactions": 0, "waiting": 0, "operators": []} == await report(api, source)
 
 
-async def test_targets_sum_to_what_was_given_out_and_what_waits(api: Api) -> None:
-    """To the last billionth, whatever happened to an inquiry and whatever the weights."""
-    one, other, full, away, outsider = operators = [
+async def test_targets_sum_to_the_interactions(api: Api) -> None:
+    """To the last billionth, whatever happened to an interaction and whatever the weights."""
+    first, second, full, inactive, outsider = operators = [
         await api.create_operator(load_limit=limit) for limit in (None, 4, 1, None, None)
     ]
-    await change_operator(api, away, active=False)
-    source = await enforcing_source(api, {one: 7, other: 3, full: 3, away: 100, outsider: 0})
-    gone = await post_many(api, source, 20)
-    await act(api, gone[0], "assign", operator_id=outsider)
-    await act(api, gone[1], "assign")
-    await act(api, gone[2], "close")
-    await api.set_weights(source, {other: 1, full: 6, away: 6})
+    await change_operator(api, inactive, active=False)
+    source = await enforcing_source(api, {first: 7, second: 3, full: 3, inactive: 100, outsider: 0})
+    assigned = await post_many(api, source, 20)
+    await act(api, assigned[0], "assign", operator_id=outsider)
+    await act(api, assigned[1], "assign")
+    await act(api, assigned[2], "close")
+    await api.set_weights(source, {second: 1, full: 6, inactive: 6})
     waiting = await post_many(api, source, 11)
     await act(api, waiting[-1], "assign", operator_id=outsider)
     await act(api, waiting[-2], "close")
@@ -241,8 +241,8 @@ async def test_targets_sum_to_what_was_given_out_and_what_waits(api: Api) -> Non
     assert 30 * 10**9 == sum(round(target * 10**9) for target in targets)
 
 
-async def test_waiting_one_without_weights_has_no_target(api: Api) -> None:
-    """There is nothing that it could be shared by."""
+async def test_waiting_interaction_without_weights_has_no_target(api: Api) -> None:
+    """There are no weights to divide it by."""
     source = await api.create_source({await api.create_operator(): 0})
     await post_many(api, source, 1)
 
@@ -251,7 +251,7 @@ async def test_waiting_one_without_weights_has_no_target(api: Api) -> None:
 
 
 async def test_target_follows_the_weights_of_its_time(api: Api) -> None:
-    """New weights change what comes after them, not what was."""
+    """New weights change the targets of later inquiries only."""
     maria, boris = await api.create_operator(), await api.create_operator()
     source = await api.create_source({maria: 3, boris: 1})
     await post_many(api, source, 4)
@@ -265,7 +265,7 @@ async def test_target_follows_the_weights_of_its_time(api: Api) -> None:
 
 
 async def test_operator_that_left_the_source(api: Api) -> None:
-    """It is still in the report, with what it got."""
+    """It stays in the report, with what it got."""
     maria, boris = await api.create_operator(), await api.create_operator()
     source = await api.create_source({maria: 1})
     await post_many(api, source, 2)
@@ -279,7 +279,7 @@ async def test_operator_that_left_the_source(api: Api) -> None:
 
 
 async def test_picks_lost_to_a_limit(api: Api) -> None:
-    """Of four after the limit was reached, the weight was worth three."""
+    """Of four inquiries after the limit was reached, the quota was three."""
     maria, boris = await api.create_operator(load_limit=1), await api.create_operator()
     source = await enforcing_source(api, {maria: 3, boris: 1})
     await post_many(api, source, 5)
@@ -292,7 +292,7 @@ async def test_picks_lost_to_a_limit(api: Api) -> None:
 
 
 async def test_picks_lost_to_inactivity(api: Api) -> None:
-    """An absence is told from a limit, and weight 0 loses nothing."""
+    """Inactivity is counted apart from limits, and an operator with weight 0 loses nothing."""
     maria, boris, olga = [await api.create_operator() for _ in range(3)]
     source = await api.create_source({maria: 1, boris: 1, olga: 0})
     await change_operator(api, maria, active=False)
@@ -307,7 +307,7 @@ async def test_picks_lost_to_inactivity(api: Api) -> None:
 
 
 async def test_choosing_again_loses_nothing(api: Api) -> None:
-    """What was lost is counted once, when an inquiry is first given out."""
+    """What was lost is counted once, when an interaction is first assigned."""
     maria, boris, olga = [await api.create_operator() for _ in range(3)]
     source = await api.create_source({maria: 1, boris: 1, olga: 2})
     await change_operator(api, olga, active=False)
@@ -324,7 +324,7 @@ DAYS = {
     "2026-05-02 00:00:00.000000": 2,
     "2026-05-04 12:00:00.000000": 3,
 }
-"""When how many came in."""
+"""The number of inquiries that came in at each time."""
 
 
 @pytest.fixture
@@ -343,7 +343,7 @@ async def waiting_since_may(api: Api, rows: Rows) -> int:
 
 @pytest.fixture
 async def three_days(api: Api, waiting_since_may: int) -> int:
-    """The source after they were given out today."""
+    """The source after its queue was assigned today."""
     await change_operator(api, 1, active=True)
     return waiting_since_may
 
@@ -365,14 +365,14 @@ async def three_days(api: Api, waiting_since_may: int) -> int:
     ],
 )
 async def test_period(api: Api, three_days: int, period: dict[str, str], count: int) -> None:
-    """An inquiry belongs to the day, in UTC, on which it came; both ends are included."""
+    """An inquiry belongs to the day, in UTC, on which it came in; both ends are included."""
     assert count == (await report(api, three_days, **period))["interactions"]
     assert [count] == await column(api, three_days, "interactions", **period)
     assert [1 if count else None] == await column(api, three_days, "target_share", **period)
 
 
 async def test_today(api: Api) -> None:
-    """What comes in now is of today."""
+    """An inquiry that comes in now counts for today."""
     source = await api.create_source({await api.create_operator(): 1})
     [interaction] = await post_many(api, source, 1)
     day = interaction["created_at"][:10]
@@ -381,7 +381,7 @@ async def test_today(api: Api) -> None:
 
 
 async def test_reassignment_counts_for_the_day_of_the_inquiry(api: Api, three_days: int) -> None:
-    """A move of today changes the report on the day when the inquiry came."""
+    """An assignment of today changes the report on the day when the inquiry came in."""
     boris = await api.create_operator()
     await api.call("POST", "/interactions/2/assign", json={"operator_id": boris})
 
@@ -403,24 +403,24 @@ async def test_reassignment_counts_for_the_day_of_the_inquiry(api: Api, three_da
         ({"since": "0001-01-01", "until": "9999-12-31"}, 6),
     ],
 )
-async def test_waiting_ones_of_a_period(
+async def test_waiting_interactions_of_a_period(
     api: Api, waiting_since_may: int, period: dict[str, str], count: int
 ) -> None:
-    """What came in then and waits now, with its target by the present weights."""
+    """Those that came in then and wait now, with their target by the present weights."""
     assert count == (await report(api, waiting_since_may, **period))["waiting"]
     assert [count] == await column(api, waiting_since_may, "target", **period)
 
 
 async def loads(api: Api) -> list[tuple[int, int | None, int]]:
-    """Load, limit and queue of each operator."""
+    """Load, limit and queue depth of each operator."""
     return [
-        (one["load"], one["load_limit"], one["waiting"])
-        for one in await api.call("GET", "/stats/operators")
+        (row["load"], row["load_limit"], row["waiting"])
+        for row in await api.call("GET", "/stats/operators")
     ]
 
 
 async def test_operators_at_a_glance(api: Api) -> None:
-    """Each with its name, load over all sources, limit, and what waits where it answers."""
+    """Name, load over all sources, limit, and the interactions that wait in its sources."""
     maria = await api.create_operator("Maria", load_limit=2)
     boris = await api.create_operator("Boris", active=False)
     source = await enforcing_source(api, {maria: 1, boris: 1})
@@ -439,15 +439,15 @@ async def test_operators_at_a_glance(api: Api) -> None:
     ] == await api.call("GET", "/stats/operators")
 
 
-async def test_loads_follow_every_move(api: Api) -> None:
-    """Posts, closes and moves, over all sources; the load may be over a limit not enforced."""
+async def test_loads_follow_every_change(api: Api) -> None:
+    """Posts, closes and assignments, over all sources; a limit that is not enforced is exceeded."""
     maria, boris = await api.create_operator(load_limit=1), await api.create_operator()
     first, second = [await api.create_source({maria: 1}) for _ in range(2)]
-    one, other, _ = [await api.post(source) for source in (first, second, second)]
+    oldest, next_oldest, _ = [await api.post(source) for source in (first, second, second)]
     posted = await loads(api)
-    await act(api, one, "close")
+    await act(api, oldest, "close")
     closed = await loads(api)
-    await act(api, other, "assign", operator_id=boris)
+    await act(api, next_oldest, "assign", operator_id=boris)
 
     assert [(3, 1, 0), (0, None, 0)] == posted
     assert [(2, 1, 0), (0, None, 0)] == closed
@@ -455,7 +455,7 @@ async def test_loads_follow_every_move(api: Api) -> None:
 
 
 async def test_queues_of_several_sources_add_up(api: Api) -> None:
-    """What waits counts for each operator of its source that has a weight there."""
+    """A waiting interaction counts for each operator that has a weight in its source."""
     maria, boris, _ = [await api.create_operator(active=False) for _ in range(3)]
     await post_many(api, await api.create_source({maria: 1, boris: 0}), 2)
     await post_many(api, await api.create_source({maria: 1, boris: 1}), 3)
@@ -465,12 +465,12 @@ async def test_queues_of_several_sources_add_up(api: Api) -> None:
 
 
 async def test_operators_in_pages(api: Api, client: httpx.AsyncClient) -> None:
-    """Page by page, every operator comes once, in the order they were created."""
+    """Page by page, every operator appears once, in the order of creation."""
     operators = [await api.create_operator() for _ in range(5)]
     await post_many(api, await api.create_source(dict.fromkeys(operators, 1)), 5)
 
     pages = await walk(client, "/stats/operators?limit=2")
 
     assert [2, 2, 1] == [len(page) for page in pages]
-    assert operators == [one["id"] for page in pages for one in page]
-    assert [1] * 5 == [one["load"] for page in pages for one in page]
+    assert operators == [row["id"] for page in pages for row in page]
+    assert [1] * 5 == [row["load"] for page in pages for row in page]

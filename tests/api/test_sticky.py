@@ -1,4 +1,4 @@
-"""A returning lead goes to its latest operator, where the source asks for it."""
+"""With a sticky source, a returning lead goes to its latest operator."""
 
 import pytest
 
@@ -7,12 +7,12 @@ from tests.support.api import Api
 
 
 @pytest.mark.parametrize("chunk", [queue.CHUNK, 1])
-async def test_latest_is_the_one_of_the_youngest_interaction(
+async def test_latest_operator_is_that_of_the_youngest_interaction(
     api: Api, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    """What leaves the queue after younger ones of its lead changes nobody's latest operator.
+    """Assigning an older interaction from the queue does not change its lead's latest operator.
 
-    However many go out in one transaction.
+    It makes no difference how many are assigned in one transaction.
     """
     monkeypatch.setattr(queue, "CHUNK", chunk)
     elsewhere, first, second = [await api.create_operator() for _ in range(3)]
@@ -23,5 +23,5 @@ async def test_latest_is_the_one_of_the_youngest_interaction(
     await api.set_weights(sticky, {first: 1, second: 1})
 
     rows = await api.call("GET", f"/interactions?source_id={sticky}")
-    assert [one["id"] for one in waiting] == [row["id"] for row in rows]
+    assert [interaction["id"] for interaction in waiting] == [row["id"] for row in rows]
     assert [first, second] == [row["operator_id"] for row in rows]

@@ -1,4 +1,4 @@
-"""Traces: for whoever has set up a provider, and with nobody's data in them."""
+"""Traces: only if a provider is configured, and without any client's data."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,18 +19,18 @@ memory = pytest.importorskip("opentelemetry.sdk.trace.export.in_memory_span_expo
 
 @pytest.fixture
 def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A provider in this process' environment, and what it was given."""
+    """A configured provider, and the spans that it received."""
     exporter = memory.InMemorySpanExporter()
     provider = sdk.TracerProvider()
     provider.add_span_processor(export.SimpleSpanProcessor(exporter))
-    # The library lets nobody set a provider twice, which each test has to.
+    # The library allows a provider to be set only once, but each test sets its own.
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
     yield exporter
     provider.shutdown()
 
 
-async def ask(app: FastAPI) -> list[int]:
-    """The answers to requests that are full of what shall not be told."""
+async def send_canaries(app: FastAPI) -> list[int]:
+    """The status codes of requests full of data that must not be traced."""
     headers = {"Host": CANARY, "User-Agent": CANARY, "baggage": f"email={CANARY}"}
     transport = httpx.ASGITransport(app)
     async with (
@@ -50,8 +50,8 @@ async def ask(app: FastAPI) -> list[int]:
 
 
 async def test_requests_are_traced(settings: Settings, scene: None, spans: Any) -> None:
-    """Each request is a span named by its template, with what the service did in it."""
-    await ask(create_app(settings))
+    """Each request is a span named by its template, with the service's work inside it."""
+    await send_canaries(create_app(settings))
 
     requests = [span for span in spans.get_finished_spans() if span.parent is None]
     assert [
@@ -66,25 +66,25 @@ async def test_requests_are_traced(settings: Settings, scene: None, spans: Any) 
     assert {"fastapi.dependencies", "fastapi.endpoint"} <= inner
 
 
-async def test_traces_have_nobodys_data(
+async def test_traces_have_no_client_data(
     settings: Settings,
     scene: None,
     spans: Any,
 ) -> None:
     """No path, query, host, header or body that was sent, and no message of an error."""
-    await ask(create_app(settings))
+    await send_canaries(create_app(settings))
 
-    told = [span.to_json() for span in spans.get_finished_spans()]
-    assert told
-    assert [] == [span for span in told if CANARY in span]
+    exported = [span.to_json() for span in spans.get_finished_spans()]
+    assert exported
+    assert [] == [span for span in exported if CANARY in span]
 
 
-async def test_nothing_is_traced_unasked(
+async def test_nothing_is_traced_without_a_provider(
     settings: Settings, scene: None, request: pytest.FixtureRequest
 ) -> None:
-    """Who sets no provider before the service is made does not pay for one."""
+    """Without a provider when the application is created, requests are not traced."""
     app = create_app(settings)
     spans = request.getfixturevalue("spans")
 
-    assert [201, 422, 422, 404, 405, 200] == await ask(app)
+    assert [201, 422, 422, 404, 405, 200] == await send_canaries(app)
     assert () == spans.get_finished_spans()

@@ -1,4 +1,4 @@
-"""A row that the service cannot read is one error, and no list fails for it."""
+"""An unreadable row is one error, and no list fails for it."""
 
 import logging
 
@@ -24,7 +24,7 @@ from tests.support.rows import Rows
 async def test_unreadable_row_is_left_out(
     damage: str, client: httpx.AsyncClient, rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The others are shown, to the last page; the log has its id; asked for alone it is a 500."""
+    """Lists omit it, to the last page; the log has its id; a request for it alone is a 500."""
     caplog.set_level(logging.ERROR)
     api = Api(client)
     source = await api.create_source()
@@ -46,8 +46,10 @@ async def test_unreadable_row_is_left_out(
 
 
 @only_sqlite
-async def test_lead_with_nothing_to_read(api: Api, client: httpx.AsyncClient, rows: Rows) -> None:
-    """It is there all the same."""
+async def test_lead_with_unreadable_interactions(
+    api: Api, client: httpx.AsyncClient, rows: Rows
+) -> None:
+    """The lead is found, and its list is empty."""
     interaction = await api.post(await api.create_source())
     rows.execute("UPDATE interactions SET created_at = 'canary'")
     answer = await client.get(f"/leads/{interaction['lead_uuid']}/interactions")

@@ -1,4 +1,4 @@
-"""Requests that offer another protocol: served as what they are, and so is what follows them."""
+"""Requests that offer another protocol are served as HTTP/1.1, and so are those behind them."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ NEXT = b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n"
 
 @pytest.fixture
 async def inquiry(server: LiveServer) -> bytes:
-    """The body of an inquiry that is taken."""
+    """The body of a valid inquiry."""
     async with httpx.AsyncClient(base_url=server.url) as client:
         source = await Api(client).create_source()
     return b'{"email": "anna@example.com", "source_id": %d}' % source
@@ -32,7 +32,7 @@ async def inquiry(server: LiveServer) -> bytes:
 async def test_body_and_next_request(
     server: LiveServer, inquiry: bytes, offer: tuple[str, ...], coding: str, pause: str
 ) -> None:
-    """Whatever the segments: 201 for the inquiry, twice, and 200 for what comes behind it."""
+    """Whatever the segments, both inquiries get 201, and the requests behind them 200."""
     if coding == "chunked":
         request = post("/interaction", chunked(inquiry, 7), *offer, "Transfer-Encoding: chunked")
     else:
@@ -60,7 +60,7 @@ async def test_body_and_next_request(
 
 
 async def test_next_request_that_is_none(server: LiveServer, inquiry: bytes) -> None:
-    """What follows is read as HTTP, and as nothing else."""
+    """What follows is parsed as HTTP/1.1, and as nothing else."""
     request = post("/interaction", inquiry, *H2C, f"Content-Length: {len(inquiry)}")
 
     reader, writer = await asyncio.open_connection(server.host, server.port)
@@ -75,7 +75,7 @@ async def test_next_request_that_is_none(server: LiveServer, inquiry: bytes) -> 
 
 
 async def test_get_that_offers(server: LiveServer, caplog: pytest.LogCaptureFixture) -> None:
-    """Without a body it is the same, and no warning is worth it."""
+    """A request without a body is served as well, and logs no warning."""
     offer = "".join(f"{line}\r\n" for line in WEBSOCKET)
     answer = await exchange(server, f"GET /healthz HTTP/1.1\r\nHost: test\r\n{offer}\r\n".encode())
 
@@ -86,7 +86,7 @@ async def test_get_that_offers(server: LiveServer, caplog: pytest.LogCaptureFixt
 @pytest.mark.parametrize("target", ["test:443", "/healthz", "http://test/healthz"])
 @pytest.mark.parametrize("offer", [(), H2C], ids=["alone", "with h2c"])
 async def test_connect(server: LiveServer, target: str, offer: tuple[str, ...]) -> None:
-    """A tunnel is what proxies make: it is refused, and nothing that comes through it is run."""
+    """Only proxies open tunnels: the request is refused, and nothing behind it is run."""
     head = "\r\n".join([f"CONNECT {target} HTTP/1.1", "Host: test", *offer, "", ""]).encode()
 
     reader, writer = await asyncio.open_connection(server.host, server.port)

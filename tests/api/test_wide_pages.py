@@ -1,4 +1,4 @@
-"""A page also ends after a mebibyte of payloads, and its link goes on."""
+"""A page also ends after a mebibyte of payloads, and its link goes on from there."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ LISTS = [
 
 
 def fill(rows: Rows, sizes: Sequence[int | None], sign: str = "x") -> None:
-    """Let the lead have interactions with payloads of so many bytes, None being null."""
+    """Give the lead interactions with payloads of so many bytes; None is null."""
     rows.execute("DELETE FROM interactions")
     for id, size in enumerate(sizes, start=1):
         text = "null" if size is None else sign * ((size - 2) // len(sign.encode()))
@@ -55,7 +55,7 @@ async def test_page_ends_after_a_mebibyte(
     sizes: Sequence[int | None],
     pages: Sequence[int],
 ) -> None:
-    """It has at least one interaction, and none is left out or shown twice."""
+    """A page has at least one interaction, and none is omitted or repeated."""
     fill(rows, sizes)
 
     for path in LISTS:
@@ -68,7 +68,7 @@ async def test_page_ends_after_a_mebibyte(
 async def test_bytes_are_counted_not_characters(
     client: httpx.AsyncClient, rows: Rows, scene: None
 ) -> None:
-    """A letter may take four."""
+    """A character may take four."""
     fill(rows, [HALF] * 3, sign="\U0001f600")
 
     assert [2, 1] == [len(page) for page in await walk(client, "/interactions")]
@@ -77,7 +77,7 @@ async def test_bytes_are_counted_not_characters(
 async def test_limit_holds_on_wide_pages(
     client: httpx.AsyncClient, rows: Rows, scene: None
 ) -> None:
-    """Whichever end comes first."""
+    """A page ends at whichever bound it reaches first."""
     fill(rows, [100, 100, HALF, HALF + 1, 100, 100])
 
     assert [2, 1, 2, 1] == [len(page) for page in await walk(client, "/interactions?limit=2")]
@@ -86,7 +86,7 @@ async def test_limit_holds_on_wide_pages(
 async def test_next_page_keeps_the_filters(
     api: Api, client: httpx.AsyncClient, rows: Rows, scene: None
 ) -> None:
-    """And the limit that was asked for."""
+    """The link has the filters and the limit of the request."""
     fill(rows, [HALF] * 4)
     rows.execute("UPDATE interactions SET operator_id = 2 WHERE id = 2")
 

@@ -175,9 +175,8 @@ async def _compare(kind: str, url: str) -> None:
 
 def main() -> None:
     """Measure and print Markdown."""
-    typer.echo(
-        "| database | builder | rows | SQLAlchemy's own, ms | ms | saves |\n|---|---|--:|--:|--:|--:|"
-    )
+    typer.echo("| database | builder | rows | SQLAlchemy's own, ms | ms | saves |")
+    typer.echo("|---|---|--:|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_compare("SQLite", f"sqlite:///{Path(folder) / 'leads.db'}"))
     with (

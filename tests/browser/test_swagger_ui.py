@@ -1,4 +1,4 @@
-"""Swagger UI, as someone sees it who tries the service by hand in a browser."""
+"""Swagger UI, as a user sees it in a browser."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -36,49 +36,49 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium or
 
 @dataclass
 class Visit:
-    """A page of the server's, and what it did that it should not."""
+    """A page of the server, and what it did wrong."""
 
     page: "Page"
     server: LiveServer
-    strangers: list[str] = field(default_factory=list)
-    """Addresses on other hosts that the page asked for, in vain."""
-    complaints: list[str] = field(default_factory=list)
-    """Warnings and errors in the console, and exceptions that nobody caught."""
+    blocked: list[str] = field(default_factory=list)
+    """Addresses on other hosts that the page requested."""
+    errors: list[str] = field(default_factory=list)
+    """Warnings and errors in the console, and uncaught exceptions."""
 
-    async def keep_in(self, route: "Route") -> None:
-        """Let requests to the server pass, and no other."""
+    async def filter_request(self, route: "Route") -> None:
+        """Allow requests to the server, and block all others."""
         address = urlsplit(route.request.url)
         if address.netloc == f"{self.server.host}:{self.server.port}":
             await route.continue_()
         else:
-            self.strangers.append(route.request.url)
+            self.blocked.append(route.request.url)
             await route.abort()
 
-    def hear(self, message: "ConsoleMessage") -> None:
-        """Note what the console says, unless it is mere talk."""
+    def record_message(self, message: "ConsoleMessage") -> None:
+        """Record a warning or an error of the console."""
         if message.type in ("warning", "error"):
-            self.complaints.append(message.text)
+            self.errors.append(message.text)
 
-    def catch(self, error: "Error") -> None:
-        """Note an exception."""
-        self.complaints.append(error.message)
+    def record_error(self, error: "Error") -> None:
+        """Record an uncaught exception."""
+        self.errors.append(error.message)
 
 
 @pytest.fixture
 async def visit(server: LiveServer) -> AsyncIterator[Visit]:
-    """An empty page in a browser that reaches the server and nothing else."""
+    """An empty page in a browser that reaches only the server."""
     async with playwright.async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
         visit = Visit(await browser.new_page(), server)
-        await visit.page.route("**/*", visit.keep_in)
-        visit.page.on("console", visit.hear)
-        visit.page.on("pageerror", visit.catch)
+        await visit.page.route("**/*", visit.filter_request)
+        visit.page.on("console", visit.record_message)
+        visit.page.on("pageerror", visit.record_error)
         yield visit
         await browser.close()
 
 
 async def test_example_inquiry_is_sent_from_the_page(visit: Visit, server: LiveServer) -> None:
-    """The page's own example, sent as it stands, is answered with 201 and the operator."""
+    """The page's own example, sent unchanged, is answered with 201 and the operator."""
     async with httpx.AsyncClient(base_url=server.url) as client:
         api = Api(client)
         operator = await api.create_operator()
@@ -95,5 +95,5 @@ async def test_example_inquiry_is_sent_from_the_page(visit: Visit, server: LiveS
 
     assert "201" == await answer.locator("tbody .response-col_status").inner_text()
     assert f'"operator_id": {operator},' in await answer.locator("tbody pre").first.inner_text()
-    assert [] == visit.strangers
-    assert [] == visit.complaints
+    assert [] == visit.blocked
+    assert [] == visit.errors

@@ -1,6 +1,6 @@
 """Every query of the interface is answered from an index, in order, without a sort.
 
-SQLite says so of an empty database; PostgreSQL plans by what is in the tables.
+SQLite plans so for an empty database; PostgreSQL plans by what is in the tables.
 """
 
 import itertools
@@ -27,7 +27,7 @@ FILTERS = ("operator_id", "source_id", "is_active")
 
 
 async def plans_of(session: ReadSession | WriteSession, call: Awaitable[object]) -> list[str]:
-    """What SQLite says of how it answers each statement of a call."""
+    """SQLite's query plan for each statement of a call."""
     with noted(session) as statements:
         await call
     connection = await session.connection()
@@ -45,7 +45,7 @@ async def plans_of(session: ReadSession | WriteSession, call: Awaitable[object])
 async def test_every_filter_has_its_index(
     database: Database, values: tuple[int | bool | None, ...], waiting: bool | None
 ) -> None:
-    """No combination of filters walks the table or sorts what it found."""
+    """No combination of filters scans the table or sorts its rows."""
     async with database.reading() as session:
         filters: dict[str, Any] = dict(zip(FILTERS, values, strict=True))
         [plan] = await plans_of(
@@ -75,7 +75,7 @@ async def test_interactions_of_a_lead_have_their_index(database: Database) -> No
 
 
 async def test_leads_are_found_by_index(database: Database) -> None:
-    """The unique key on the address serves the search."""
+    """The unique constraint on the address serves the search."""
     async with database.reading() as session:
         [plan] = await plans_of(session, LeadCRUD(session).get_by_email("lead@example.com"))
 
@@ -83,7 +83,7 @@ async def test_leads_are_found_by_index(database: Database) -> None:
 
 
 async def test_report_on_a_source_has_its_indexes(database: Database, rows: Rows) -> None:
-    """The days of a period are summed up, those that wait counted from their own index."""
+    """The days of a period are summed, and waiting interactions counted from their own index."""
     rows.execute("INSERT INTO sources (id, description) VALUES (1, 'bot')")
     async with database.reading() as session:
         _, _, days, waiting = await plans_of(session, report_source(session, 1))
@@ -109,7 +109,7 @@ async def test_report_on_operators_has_its_indexes(database: Database) -> None:
     assert ["SCAN sources", "SCAN queues"] == re.findall(r"SCAN \w+", plan), plan
 
 
-async def test_intake_and_queue_walk_no_table(database: Database, rows: Rows) -> None:
+async def test_intake_and_queue_scan_no_table(database: Database, rows: Rows) -> None:
     """However many leads there are, a batch finds its own; lists of values come from JSON."""
     rows.executescript(
         "INSERT INTO sources (id, description, sticky, enforce_load_limit)"
@@ -131,8 +131,8 @@ async def test_intake_and_queue_walk_no_table(database: Database, rows: Rows) ->
         assert {"json_each", "anon_3"} >= set(re.findall(r"SCAN (\w+)", plan)), plan
 
 
-async def test_queues_are_found_from_what_waits(database: Database, rows: Rows) -> None:
-    """Neither sources nor settings without a queue are walked, however many an operator has."""
+async def test_queues_are_found_from_waiting_interactions(database: Database, rows: Rows) -> None:
+    """Sources and settings without a queue are not scanned, however many an operator has."""
     rows.executescript(
         "INSERT INTO operators (id, name, active) VALUES (1, 'Maria', true);"
         "WITH RECURSIVE numbers (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM numbers"

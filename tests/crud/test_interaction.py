@@ -12,14 +12,14 @@ from app.models import Lead
 
 
 async def create_lead_and_source(session: WriteSession) -> NewInteraction:
-    """An interaction to be made, with what it points to."""
+    """An interaction that is not written yet, with its lead and source."""
     lead = await LeadCRUD(session).get_or_create_by_email("lead@example.com")
     source = await SourceCRUD(session).create(description="bot")
     return NewInteraction(lead.uuid, source.id)
 
 
 async def test_created_without_operator(database: Database) -> None:
-    """It waits: active, with nobody to answer."""
+    """It is active, and waits."""
     async with database.writing() as session:
         new = await create_lead_and_source(session)
         created = await InteractionCRUD(session).create(new.lead_uuid, new.source_id)
@@ -29,7 +29,7 @@ async def test_created_without_operator(database: Database) -> None:
 
 
 async def test_flush_and_commit_of_the_repository(database: Database) -> None:
-    """The repository passes its session's flush and commit on."""
+    """The repository passes them on to its session."""
     async with database.writing() as session:
         new = await create_lead_and_source(session)
         interactions = InteractionCRUD(session)
@@ -43,7 +43,7 @@ async def test_flush_and_commit_of_the_repository(database: Database) -> None:
 
 
 async def test_batch_keeps_its_order(database: Database) -> None:
-    """Ids rise in the order given, and each row keeps its own payload and operator."""
+    """Ids ascend in the given order, and each row keeps its own payload and operator."""
     async with database.writing() as session:
         new = await create_lead_and_source(session)
         operator = await OperatorCRUD(session).create(name="Maria")
@@ -77,13 +77,13 @@ async def test_closing_twice_is_closing_once(database: Database) -> None:
 
 @pytest.mark.parametrize("method", ["get_by_id", "set_inactive"])
 async def test_unknown_id_gives_none(database: Database, method: str) -> None:
-    """What does not exist is no error to the repository."""
+    """An unknown id is not an error to the repository."""
     async with database.writing() as session:
         assert await getattr(InteractionCRUD(session), method)(7) is None
 
 
-async def test_interactions_of_a_lead_when_asked_for(database: Database) -> None:
-    """The relationship gives them in order, both ways."""
+async def test_interactions_of_a_lead_loaded_explicitly(database: Database) -> None:
+    """The relationship has them in order."""
     async with database.writing() as session:
         new = await create_lead_and_source(session)
         await InteractionCRUD(session).create_many([new, new])

@@ -13,7 +13,7 @@ from app.db.types import utc_now
 
 
 async def test_created_once_and_found_by_any_case(database: Database) -> None:
-    """The second call finds what the first created."""
+    """The second call finds the lead that the first one created."""
     async with database.writing() as session:
         first = await LeadCRUD(session).get_or_create_by_email("Lead@Example.com")
         second = await LeadCRUD(session).get_or_create_by_email("lead@example.COM")
@@ -23,7 +23,7 @@ async def test_created_once_and_found_by_any_case(database: Database) -> None:
 
 
 async def test_many_at_once_keep_known_leads(database: Database) -> None:
-    """A batch answers for known and new addresses alike, one key each."""
+    """A batch returns known and new addresses alike, each once."""
     async with database.writing() as session:
         leads = LeadCRUD(session)
         known = await leads.get_or_create_by_email("known@example.com")
@@ -36,11 +36,11 @@ async def test_many_at_once_keep_known_leads(database: Database) -> None:
 
 
 async def test_losing_a_race_keeps_the_earlier_rows(database: Database) -> None:
-    """Creating a lead that another transaction created meanwhile rolls nothing back."""
+    """Inserting a lead that another transaction has created rolls nothing back."""
     async with database.writing() as session:
         leads = LeadCRUD(session)
         await leads.get_or_create_by_email("earlier@example.com")
-        # What a transaction does that read before the other one's commit, and inserts after it.
+        # As a transaction would that read before the other one committed, and inserts after it.
         new = {"earlier@example.com": uuid7(), "later@example.com": uuid7()}
         await UUIDS_BY_EMAIL.insert(session, new, utc_now())
     async with database.reading() as session:
@@ -53,7 +53,7 @@ async def test_losing_a_race_keeps_the_earlier_rows(database: Database) -> None:
 
 
 async def test_fifty_sessions_create_one_lead(database: Database) -> None:
-    """Sessions that race for one address all get the same lead."""
+    """Concurrent sessions with one address all get the same lead."""
 
     async def create() -> object:
         async with database.writing() as session:
@@ -62,8 +62,8 @@ async def test_fifty_sessions_create_one_lead(database: Database) -> None:
     assert 1 == len(set(await asyncio.gather(*(create() for _ in range(50)))))
 
 
-async def test_interactions_do_not_load_by_surprise(database: Database) -> None:
-    """The relationship is there for joins; touching it by accident is an error, not a query."""
+async def test_interactions_do_not_load_implicitly(database: Database) -> None:
+    """Reading a relationship that was not loaded is an error, not a query."""
     async with database.writing() as session:
         lead = await LeadCRUD(session).get_or_create_by_email("lead@example.com")
         with pytest.raises(InvalidRequestError):

@@ -1,4 +1,4 @@
-"""Reports are answered from indexes, however long the history has grown."""
+"""Reports are answered from indexes, however long the history has become."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -31,18 +31,18 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def rows(path: Path) -> Iterator[sqlite3.Connection]:
-    """A plain connection to it."""
+    """A separate connection to it."""
     with closing(sqlite3.connect(path)) as rows:
         yield rows
 
 
-# In this order: whose an interaction was is lost with the last.
+# In this order, as the last statement removes the operators.
 @pytest.mark.parametrize(
     ("state", "load", "waiting", "instructions"),
     [
-        # The days are summed up; what is closed costs nothing.
+        # The days are summed; closed interactions cost nothing.
         (ALL_CLOSED, 0, 0, 40 * DAYS * len(WEIGHTS)),
-        # Each is counted in passing, without a look at its row.
+        # Each is counted from the index, without reading its row.
         (ALL_ACTIVE, INTERACTIONS, 0, 5 * INTERACTIONS),
         # Counted for the source, and for its operators.
         (ALL_WAITING, 0, INTERACTIONS, 10 * INTERACTIONS),
@@ -52,7 +52,7 @@ def rows(path: Path) -> Iterator[sqlite3.Connection]:
 async def test_reports_of_a_million(
     path: Path, rows: sqlite3.Connection, *, state: str, load: int, waiting: int, instructions: int
 ) -> None:
-    """Both reports are right, and take SQLite no more steps than there is to count."""
+    """Both reports are correct, and take SQLite no more steps than there is to count."""
     rows.executescript(state)
     database = Database(f"sqlite:///{path}")
     async with database.serving(), database.reading() as session:
@@ -60,16 +60,16 @@ async def test_reports_of_a_million(
             report = await report_source(session, 1)
             loads = await OperatorCRUD(session).list_loads(limit=100)
 
-    assert INTERACTIONS == report.interactions == sum(one.interactions for one in report.operators)
+    assert INTERACTIONS == report.interactions == sum(row.interactions for row in report.operators)
     assert waiting == report.waiting
-    assert load == sum(one.load for one in loads)
-    assert [waiting] * len(WEIGHTS) == [one.waiting for one in loads]
+    assert load == sum(row.load for row in loads)
+    assert [waiting] * len(WEIGHTS) == [row.waiting for row in loads]
     assert 5 == len(statements)
     assert work(rows, statements) <= instructions
 
 
 def work(rows: sqlite3.Connection, statements: Sequence[Statement]) -> int:
-    """The instructions of SQLite's machine that these statements take, in whole thousands."""
+    """The instructions of SQLite's virtual machine for these statements, in whole thousands."""
     steps = 0
 
     def count() -> None:

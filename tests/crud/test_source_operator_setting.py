@@ -22,7 +22,7 @@ async def create_source_with(session: WriteSession, weights: dict[str, int]) -> 
 
 
 async def test_replacing_leaves_nothing_of_the_old_list(database: Database) -> None:
-    """Who is not named any more has no setting."""
+    """An operator that is not in the new list has no setting."""
     async with database.writing() as session:
         source_id = await create_source_with(session, {"Maria": 10, "Boris": 20})
         settings = SourceOperatorSettingCRUD(session)
@@ -39,7 +39,7 @@ async def test_replacing_leaves_nothing_of_the_old_list(database: Database) -> N
 
 
 async def test_only_what_changes_is_written(database: Database, rows: Rows) -> None:
-    """Rows of those who stay are the same ones, and a list that stands draws no ids."""
+    """Operators that stay keep their rows, and an unchanged list draws no ids."""
     async with database.writing() as session:
         source_id = await create_source_with(session, {"Maria": 10, "Boris": 20, "Vera": 1})
         settings = SourceOperatorSettingCRUD(session)
@@ -47,7 +47,7 @@ async def test_only_what_changes_is_written(database: Database, rows: Rows) -> N
             assert not await settings.replace_source_weights(source_id, {3: 1, 1: 10, 2: 20})
         await OperatorCRUD(session).create(name="Ivan")
         assert await settings.replace_source_weights(source_id, {2: 5, 3: 1, 4: 2})
-        listed = [(one.operator_id, one.weight) for one in await settings.list_by_source(source_id)]
+        listed = [(row.operator_id, row.weight) for row in await settings.list_by_source(source_id)]
 
     assert [(2, 5), (3, 1), (4, 2)] == listed
     assert [(2, 2, 5), (3, 3, 1), (4, 4, 2)] == rows.execute(
@@ -56,7 +56,7 @@ async def test_only_what_changes_is_written(database: Database, rows: Rows) -> N
 
 
 async def test_candidates_are_active(database: Database) -> None:
-    """An inactive operator keeps the setting but is no candidate."""
+    """An inactive operator keeps its setting but is not a candidate."""
     async with database.writing() as session:
         source_id = await create_source_with(session, {"Maria": 10, "Boris": 20, "Vera": 0})
         await OperatorCRUD(session).update(2, {"active": False})
@@ -68,7 +68,7 @@ async def test_candidates_are_active(database: Database) -> None:
 
 
 async def test_candidates_of_several_sources(database: Database) -> None:
-    """Unknown sources have no entry, those without operators an empty one."""
+    """Unknown sources have no entry, sources without operators an empty one."""
     async with database.writing() as session:
         first = await create_source_with(session, {"Maria": 10})
         second = await create_source_with(session, {})
@@ -86,7 +86,7 @@ async def test_candidates_of_several_sources(database: Database) -> None:
 async def test_weight_out_of_range_is_refused_by_the_database(
     database: Database, weight: int
 ) -> None:
-    """The bounds hold whichever way a row comes in."""
+    """The bounds hold however a row is written."""
     with pytest.raises(IntegrityError):
         async with database.writing() as session:
             await create_source_with(session, {"Maria": weight})
@@ -94,7 +94,7 @@ async def test_weight_out_of_range_is_refused_by_the_database(
 
 @only_postgres
 async def test_operators_of_new_weights_are_locked(database: Database, rows: Rows) -> None:
-    """Weights that somebody replaces while we wait for the source come with their operators."""
+    """A transaction that waits for the source locks the operators of weights put meanwhile."""
     async with database.writing() as session:
         source_id = await create_source_with(session, {"Maria": 10, "Boris": 20})
         await SourceOperatorSettingCRUD(session).replace_source_weights(source_id, {1: 10})

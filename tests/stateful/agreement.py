@@ -1,4 +1,4 @@
-"""What must agree after every step: all that the service says, with the model."""
+"""What must agree after every step: everything that the service reports, with the model."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ class Agreement(RuleBasedStateMachine):
         self._service = service
 
     def do(self, method: str, path: str, json: Any = None) -> Any:
-        """The JSON of the answer, or the code of the refusal."""
+        """The JSON of the response, or the code of its problem."""
         [response] = self.make([Call(method, path, json)])
         answer = response.json()
         return answer if response.is_success else answer["code"]
@@ -48,8 +48,8 @@ class Agreement(RuleBasedStateMachine):
 
     def _interactions_are_where_the_model_has_them(self) -> None:
         expected = {
-            id: (one.email, one.source_id, one.payload, one.operator_id, one.is_active)
-            for id, one in self.model.interactions.items()
+            id: (row.email, row.source_id, row.payload, row.operator_id, row.is_active)
+            for id, row in self.model.interactions.items()
         }
         rows = self.now.interactions
 
@@ -63,7 +63,7 @@ class Agreement(RuleBasedStateMachine):
         assert [row["is_active"] for row in rows.values()] == [
             row["closed_at"] is None for row in rows.values()
         ]
-        assert [rows[id] for id, one in self.model.interactions.items() if one.waits] == list(
+        assert [rows[id] for id, row in self.model.interactions.items() if row.waits] == list(
             self.now.waiting
         )
 
@@ -100,7 +100,7 @@ class Agreement(RuleBasedStateMachine):
                 )
 
     def _limits_hold(self) -> None:
-        """Whoever got something by a source that enforces limits had room for it."""
+        """An operator that got an interaction from a source with limits had capacity for it."""
         for operator in self.now.loads:
             gained = [
                 self.model.sources[self.now.interactions[id]["source_id"]].enforce_load_limit
@@ -111,7 +111,7 @@ class Agreement(RuleBasedStateMachine):
                 assert operator["load"] <= operator["load_limit"] + gained.count(False)
 
     def _queues_are_served(self) -> None:
-        """Who waits has nobody, and nobody younger went before."""
+        """No waiting interaction has an available operator, or a younger one assigned before it."""
         for waiting in self.now.waiting:
             source_id = waiting["source_id"]
             source = self.model.sources[source_id]
@@ -125,7 +125,7 @@ class Agreement(RuleBasedStateMachine):
 
 
 def candidate_of(load: int | None, load_limit: int | None, **fields: Any) -> Candidate:
-    """A candidate of an assignment; loads beyond the limit need not be counted to the end."""
+    """A candidate of an assignment; a load beyond the limit need not be exact."""
     if load is not None and load_limit is not None:
         load = min(load, load_limit)
     return Candidate(load=load, load_limit=load_limit, **fields)

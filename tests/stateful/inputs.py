@@ -1,4 +1,4 @@
-"""What admins and bots may send: little, so that it meets often."""
+"""What admins and bots may send: few values, so that requests collide often."""
 
 from hypothesis import strategies as st
 
@@ -6,7 +6,7 @@ from tests.stateful.records import Post
 
 MOST_OPERATORS, MAX_SOURCES = 4, 3
 FIRST_OPERATORS, FIRST_SOURCES = 3, 2
-# The last of each is there only if a rule has created it.
+# The last of each exists only if a rule has created it.
 OPERATORS = st.sampled_from([1, 2, 3, 1, 2, 3, 1, 2, 3, 4])
 SOURCES = st.sampled_from([1, 2, 1, 2, 1, 2, 3])
 LIMITS = st.sampled_from([2, 1, 3, None, 0])
@@ -22,7 +22,7 @@ _SOURCE = {
     "enforce_load_limit": st.sampled_from([True, True, True, False]),
     "sticky": st.booleans(),
 }
-# Of the first ones everything is said: left to what it is by itself, nobody would ever be full.
+# The first ones have every field: with the defaults, no operator would ever be full.
 FIRST_OPERATOR = st.fixed_dictionaries(_OPERATOR)
 FIRST_SOURCE = st.fixed_dictionaries(_SOURCE)
 OPERATOR = st.fixed_dictionaries({}, optional=_OPERATOR)

@@ -1,4 +1,4 @@
-"""The service in the plainest form, written anew from what it promises: no speed, no storage."""
+"""The service in its simplest form, written from what it promises: no speed, no storage."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -17,7 +17,7 @@ from tests.stateful.records import (
 
 Found = TypeVar("Found")
 INQUIRY = 72_201_776_446_800
-"""Credits are in whole parts of an inquiry, so many of them."""
+"""Credits are in whole parts of an inquiry; these are one."""
 
 
 class Refused(Exception):
@@ -29,27 +29,28 @@ class Refused(Exception):
 
 
 def split(amount: int, weights: Mapping[int, int]) -> dict[int, int]:
-    """Whole parts by weight that make up the amount: the rest goes to the largest remainders."""
+    """Whole parts by weight that sum to the amount: the rest goes to the largest remainders."""
     total = sum(weights.values())
-    exact = {one: Fraction(amount * weight, total) for one, weight in weights.items()}
-    parts = {one: floor(part) for one, part in exact.items()}
-    by_remainder = sorted(exact, key=lambda one: (parts[one] - exact[one], one))
-    for one in by_remainder[: amount - sum(parts.values())]:
-        parts[one] += 1
+    exact = {id: Fraction(amount * weight, total) for id, weight in weights.items()}
+    parts = {id: floor(part) for id, part in exact.items()}
+    by_remainder = sorted(exact, key=lambda operator: (parts[operator] - exact[operator], operator))
+    for id in by_remainder[: amount - sum(parts.values())]:
+        parts[id] += 1
     return parts
 
 
 def chairman(weights: Mapping[int, int], credits: dict[int, int]) -> int:
-    """Tijdeman's pick, a whole inquiry that is owed first; moves the credits."""
-    for one, part in split(INQUIRY, weights).items():
-        credits[one] += part
-    most = min(weights, key=lambda one: (-credits[one], one))
+    """Tijdeman's pick, with credits of a whole inquiry first; updates the credits."""
+    for id, part in split(INQUIRY, weights).items():
+        credits[id] += part
+    most = min(weights, key=lambda operator: (-credits[operator], operator))
     slack = Fraction(INQUIRY, max(1, 2 * len(weights) - 2))
-    due = [one for one in weights if credits[one] >= slack]
+    due = [id for id in weights if credits[id] >= slack]
     if credits[most] >= INQUIRY or not due:
         winner = most
     else:
-        winner = min(due, key=lambda one: ((INQUIRY - slack - credits[one]) / weights[one], one))
+        deadlines = {id: (INQUIRY - slack - credits[id]) / weights[id] for id in due}
+        winner = min(due, key=lambda operator: (deadlines[operator], operator))
     credits[winner] -= INQUIRY
     return winner
 
@@ -57,7 +58,7 @@ def chairman(weights: Mapping[int, int], credits: dict[int, int]) -> int:
 class Model:
     """Operators, sources and interactions by id, and every call that changes them.
 
-    `seen` says, by interaction id, who was drawn where the strategy is `random`.
+    `seen` has, by interaction id, the operator that was drawn where the strategy is `random`.
     """
 
     def __init__(self) -> None:
@@ -77,23 +78,23 @@ class Model:
 
     def update_operator(self, operator_id: int, changes: Mapping[str, Any]) -> None:
         vars(self.operator(operator_id)).update(changes)
-        self._drain()
+        self._assign_waiting()
 
     def update_source(self, source_id: int, changes: Mapping[str, Any]) -> None:
         vars(self.source(source_id)).update(changes)
-        self._drain()
+        self._assign_waiting()
 
     def set_weights(self, source_id: int, weights: Mapping[int, int]) -> None:
         source = self.source(source_id)
         for operator_id in weights:
             self.operator(operator_id)
-        left = sum(credit for one, credit in source.credits.items() if one not in weights)
-        staying = {one: weight for one, weight in weights.items() if one in source.credits}
+        left = sum(credit for id, credit in source.credits.items() if id not in weights)
+        staying = {id: weight for id, weight in weights.items() if id in source.credits}
         by_weight = staying if any(staying.values()) else dict.fromkeys(staying, 1)
         shares = split(left, by_weight) if staying else {}
-        source.credits = {one: source.credits.get(one, 0) + shares.get(one, 0) for one in weights}
+        source.credits = {id: source.credits.get(id, 0) + shares.get(id, 0) for id in weights}
         source.weights = dict(sorted(weights.items()))
-        self._drain()
+        self._assign_waiting()
 
     def post(self, post: Post) -> Answer:
         self.source(post.source_id)
@@ -106,7 +107,7 @@ class Model:
             return answer._replace(replayed=True)
         id = len(self.interactions) + 1
         new = self.interactions[id] = Interaction(post.email, post.source_id, post.payload)
-        self._move(new, self._give_out(id))
+        self._move(new, self._select(id))
         answer = Answer(id, new.operator_id, replayed=False)
         if post.key is not None:
             self.answers[slot] = post, answer
@@ -114,7 +115,7 @@ class Model:
 
     def close(self, id: int) -> None:
         self.interaction(id).is_active = False
-        self._drain()
+        self._assign_waiting()
 
     def assign(self, id: int, operator_id: int | None) -> None:
         interaction = self.interaction(id)
@@ -122,7 +123,7 @@ class Model:
         if not interaction.is_active:
             raise Refused("interaction_closed")
         if operator_id is None:
-            move = self._choose(id, without=interaction.operator_id)
+            move = self._choose(id, exclude=interaction.operator_id)
             if move.operator_id is None:
                 raise Refused("nobody_else")
         elif operator_id == interaction.operator_id:
@@ -135,37 +136,38 @@ class Model:
                 raise Refused("operator_at_limit")
             move = Assignment(operator_id, "manual", None, self.candidates(source))
         self._move(interaction, move)
-        self._drain()
+        self._assign_waiting()
 
     def load(self, operator_id: int) -> int:
         return sum(
-            one.is_active and one.operator_id == operator_id for one in self.interactions.values()
+            interaction.is_active and interaction.operator_id == operator_id
+            for interaction in self.interactions.values()
         )
 
     def queue(self, source_id: int) -> list[int]:
-        """The interactions of a source that wait, oldest first."""
+        """The waiting interactions of a source, oldest first."""
         return [
-            id for id, one in self.interactions.items() if one.waits and one.source_id == source_id
+            id
+            for id, interaction in self.interactions.items()
+            if interaction.waits and interaction.source_id == source_id
         ]
 
     def candidates(self, source: Source) -> list[Candidate]:
-        """The operators of a source as they stand."""
+        """The operators of a source in their present state."""
         candidates = []
-        for one, weight in source.weights.items():
-            operator = self.operators[one]
+        for id, weight in source.weights.items():
+            operator = self.operators[id]
             limited = source.enforce_load_limit and operator.load_limit is not None
             passed_over = None
             if not operator.active:
                 passed_over = "inactive"
             elif weight == 0:
                 passed_over = "zero_weight"
-            elif limited and self._is_full(one):
+            elif limited and self._is_full(id):
                 passed_over = "at_limit"
-            load = min(self.load(one), operator.load_limit or 0) if limited else None
-            credit = round(source.credits[one] / INQUIRY, 6)
-            candidates.append(
-                Candidate(one, weight, credit, load, operator.load_limit, passed_over)
-            )
+            load = min(self.load(id), operator.load_limit or 0) if limited else None
+            credit = round(source.credits[id] / INQUIRY, 6)
+            candidates.append(Candidate(id, weight, credit, load, operator.load_limit, passed_over))
         return candidates
 
     def operator(self, id: int) -> Operator:
@@ -182,17 +184,17 @@ class Model:
         return limit is not None and self.load(operator_id) >= limit
 
     def _latest_operator(self, email: str) -> int | None:
-        """Who has the latest of this lead's interactions that somebody has."""
-        had = [one.operator_id for one in self.interactions.values() if one.email == email]
-        return next((one for one in reversed(had) if one is not None), None)
+        """The operator of this lead's latest interaction that has one."""
+        operator_ids = [row.operator_id for row in self.interactions.values() if row.email == email]
+        return next((id for id in reversed(operator_ids) if id is not None), None)
 
     def _choose(
-        self, id: int, *, preferred: int | None = None, without: int | None = None
+        self, id: int, *, preferred: int | None = None, exclude: int | None = None
     ) -> Assignment:
         source = self.sources[self.interactions[id].source_id]
         candidates = self.candidates(source)
-        weights = {one.operator_id: one.weight for one in candidates if one.passed_over is None}
-        weights.pop(without or 0, None)
+        weights = {row.operator_id: row.weight for row in candidates if row.passed_over is None}
+        weights.pop(exclude or 0, None)
         if not weights:
             return Assignment(None, "waiting", None, candidates)
         if source.sticky and preferred in weights:
@@ -204,8 +206,8 @@ class Model:
             winner = chairman(weights, source.credits)
         return Assignment(winner, "selected", source.strategy, candidates)
 
-    def _give_out(self, id: int) -> Assignment:
-        """Where an interaction goes by the rules."""
+    def _select(self, id: int) -> Assignment:
+        """The assignment of an interaction by its source's rules."""
         return self._choose(id, preferred=self._latest_operator(self.interactions[id].email))
 
     def _move(self, interaction: Interaction, move: Assignment) -> None:
@@ -214,23 +216,23 @@ class Model:
         interaction.operator_id = move.operator_id
         interaction.assignments.append(move)
         if move.operator_id is not None:
-            self.sources[interaction.source_id].had.add(move.operator_id)
+            self.sources[interaction.source_id].assigned.add(move.operator_id)
 
-    def _count(self, source: Source, got_it: int, candidates: list[Candidate]) -> None:
-        """What an inquiry that was given out was worth to each, or to the one where none counts."""
+    def _count(self, source: Source, operator_id: int, candidates: list[Candidate]) -> None:
+        """Count a first assignment by weight; without weights it is all one operator's."""
         total = sum(source.weights.values())
-        worths = {one.operator_id: Fraction(one.weight, total or 1) for one in candidates}
-        for one in candidates:
-            lost = one.operator_id, one.passed_over or ""
-            source.lost[lost] = source.lost.get(lost, 0) + worths[one.operator_id]
-        for id, worth in (worths if total else {got_it: Fraction(1)}).items():
-            source.target[id] = source.target.get(id, 0) + worth
+        quotas = {row.operator_id: Fraction(row.weight, total or 1) for row in candidates}
+        for candidate in candidates:
+            lost = candidate.operator_id, candidate.passed_over or ""
+            source.lost[lost] = source.lost.get(lost, 0) + quotas[candidate.operator_id]
+        for id, quota in (quotas if total else {operator_id: Fraction(1)}).items():
+            source.target[id] = source.target.get(id, 0) + quota
 
-    def _drain(self) -> None:
-        """Whoever waits and need not, in whatever source, goes out: oldest first."""
+    def _assign_waiting(self) -> None:
+        """Assign every waiting interaction that has an available operator, oldest first."""
         for id, interaction in self.interactions.items():
             if interaction.waits:
-                choice = self._give_out(id)
+                choice = self._select(id)
                 if choice.operator_id is not None:
                     self._move(interaction, choice._replace(reason="from_queue"))
 

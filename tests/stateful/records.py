@@ -1,4 +1,4 @@
-"""What the model keeps."""
+"""The records that the model keeps."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 @dataclass
 class Operator:
-    """Somebody who answers."""
+    """An operator."""
 
     active: bool = True
     load_limit: int | None = None
@@ -15,10 +15,10 @@ class Operator:
 
 @dataclass
 class Source:
-    """Where inquiries come from.
+    """A source of inquiries.
 
-    In interactions: `target` is what the weights were worth by operator, `lost` the part of it that
-    passed one over for a reason, `had` who ever had one.
+    In interactions: `target` is the quota of each operator, `lost` the part of it that was passed
+    over for a reason, `assigned` the operators that ever got one.
     """
 
     strategy: str = "smooth"
@@ -26,15 +26,15 @@ class Source:
     sticky: bool = False
     weights: dict[int, int] = field(default_factory=dict)
     credits: dict[int, int] = field(default_factory=dict)
-    had: set[int] = field(default_factory=set)
+    assigned: set[int] = field(default_factory=set)
     target: dict[int, Fraction] = field(default_factory=dict)
     lost: dict[tuple[int, str], Fraction] = field(default_factory=dict)
 
 
 class Candidate(NamedTuple):
-    """An operator of a source as it stands.
+    """An operator of a source in its present state.
 
-    `load` is counted up to the limit, and is None where none is enforced.
+    `load` is counted up to the limit, and is None where no limit is enforced.
     """
 
     operator_id: int
@@ -46,7 +46,7 @@ class Candidate(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """A move of an interaction."""
+    """An assignment of an interaction."""
 
     operator_id: int | None
     reason: str
@@ -56,7 +56,7 @@ class Assignment(NamedTuple):
 
 @dataclass
 class Interaction:
-    """An inquiry that was taken in."""
+    """An inquiry that was accepted."""
 
     email: str
     source_id: int
@@ -80,7 +80,7 @@ class Post(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a bot gets: whose the interaction was when it was taken in."""
+    """The response to a bot: the interaction, with its operator when it was accepted."""
 
     id: int
     operator_id: int | None

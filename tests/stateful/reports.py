@@ -1,4 +1,4 @@
-"""What the service's reports and previews say, taken from the model by counting anew."""
+"""The service's reports and previews, counted from the model."""
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -10,7 +10,7 @@ from tests.stateful.records import Post, Source
 
 
 def operator_loads(model: Model) -> list[dict[str, Any]]:
-    """The answer of `GET /stats/operators`, without the names."""
+    """The response of `GET /stats/operators`, without the names."""
     return [
         {
             "id": id,
@@ -28,9 +28,13 @@ def operator_loads(model: Model) -> list[dict[str, Any]]:
 
 
 def source_report(model: Model, source_id: int) -> dict[str, Any]:
-    """The answer of `GET /stats/sources/{id}`."""
+    """The response of `GET /stats/sources/{id}`."""
     source = model.sources[source_id]
-    owners = [one.operator_id for one in model.interactions.values() if one.source_id == source_id]
+    owners = [
+        interaction.operator_id
+        for interaction in model.interactions.values()
+        if interaction.source_id == source_id
+    ]
     total = len(owners) - owners.count(None)
     targets = sum(source.target.values())
     waiting = len(model.queue(source_id))
@@ -54,16 +58,16 @@ def source_report(model: Model, source_id: int) -> dict[str, Any]:
             "lost_to_inactivity": _number(source.lost.get((operator_id, "inactive"), Fraction(0))),
         }
 
-    valued = {one for one, target in source.target.items() if target}
+    valued = {id for id, target in source.target.items() if target}
     return {
         "interactions": total,
         "waiting": waiting,
-        "operators": [row(id) for id in sorted(source.weights.keys() | source.had | valued)],
+        "operators": [row(id) for id in sorted(source.weights.keys() | source.assigned | valued)],
     }
 
 
 def expected_shares(model: Model, source: Source) -> dict[int, float]:
-    """The part of the inquiries that each operator of a source gets by weight, while active."""
+    """The share of each operator of a source by weight, while it is active."""
     weights = {
         id: weight if model.operators[id].active else 0 for id, weight in source.weights.items()
     }
@@ -79,9 +83,9 @@ def preview(
     weights: Mapping[int, int] | None = None,
     strategy: str | None = None,
 ) -> dict[str, Any]:
-    """The answer of `POST /sources/{id}/preview`: what as many posts of new leads would do.
+    """The response of `POST /sources/{id}/preview`: what as many inquiries of new leads would do.
 
-    The sequence that was answered decides the lots, nothing else.
+    The sequence that the service returned decides the draws, nothing else.
     """
     trial = deepcopy(model)
     source = trial.source(source_id)
@@ -116,7 +120,7 @@ def preview(
 
 def _full(model: Model, source: Source, number: int) -> dict[int, int]:
     return {
-        one.operator_id: number for one in model.candidates(source) if one.passed_over == "at_limit"
+        row.operator_id: number for row in model.candidates(source) if row.passed_over == "at_limit"
     }
 
 

@@ -1,4 +1,4 @@
-"""The application in-process for code that is not asynchronous, and all that it says of itself."""
+"""The application in-process for synchronous code, and everything that it reports."""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,21 +21,21 @@ class Call(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What the service says of itself after a step."""
+    """What the service reports after a step."""
 
     interactions: Mapping[int, Any]
     waiting: Sequence[Any]
     loads: Sequence[Any]
     reports: Mapping[int, Any]
     moved: Mapping[int, Sequence[Any]]
-    """The assignments of interactions that are new, or with another operator than before."""
+    """The assignments of interactions that are new, or whose operator has changed."""
 
 
 NOTHING = Reading({}, [], [], {}, {})
 
 
 class Service:
-    """The application on an event loop of its own; every step is one turn of it."""
+    """The application on an event loop of its own; each step runs the loop once."""
 
     def __init__(self, client: httpx.AsyncClient, runner: asyncio.Runner) -> None:
         self._client = client
@@ -44,7 +44,7 @@ class Service:
     def step(
         self, calls: Iterable[Call], *, at_once: bool, before: Reading, sources: Sequence[int]
     ) -> tuple[list[Any], Reading]:
-        """Make the calls, in turn or at once, and then read what the service says.
+        """Make the calls, in turn or at once, and then read what the service reports.
 
         Returns:
             The responses in the order of the calls, and the reading.
@@ -53,7 +53,9 @@ class Service:
 
         async def take() -> tuple[list[Any], Reading]:
             responses = map(self._send, calls)
-            made = await gather(responses) if at_once else [await one for one in responses]
+            made = (
+                await gather(responses) if at_once else [await response for response in responses]
+            )
             return made, await self._read(before, sources)
 
         return self._runner.run(take())
@@ -95,7 +97,7 @@ class Service:
 
 @contextmanager
 def run_service(app: FastAPI) -> Iterator[Service]:
-    """Start the application, and stop it in the end."""
+    """Start the application, and stop it at the end."""
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         runner.run(stack.enter_async_context(app.router.lifespan_context(app)))

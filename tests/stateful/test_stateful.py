@@ -1,4 +1,4 @@
-"""Whatever admins, bots and staff do in whatever order, the service does what the model does."""
+"""Whatever admins, bots and staff do, in any order, the service does what the model does."""
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,13 +52,13 @@ from tests.stateful.service import Call, Service, run_service
 from tests.support.rows import TABLES, Rows
 
 Result = TypeVar("Result")
-FORGET = f"BEGIN; {''.join(f'DELETE FROM {table}; ' for table in reversed(TABLES))} COMMIT;"
+DELETE_ALL = f"BEGIN; {''.join(f'DELETE FROM {table}; ' for table in reversed(TABLES))} COMMIT;"
 NAME: dict[str, Any] = {"name": "Maria"}
 DESCRIPTION: dict[str, Any] = {"description": "bot"}
 
 
 def outcome(call: Callable[[], Result]) -> Result | str:
-    """What the model answers, or the code of its refusal."""
+    """The model's answer, or the code of its refusal."""
     try:
         return call()
     except Refused as refused:
@@ -66,7 +66,7 @@ def outcome(call: Callable[[], Result]) -> Result | str:
 
 
 def listed(weights: Mapping[int, int]) -> list[dict[str, int]]:
-    """Weights as a body has them."""
+    """Weights as a request body has them."""
     return [{"operator_id": id, "weight": weight} for id, weight in weights.items()]
 
 
@@ -90,7 +90,7 @@ class Comparison(Agreement):
         posts=POSTS,
         chunk=st.sampled_from([queue.CHUNK, 1, 2]),
     )
-    def open_for_business(
+    def set_up(
         self,
         operators: Sequence[dict[str, Any]],
         sources: Sequence[dict[str, Any]],
@@ -108,11 +108,11 @@ class Comparison(Agreement):
         for fields in sources:
             self.model.create_source(fields)
         self.make(
-            Call("PUT", f"/sources/{id}/operators", listed(one))
-            for id, one in enumerate(weights, start=1)
+            Call("PUT", f"/sources/{id}/operators", listed(chosen))
+            for id, chosen in enumerate(weights, start=1)
         )
-        for id, one in enumerate(weights, start=1):
-            self.model.set_weights(id, one)
+        for id, chosen in enumerate(weights, start=1):
+            self.model.set_weights(id, chosen)
         return self._post(posts)
 
     @rule(fields=OPERATOR)
@@ -158,7 +158,7 @@ class Comparison(Agreement):
             assert refusal == answer
         else:
             shares = reports.expected_shares(self.model, self.model.sources[id])
-            assert shares == {one["operator_id"]: one["share"] for one in answer}
+            assert shares == {row["operator_id"]: row["share"] for row in answer}
 
     @rule(target=interactions, post=POST)
     def post(self, post: Post) -> MultipleResults[int]:
@@ -166,7 +166,7 @@ class Comparison(Agreement):
 
     @rule(target=interactions, posts=POSTS)
     def post_at_once(self, posts: Sequence[Post]) -> MultipleResults[int]:
-        """They share a transaction, and are taken in the order they came in."""
+        """They share a transaction, and are handled in the order of arrival."""
         return self._post(posts)
 
     @rule(number=st.integers(0, 7))
@@ -177,7 +177,7 @@ class Comparison(Agreement):
 
     @rule(ids=st.lists(interactions, min_size=1, max_size=4))
     def close(self, ids: Sequence[int]) -> None:
-        """Closing twice is as closing once."""
+        """Closing twice is the same as once."""
         closed_before = {id for id in ids if not self.model.interactions[id].is_active}
         responses = self.make(Call("POST", f"/interactions/{id}/close") for id in ids)
         for id, response in zip(ids, responses, strict=True):
@@ -237,12 +237,12 @@ class Comparison(Agreement):
 
 @pytest.fixture
 def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """The application on the test's database; how much one drain gives out may be changed."""
+    """The application on the test's database; the size of a transaction's chunk may be changed."""
     monkeypatch.setattr(queue, "CHUNK", queue.CHUNK)
-    # httpx looks for it in every in-process request: a third of the time where it is not installed.
+    # httpx tries to import it in each request: a third of the time where it is not installed.
     monkeypatch.setitem(sys.modules, "sniffio", None)
-    # What is drawn by lot is drawn again when a run is repeated.
-    register_random(distribution._random)  # noqa: SLF001  # where the lots of the service come from
+    # A repeated run repeats the draws.
+    register_random(distribution._random)  # noqa: SLF001  # the service's random numbers
     quiet = settings.model_copy(update={"log_level": "warning"})
     with run_service(create_app(quiet)) as service:
         yield service
@@ -254,19 +254,19 @@ def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ser
     indirect=["database_url"],
 )
 def test_service_does_what_the_model_does(runs: int, service: Service, rows: Rows) -> None:
-    """After each of 30 steps limits, queues, moves, reasons and reports are as the model says."""
+    """After each of 30 steps limits, queues, assignments and reports are as the model says."""
 
-    class ComparisonAnew(Comparison):
+    class FreshComparison(Comparison):
         def __init__(self) -> None:
-            rows.executescript(FORGET)
+            rows.executescript(DELETE_ALL)
             super().__init__(service)
 
     run_state_machine_as_test(
-        ComparisonAnew,
+        FreshComparison,
         settings=hypothesis_settings(
             max_examples=runs,
             stateful_step_count=30,
-            # The same runs everywhere: a failure is one that everybody sees.
+            # The same runs everywhere, so that a failure can be reproduced.
             derandomize=True,
             database=None,
             deadline=None,

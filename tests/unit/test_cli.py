@@ -1,4 +1,4 @@
-"""The command line, as whoever runs the service meets it."""
+"""The command line, as a user of the service's commands sees it."""
 
 import re
 import signal
@@ -32,9 +32,9 @@ starting = pytest.mark.parametrize(
 
 
 def refusal(start: tuple[str, ...], folder: Path, url: str) -> str:
-    """What is said of a start that must fail; nothing but its one line, where that is ours to say.
+    """The line of a start that must fail; the service prints nothing else.
 
-    Uvicorn frames the line with its own of starting and exiting.
+    Uvicorn prints lines of its own about starting and exiting.
     """
     ended = run_command(*start, folder=folder, DATABASE_URL=url)
     assert ended.returncode not in (0, -signal.SIGTERM)
@@ -51,14 +51,14 @@ def refusal(start: tuple[str, ...], folder: Path, url: str) -> str:
 
 @starting
 def test_bad_setting_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
-    """The line names the variable and keeps its value to itself."""
+    """The line names the variable and omits its value."""
     line = refusal(start, tmp_path, "mysql://staff:hush-hush@db/leads")
 
     assert "Cannot start: DATABASE_URL: must begin with sqlite:/// or postgresql://" == line
 
 
 def test_several_processes_on_sqlite_are_one_line(tmp_path: Path) -> None:
-    """The line names the way out, and no database is made."""
+    """The line names the alternative, and no database is created."""
     start = (*PYTHON_APP, "serve", "--port", "0", "--workers", "2")
 
     line = refusal(start, tmp_path, "sqlite:///leads.db")
@@ -69,7 +69,7 @@ def test_several_processes_on_sqlite_are_one_line(tmp_path: Path) -> None:
 
 @starting
 def test_missing_folder_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
-    """A mistyped path is not made true by creating it."""
+    """A mistyped folder is not created."""
     line = refusal(start, tmp_path, "sqlite:///typo/leads.db")
 
     assert line.endswith(f" The folder {tmp_path}/typo of the database does not exist.")
@@ -78,7 +78,7 @@ def test_missing_folder_is_one_line(start: tuple[str, ...], tmp_path: Path) -> N
 
 @starting
 def test_file_of_another_kind_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
-    """A file that is no database stays as it is."""
+    """A file that is not a database is not changed."""
     file = tmp_path / "letter.txt"
     file.write_text("Dear Maria, " * 100, encoding="utf-8")
 
@@ -91,8 +91,8 @@ def test_file_of_another_kind_is_one_line(start: tuple[str, ...], tmp_path: Path
 
 
 @starting
-def test_tables_of_somebody_else_are_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
-    """A database that another program made is left as it is."""
+def test_tables_of_another_program_are_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
+    """The database of another program is not changed."""
     with closing(sqlite3.connect(tmp_path / "leads.db")) as rows:
         rows.execute("CREATE TABLE leads (name TEXT)")
     (tmp_path / "leads.db").chmod(0o600)
@@ -126,7 +126,7 @@ def test_taken_port_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["serve", "demo", "migrate", "backup", "copy"])
 def test_help_needs_no_usable_settings(command: str, tmp_path: Path) -> None:
-    """Who has the settings wrong can still look up how it is done."""
+    """A user with wrong settings can still read the help."""
     ended = run_command(*PYTHON_APP, command, "--help", folder=tmp_path, DATABASE_URL="nonsense")
 
     assert 0 == ended.returncode
@@ -134,8 +134,8 @@ def test_help_needs_no_usable_settings(command: str, tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
-def test_serve_says_where_and_logs_what(tmp_path: Path) -> None:
-    """The service is ready, names no server software, and logs what it answered, but no query."""
+def test_serve_prints_its_address_and_logs_requests(tmp_path: Path) -> None:
+    """The service is ready, names no server software, and logs requests without their query."""
     with running_command(*PYTHON_APP, "serve", "--port", "0", folder=tmp_path) as process:
         url = read_until(process, "Serving on").split()[2].rstrip(",")
         ready = httpx.get(f"{url}/readyz", params={"email": "canary@example.com"}, trust_env=False)
@@ -154,8 +154,8 @@ def test_serve_says_where_and_logs_what(tmp_path: Path) -> None:
 
 @needs_signals
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_ends_well_on_a_signal(number: signal.Signals, tmp_path: Path) -> None:
-    """Code 0, nothing said, and the database closed: its write-ahead log is gone."""
+def test_serve_shuts_down_on_a_signal(number: signal.Signals, tmp_path: Path) -> None:
+    """The exit code is 0, nothing is logged, and the write-ahead log is removed."""
     with running_command(
         *PYTHON_APP, "serve", "--port", "0", folder=tmp_path, LOG_LEVEL="warning"
     ) as process:
@@ -171,14 +171,14 @@ def test_serve_ends_well_on_a_signal(number: signal.Signals, tmp_path: Path) -> 
 
 @needs_signals
 @pytest.mark.parametrize("sent", [0, 30])
-def test_serve_waits_for_a_request_that_is_on_its_way(sent: int, tmp_path: Path) -> None:
-    """Who had connected before the signal is answered, and only then is it over."""
+def test_serve_drains_its_connections(sent: int, tmp_path: Path) -> None:
+    """A client that connected before the signal is answered before the process exits."""
     request = b"GET /readyz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
     with running_command(*PYTHON_APP, "serve", "--port", "0", folder=tmp_path) as process:
         url = read_until(process, "Serving on").split()[2].rstrip(",")
         with socket.create_connection(("127.0.0.1", httpx.URL(url).port or 0)) as client:
             client.sendall(request[:sent])
-            # Another one's answer shows that the connection before it was taken up.
+            # The response to another client shows that the earlier connection was accepted.
             httpx.get(f"{url}/healthz", trust_env=False)
             process.terminate()
             sleep(0.3)
@@ -208,7 +208,7 @@ def test_serve_started_in_the_background_of_a_script_ends_on_sigterm(
 
 
 def test_migrate_brings_a_fresh_file_to_head(tmp_path: Path) -> None:
-    """A file that was not there has the schema of this version."""
+    """A new file has the schema of this version."""
     ended = run_command(*PYTHON_APP, "migrate", folder=tmp_path)
 
     assert 0 == ended.returncode
@@ -219,7 +219,7 @@ def test_migrate_brings_a_fresh_file_to_head(tmp_path: Path) -> None:
 
 
 @only_sqlite
-def test_migrate_keeps_off_a_served_file(
+def test_migrate_refuses_a_served_file(
     tmp_path: Path, server: LiveServer, database_path: Path
 ) -> None:
     """The schema does not change under a running service."""

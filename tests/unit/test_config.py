@@ -1,4 +1,4 @@
-"""The settings: from the environment, from `.env`, and what is said of unusable ones."""
+"""Settings: from the environment, from `.env`, and the messages about unusable ones."""
 
 import json
 from collections.abc import Callable
@@ -32,14 +32,14 @@ def clean_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def refusal() -> str:
-    """The line with which the settings in force are refused."""
+    """The line with which the present settings are refused."""
     with pytest.raises(SystemExit) as refused:
         load_settings()
     return str(refused.value)
 
 
 def test_every_setting_is_tested_here() -> None:
-    """A new setting joins this table."""
+    """A new setting must be added to this table."""
     assert set(Settings.model_fields) == {name for name, *_ in SETTINGS}
 
 
@@ -84,7 +84,7 @@ def test_names_in_any_case(
 
 
 def test_environment_wins_over_the_env_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of two values the environment's counts."""
+    """The environment takes precedence."""
     Path(".env").write_text("DATABASE_READERS=2\n", encoding="utf-8")
     monkeypatch.setenv("DATABASE_READERS", "3")
 
@@ -123,7 +123,7 @@ def test_empty_variable_is_as_good_as_none(name: str, monkeypatch: pytest.Monkey
 def test_bad_value_is_named_and_not_repeated(
     variable: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The one line names the variable; the value, which may hold a password, is kept out of it."""
+    """The one line names the variable, and omits the value, which may hold a password."""
     monkeypatch.setenv(variable, value)
 
     message = refusal()
@@ -149,8 +149,8 @@ def test_database_in_memory_is_refused(url: str, monkeypatch: pytest.MonkeyPatch
         "postgres:///leads?host=/run/postgresql",
     ],
 )
-def test_postgresql_is_taken_as_it_is(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any spelling of the scheme will do; the host may be left to the driver."""
+def test_postgresql_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any spelling of the scheme is accepted; the host may be omitted."""
     monkeypatch.setenv("DATABASE_URL", url)
 
     assert url == load_settings().database_url
@@ -158,7 +158,7 @@ def test_postgresql_is_taken_as_it_is(url: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("url", ["postgresql://", "postgresql://db", "postgresql://db/"])
 def test_database_without_a_name_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's name, which PostgreSQL would take for it, is rarely what is meant."""
+    """PostgreSQL would use the user's name, which is rarely intended."""
     monkeypatch.setenv("DATABASE_URL", url)
 
     assert "Cannot start: DATABASE_URL: must name a database: postgresql://host/name" == refusal()
@@ -166,7 +166,7 @@ def test_database_without_a_name_is_refused(url: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("value", ["0", "65", "-1", "1.5"])
 def test_reader_count_has_bounds(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """1 to 64 readers, whole ones."""
+    """1 to 64 readers, a whole number."""
     monkeypatch.setenv("DATABASE_READERS", value)
 
     assert refusal().startswith("Cannot start: DATABASE_READERS: ")
@@ -194,7 +194,7 @@ def test_connections_have_bounds(
 
 
 def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two faults need one attempt to be found, and still one line."""
+    """One start reports both errors, in one line."""
     monkeypatch.setenv("DATABASE_READERS", "none")
     monkeypatch.setenv("MAX_BODY_BYTES", "none")
 
@@ -206,14 +206,14 @@ def test_every_bad_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_env_file_that_is_no_text_is_named() -> None:
-    """A `.env` saved in another encoding is no reason for a traceback."""
+    """A `.env` in another encoding causes no traceback."""
     Path(".env").write_bytes("DATABASE_URL=sqlite:///leads.db".encode("utf-16"))
 
     assert "Cannot start: the file .env is no readable UTF-8 text" == refusal()
 
 
 def test_env_file_may_begin_with_a_byte_order_mark() -> None:
-    """Windows' editors write one; the first name is read all the same."""
+    """Windows editors write one; the first name is read correctly."""
     Path(".env").write_text("DATABASE_READERS=2\n", encoding="utf-8-sig")
 
     assert 2 == load_settings().database_readers
@@ -246,14 +246,14 @@ def test_env_file_may_begin_with_a_byte_order_mark() -> None:
 def test_unknown_name_in_the_env_file_is_a_warning(
     line: str, warning: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It comes with the nearest setting and without its value, which may be a password."""
+    """The warning has the nearest setting but not the value, which may be a password."""
     Path(".env").write_text(f"LOG_LEVEL=warning\n{line}\n", encoding="utf-8")
 
     begin()
 
-    [said] = capsys.readouterr().err.splitlines()
-    assert said.endswith(f"Z warning {warning}")
-    assert "hush" not in said
+    [printed] = capsys.readouterr().err.splitlines()
+    assert printed.endswith(f"Z warning {warning}")
+    assert "hush" not in printed
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ def test_unknown_name_in_the_env_file_is_a_warning(
 def test_known_name_in_the_env_file_is_no_warning(
     line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Case, quotes, comments and `export` make no name unknown."""
+    """Case, quotes, comments and `export` do not make a name unknown."""
     Path(".env").write_text(f"{line}\n", encoding="utf-8")
 
     begin()
@@ -287,14 +287,14 @@ def test_misspelt_variable_is_a_warning(
 
     begin()
 
-    [said] = capsys.readouterr().err.splitlines()
-    assert said.endswith(
+    [printed] = capsys.readouterr().err.splitlines()
+    assert printed.endswith(
         "The environment has DATABSE_URL, which is no setting. Did you mean DATABASE_URL?"
     )
 
 
 def test_log_level_may_leave_warnings_out(capsys: pytest.CaptureFixture[str]) -> None:
-    """An operator that asks for errors only gets no warning."""
+    """At the level `error` warnings are not printed."""
     Path(".env").write_text("LOG_LEVEL=error\nFOO=1\n", encoding="utf-8")
 
     begin()
@@ -309,7 +309,7 @@ def test_log_level_may_leave_warnings_out(capsys: pytest.CaptureFixture[str]) ->
 def test_refusal_has_the_format_that_can_be_known(
     content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A program reads why, though other settings or the whole file are unusable."""
+    """A program reads the reason even if other settings or the whole file are unusable."""
     Path(".env").write_bytes(content)
     if b"\xff" in content:
         monkeypatch.setenv("LOG_FORMAT", "json")
@@ -321,7 +321,7 @@ def test_refusal_has_the_format_that_can_be_known(
 
 
 def test_unreadable_env_file_is_one_line() -> None:
-    """A file that is no text is named."""
+    """The line names the file."""
     Path(".env").write_bytes("LOG_LEVEL=info".encode("utf-16"))
 
     assert "Cannot start: the file .env is no readable UTF-8 text" == refusal()

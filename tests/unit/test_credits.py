@@ -10,7 +10,7 @@ from app.core.credits import INQUIRY, apportion, carry_over, inquiries
 
 @pytest.mark.parametrize("seed", range(20))
 def test_parts_sum_to_the_amount(seed: int) -> None:
-    """Each is less than 1 from its exact part, whatever the sign of the amount."""
+    """Each part is less than 1 from the exact one, whatever the sign of the amount."""
     random = Random(seed)
     weights = {id: random.randint(0, 10**6) for id in range(1, random.randint(2, 50))}
     weights[99] = 1
@@ -24,7 +24,7 @@ def test_parts_sum_to_the_amount(seed: int) -> None:
 
 
 def test_what_is_left_goes_to_the_largest_remainders() -> None:
-    """Of equals to the lower ids, whatever their order."""
+    """Among equal remainders the lower ids come first, whatever their order."""
     assert {1: 34, 2: 33, 3: 33} == apportion(100, {3: 1, 1: 1, 2: 1})
     assert {1: 1, 2: 0, 3: 9} == apportion(10, {1: 7, 2: 3, 3: 90})
     assert {1: 0, 2: -1} == apportion(-1, {1: 1, 2: 1})
@@ -44,13 +44,13 @@ def test_what_is_left_goes_to_the_largest_remainders() -> None:
     ],
 )
 def test_credits_under_new_weights(weights: dict[int, int], carried: dict[int, int]) -> None:
-    """Who stays keeps them, and shares by weight those of who goes; they sum to zero."""
+    """Operators that stay keep theirs, and share by weight those of removed ones; the sum is 0."""
     assert carried == carry_over({1: 60, 2: -40, 3: -20}, weights)
     assert 0 == sum(carried.values())
 
 
 def test_credits_are_shown_in_inquiries() -> None:
-    """To six decimals, and never as a negative zero."""
+    """To six decimals, and never as negative zero."""
     assert [0.25, -0.333333, "0.0"] == [
         inquiries(INQUIRY // 4),
         inquiries(-INQUIRY // 3),

@@ -10,12 +10,12 @@ INQUIRIES = inquire(1_000, [1, 2, 3])
 
 
 def test_are_the_same_on_every_run() -> None:
-    """Two people who run the demo can compare what they see."""
+    """Two users who run the demo can compare the results."""
     assert INQUIRIES == inquire(1_000, [1, 2, 3])
 
 
 def test_are_all_accepted() -> None:
-    """Whatever the demo shows, it is no refusal."""
+    """Every inquiry passes validation."""
     for inquiry in INQUIRIES:
         CreateInteraction(**inquiry._asdict())
 
@@ -31,7 +31,7 @@ def test_addresses_are_of_every_kind() -> None:
 
 
 def test_leads_are_new_and_returning() -> None:
-    """Some ask once, others again, at times with their address in another case."""
+    """Some send one inquiry, others several, at times with their address in another case."""
     leads = Counter(parse_email(inquiry.email) for inquiry in INQUIRIES)
 
     assert 1 in leads.values()
@@ -40,7 +40,7 @@ def test_leads_are_new_and_returning() -> None:
 
 
 def test_payloads_are_of_every_shape() -> None:
-    """A text, an object, a list, objects within objects, and nothing."""
+    """A text, an object, a list, nested objects, and none."""
     payloads = [inquiry.payload for inquiry in INQUIRIES]
 
     assert {str, dict, list, type(None)} == {type(payload) for payload in payloads}

@@ -1,4 +1,4 @@
-"""The choice of an operator follows the weights, and can be told to the last pick."""
+"""The choice of an operator follows the weights, and can be predicted to the last pick."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -31,7 +31,7 @@ SKEWED = {
 
 @pytest.mark.parametrize("seed", range(5))
 def test_lot_is_within_four_sigma(seed: int) -> None:
-    """A thousand picks spread as the weights say."""
+    """A thousand picks follow the weights."""
     weights = {1: 10, 2: 30, 3: 60}
     random = Random(seed)
     picks = Counter(pick_random(weights, random) for _ in range(1000))
@@ -42,8 +42,8 @@ def test_lot_is_within_four_sigma(seed: int) -> None:
 
 
 @pytest.mark.parametrize("count", SKEWED)
-def test_smooth_keeps_the_best_bound_there_is(count: int) -> None:
-    """After every single pick nobody is further than 1 - 1/(2n-2) from its exact share."""
+def test_smooth_keeps_the_best_bound(count: int) -> None:
+    """After every pick each operator is within 1 - 1/(2n-2) of its exact share."""
     weights = SKEWED[count]
     total = sum(weights.values())
     bound = 1 - Fraction(1, 2 * count - 2)
@@ -51,7 +51,7 @@ def test_smooth_keeps_the_best_bound_there_is(count: int) -> None:
     picks: Counter[int] = Counter()
     for turn in range(1, 3 * total + 1 if total < 4000 else 4000):
         picks[pick_smooth(weights, credits)] += 1
-        worst = max(abs(picks[one] - Fraction(turn * weights[one], total)) for one in weights)
+        worst = max(abs(picks[id] - Fraction(turn * weights[id], total)) for id in weights)
         assert worst <= bound, f"pick {turn}"
 
 
@@ -69,8 +69,8 @@ def test_smooth_gives_each_its_weight_in_every_cycle(count: int) -> None:
         assert 0 == sum(credits.values())
 
 
-def test_smooth_is_even_though_one_of_three_equals_flickers() -> None:
-    """With the third there every other time the two others stay within 2 of each other."""
+def test_smooth_is_even_while_one_of_three_equals_alternates() -> None:
+    """With the third active every other time, the first two stay within 2 picks of each other."""
     credits: dict[int, int] = {}
     picks: Counter[int] = Counter()
     for turn in range(12_000):
@@ -80,18 +80,18 @@ def test_smooth_is_even_though_one_of_three_equals_flickers() -> None:
 
 
 def all_of(_: int, operators: list[int], __: Random) -> list[int]:
-    """A set that stands."""
+    """A set that does not change."""
     return operators
 
 
 def half_of(_: int, operators: list[int], random: Random) -> list[int]:
-    """Each is there half of the time."""
-    return [one for one in operators if random.random() < 0.5] or [random.choice(operators)]
+    """Each operator is active half of the time."""
+    return [id for id in operators if random.random() < 0.5] or [random.choice(operators)]
 
 
-def all_but_the_absent(turn: int, operators: list[int], _: Random) -> list[int]:
-    """One after the other is away for 700 picks."""
-    return [one for one in operators if one != operators[turn // 700 % len(operators)]]
+def all_but_one(turn: int, operators: list[int], _: Random) -> list[int]:
+    """One operator after the other is inactive for 700 picks."""
+    return [id for id in operators if id != operators[turn // 700 % len(operators)]]
 
 
 WEIGHT: dict[str, Callable[[int], int]] = {
@@ -101,30 +101,30 @@ WEIGHT: dict[str, Callable[[int], int]] = {
 }
 
 
-@pytest.mark.parametrize("there", [all_of, half_of, all_but_the_absent])
+@pytest.mark.parametrize("active_of", [all_of, half_of, all_but_one])
 @pytest.mark.parametrize("weight", WEIGHT)
 @pytest.mark.parametrize("count", [2, 3, 10])
-def test_smooth_keeps_what_is_owed_while_the_set_changes(
-    count: int, weight: str, there: Callable[[int, list[int], Random], list[int]]
+def test_smooth_keeps_quotas_while_the_set_changes(
+    count: int, weight: str, active_of: Callable[[int, list[int], Random], list[int]]
 ) -> None:
-    """At every moment each is within 2 inquiries of what its weight has been worth."""
+    """At every moment each operator is within 2 inquiries of its quota."""
     weights = {number: WEIGHT[weight](number) for number in range(1, count + 1)}
     operators, random = list(weights), Random(count)
     credits = dict.fromkeys(weights, 0)
     owed = dict.fromkeys(weights, 0.0)
     for turn in range(6000):
-        eligible = {one: weights[one] for one in there(turn, operators, random)}
+        eligible = {id: weights[id] for id in active_of(turn, operators, random)}
         total = sum(eligible.values())
-        for one, share in eligible.items():
-            owed[one] += share / total
+        for id, share in eligible.items():
+            owed[id] += share / total
         owed[pick_smooth(eligible, credits)] -= 1
         assert max(map(abs, owed.values())) <= 2
         assert 0 == sum(credits.values())
-        assert all(abs(owed[one] - credits[one] / INQUIRY) < 1e-6 for one in weights)
+        assert all(abs(owed[id] - credits[id] / INQUIRY) < 1e-6 for id in weights)
 
 
 def test_smooth_serves_the_largest_credit_once_it_is_a_whole_inquiry() -> None:
-    """An earlier deadline does not keep waiting what is owed a whole inquiry; ties go by id."""
+    """A credit of a whole inquiry comes before an earlier deadline; ties go by id."""
     third = INQUIRY // 3
     credits = {1: third, 2: 2 * third, 3: -3 * third}
     pressing = {1: 0, 2: 2 * third, 3: 2 * third, 4: -4 * third}
@@ -134,8 +134,8 @@ def test_smooth_serves_the_largest_credit_once_it_is_a_whole_inquiry() -> None:
     assert 2 == pick_smooth({3: 1, 2: 1, 1: 1}, pressing)
 
 
-def test_smooth_leaves_one_alone_and_those_who_are_away_as_they_are() -> None:
-    """Whatever it is owed, the only one there gets it and owes nothing for it."""
+def test_smooth_changes_no_credit_for_a_single_operator() -> None:
+    """The only active operator is picked whatever its credit, and no credit changes."""
     credits = {1: -5, 2: 5}
 
     assert 1 == pick_smooth({1: 7}, credits)
@@ -143,36 +143,36 @@ def test_smooth_leaves_one_alone_and_those_who_are_away_as_they_are() -> None:
 
 
 def test_smooth_owes_nothing_for_an_absence() -> None:
-    """Of three equals one is away for 300 picks; then it gets a third of the next 60, no flood."""
+    """Of three equals one is inactive for 300 picks, then gets a third of the next 60, evenly."""
     credits: dict[int, int] = {}
     weights = {1: 1, 2: 1, 3: 1}
     for _ in range(31):
         pick_smooth(weights, credits)
     for _ in range(300):
         pick_smooth({1: 1, 2: 1}, credits)
-    back = [pick_smooth(weights, credits) for _ in range(60)]
+    picks_after = [pick_smooth(weights, credits) for _ in range(60)]
 
-    assert 20 == back.count(3)
-    for turn, count in enumerate(accumulate(one == 3 for one in back), start=1):
+    assert 20 == picks_after.count(3)
+    for turn, count in enumerate(accumulate(id == 3 for id in picks_after), start=1):
         assert abs(count - turn / 3) <= 2
 
 
 def choose_many(candidates: list[Candidate]) -> set[int | None]:
-    """Whom a source with these operators picks."""
+    """The operators that a source with these candidates picks."""
     distributor = Distributor({1: Rotation("smooth", False, False, False, candidates)})
     return {distributor.choose(1).operator_id for _ in range(100)}
 
 
 def test_zero_weight_and_inactive_are_never_picked() -> None:
-    """Zero is out of rotation, not merely unlikely."""
+    """Weight 0 is out of rotation, not merely unlikely."""
     candidates = [Candidate(1, 0), Candidate(2, 1), Candidate(3, 5, active=False)]
 
     assert {2} == choose_many(candidates)
 
 
 @pytest.mark.parametrize("candidates", [[], [Candidate(1, 0)], [Candidate(1, 5, active=False)]])
-def test_nobody_is_picked_when_nobody_is_there(candidates: list[Candidate]) -> None:
-    """All weights zero is the same as no operators at all."""
+def test_none_is_picked_where_none_is_available(candidates: list[Candidate]) -> None:
+    """If all weights are zero, it is the same as without operators."""
     assert {None} == choose_many(candidates)
 
 
@@ -183,7 +183,7 @@ def test_limit_counts_only_where_it_is_enforced() -> None:
 
 
 def test_expected_shares_add_up() -> None:
-    """Weight over sum of weights of the active; nothing is divided by zero."""
+    """Weight over the sum of weights of active operators; nothing is divided by zero."""
     candidates = [Candidate(1, 10), Candidate(2, 30), Candidate(3, 60, active=False)]
 
     assert {1: 0.25, 2: 0.75, 3: 0.0} == expected_shares(candidates)
@@ -191,14 +191,14 @@ def test_expected_shares_add_up() -> None:
 
 
 async def test_operator_for_a_single_inquiry(database: Database) -> None:
-    """Asked for one source alone, the choice is among its active operators, or of nobody."""
+    """The choice for one source is one of its active operators, or None."""
     async with database.writing() as session:
         source = await SourceCRUD(session).create(description="bot")
         operators = [await OperatorCRUD(session).create(name="Maria") for _ in range(3)]
-        active, weightless, away = [operator.id for operator in operators]
-        await OperatorCRUD(session).update(away, {"active": False})
+        active, weightless, inactive = [operator.id for operator in operators]
+        await OperatorCRUD(session).update(inactive, {"active": False})
         await SourceOperatorSettingCRUD(session).replace_source_weights(
-            source.id, {active: 1, weightless: 0, away: 1000}
+            source.id, {active: 1, weightless: 0, inactive: 1000}
         )
 
         assert {active} == {await select_operator(session, source.id) for _ in range(50)}

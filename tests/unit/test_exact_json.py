@@ -1,4 +1,4 @@
-"""Numbers of JSON as they were written."""
+"""Numbers of JSON, kept as they were written."""
 
 import json
 from typing import Any
@@ -32,13 +32,13 @@ AROUND = [
     '{{"\\\\ud8001\\\\ud800":{}}}',
     '["\u0416\U0001f600",{}]',
 ]
-"""Texts that look a little like what the encoder does with numbers inside."""
+"""Texts that resemble the encoder's own marks for numbers."""
 
 
 @pytest.mark.parametrize("number", [*PLAIN, *EXACT], ids=lambda number: number[:24])
 @pytest.mark.parametrize("around", AROUND)
 def test_numbers_stay_as_they_were_written(number: str, around: str) -> None:
-    """Whatever stands around them."""
+    """Whatever surrounds them."""
     text = around.replace("{}", number).replace("{{", "{").replace("}}", "}")
 
     assert text == encode_json(parse_json(text.encode()))
@@ -46,7 +46,7 @@ def test_numbers_stay_as_they_were_written(number: str, around: str) -> None:
 
 @pytest.mark.parametrize("number", PLAIN, ids=lambda number: number[:24])
 def test_what_python_writes_alike_is_plain(number: str) -> None:
-    """Most numbers cost nothing."""
+    """Most numbers need no exact text."""
     assert type(parse_json(number.encode())) in {int, float}
 
 
@@ -63,25 +63,25 @@ def test_canonical_text_has_names_in_order() -> None:
     ids=lambda value: str(value)[:24],
 )
 def test_decoded_numbers_are_plain(text: str, value: Any) -> None:
-    """Python's users get what Python has."""
+    """Python code gets Python's own numbers."""
     assert value == decode_json(text)
     assert "ExactNumber" not in repr(decode_json(text))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [-float("inf")]])
 def test_what_is_no_number_is_not_written(value: Any) -> None:
-    """No reader could parse it."""
+    """NaN and infinity are not JSON."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode_json(value)
 
 
 def test_other_objects_are_not_written() -> None:
-    """As the standard encoder."""
+    """The standard encoder refuses them as well."""
     with pytest.raises(TypeError, match="set is no JSON value"):
         encode_json({1})
 
 
 @pytest.mark.parametrize("value", [None, True, "1.00", [1.5, {"a": -0.0}], {"z": "\u0416\x07"}])
 def test_plain_values_are_written_as_before(value: Any) -> None:
-    """The shortest text, in the order of the members."""
+    """The shortest text, with the members in their order."""
     assert json.dumps(value, ensure_ascii=False, separators=(",", ":")) == encode_json(value)

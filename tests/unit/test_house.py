@@ -1,4 +1,4 @@
-"""The rules of the house: what a reader may rely on anywhere in the checkout."""
+"""The rules of the house: what a reader may rely on anywhere in the repository."""
 
 import ast
 import re
@@ -29,7 +29,8 @@ TOP_LEVEL = {
 MAX_LINES = 300
 MAX_README_LINES = 150
 OLD_WORDS = ("anew", "patience", "whoever", "shall", "somebody", "nobody")
-CONTRACT_WORDS = re.compile("nobody_else|NobodyElse")
+CONTRACT_WORDS = re.compile('nobody_else|NobodyElse|"nobody"')
+"""Codes, and the user and role of this name."""
 LINT_IMPORTS = """
 import sys
 from importlinter.cli import lint_imports
@@ -41,7 +42,7 @@ packages = sorted(file.parent for file in APP.rglob("__init__.py"))
 
 
 def test_imports_run_downward() -> None:
-    """Every room imports only from the rooms below it, and only the API knows of HTTP."""
+    """Every package imports only from those below it, and only the API knows of HTTP."""
     pytest.importorskip("importlinter", reason="import-linter is in tests/requirements.txt")
 
     check = subprocess.run(
@@ -52,11 +53,11 @@ def test_imports_run_downward() -> None:
 
 
 def test_top_level_is_closed() -> None:
-    """Nothing lies beside the few entries that a reader knows."""
+    """The top level has no other entries."""
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
-        pytest.skip("what belongs to the project is known only in a git checkout")
+        pytest.skip("the files of the project are known only in a git checkout")
 
-    # A checkout mounted into a container may belong to someone else, which git would refuse.
+    # A checkout mounted into a container may belong to another user, which git would refuse.
     list_files = ["git", "-c", "safe.directory=*", "ls-files"]
     listed = subprocess.run(list_files, cwd=ROOT, capture_output=True, text=True, check=True)
 
@@ -72,14 +73,14 @@ def test_setting_is_documented(name: str) -> None:
 
 
 def test_files_are_short() -> None:
-    """No file is longer than what can be read in one sitting."""
+    """No file is longer than a reader can read in one sitting."""
     lengths = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in sources}
 
     assert {} == {file: length for file, length in lengths.items() if length > MAX_LINES}
 
 
 def test_packages_say_what_they_are() -> None:
-    """Every package says in one line what it is."""
+    """Every package has a docstring of one line."""
     texts = [(package / "__init__.py").read_text(encoding="utf-8") for package in packages]
     docstrings = [ast.get_docstring(ast.parse(text)) or "" for text in texts]
 

@@ -1,4 +1,4 @@
-"""The log's writer: lines reach the stream in order, and nobody waits for whoever reads them."""
+"""The log writer: lines reach the stream in order, and the service never waits for the reader."""
 
 import io
 import logging
@@ -11,7 +11,7 @@ from app.core.log_writer import LogWriter
 
 
 def test_lines_are_written_in_order() -> None:
-    """All of them, the last ones when the block ends."""
+    """All of them are written, the last ones when the block ends."""
     stream = io.StringIO()
     writer = LogWriter()
     writer.write("before\n")
@@ -22,10 +22,10 @@ def test_lines_are_written_in_order() -> None:
     assert ["before", *map(str, range(1000))] == stream.getvalue().splitlines()
 
 
-def test_reader_who_stops_holds_nobody_up(
+def test_reader_that_stops(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With a full pipe and a full queue lines are lost, and that is said once it goes on."""
+    """With a full pipe and a full queue lines are lost, and their number is logged afterwards."""
     monkeypatch.setattr(log_writer, "CAPACITY", 100)
     read, write = os.pipe()
     writer = LogWriter()
@@ -46,14 +46,14 @@ def test_reader_who_stops_holds_nobody_up(
     assert "401 lines of the log were lost" in lost.getMessage()
 
 
-def test_reader_who_has_gone_is_no_failure() -> None:
+def test_reader_that_has_exited() -> None:
     """A closed pipe ends the log, not the service."""
     read, write = os.pipe()
     os.close(read)
     writer = LogWriter()
     stream = open(write, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # closing it fails, too
     with writer.writing_to(stream):
-        writer.write("nobody reads this\n")
+        writer.write("no process reads this\n")
 
     with pytest.raises(BrokenPipeError):
         stream.close()

@@ -1,4 +1,4 @@
-"""PostgreSQL's URLs: what of libpq's is taken, and what is said of the rest."""
+"""PostgreSQL's URLs: which of libpq's options are accepted, and the messages about the rest."""
 
 from urllib.parse import unquote
 
@@ -35,14 +35,14 @@ def test_hosts(url: str, hosts: list[tuple[str, int | None]]) -> None:
 
 
 def test_login_goes_to_the_driver() -> None:
-    """Signs that mean something in a URL arrive as they were meant."""
+    """Characters with a meaning in a URL keep their value."""
     parsed = parse_postgres_url("postgresql://me:p%40ss+%2F%3F@db/my%20leads")
 
     assert "postgresql:///my%20leads?user=me&password=p%40ss%2B%2F%3F" == parsed.dsn
 
 
-def test_options_may_say_it_all() -> None:
-    """Login and name stand in options as well as before them."""
+def test_login_in_options() -> None:
+    """Login and database may be given as options as well as before them."""
     parsed = parse_postgres_url("postgresql://db?user=me&password=hush&dbname=leads")
 
     assert "leads" == parsed.database
@@ -50,15 +50,15 @@ def test_options_may_say_it_all() -> None:
 
 
 @pytest.mark.parametrize("hosts", ["one", "one,two"])
-def test_of_several_hosts_the_primary_is_meant(hosts: str) -> None:
-    """The service writes: a standby among the hosts is passed over."""
+def test_primary_of_several_hosts(hosts: str) -> None:
+    """The service writes, so it skips a standby among the hosts."""
     parsed = parse_postgres_url(f"postgresql://{hosts}/leads")
 
     assert ("primary" if "," in hosts else "any") == parsed.target_session_attrs
 
 
 def test_options_of_the_driver_the_server_and_the_socket() -> None:
-    """Each reaches the one whom it concerns."""
+    """Each option reaches the part that it is for."""
     parsed = parse_postgres_url(
         "postgresql://db/leads?sslmode=verify-full&sslrootcert=/etc/ca.pem&passfile=/etc/pass"
         "&application_name=bots&options=-csearch_path%3Dleads&connect_timeout=7&keepalives_idle=30"
@@ -77,16 +77,16 @@ def test_options_of_the_driver_the_server_and_the_socket() -> None:
 @pytest.mark.parametrize(
     "mode", ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 )
-def test_every_sslmode_is_taken(mode: str) -> None:
-    """As libpq names them."""
+def test_every_sslmode_is_accepted(mode: str) -> None:
+    """The names are those of libpq."""
     assert f"sslmode={mode}" in parse_postgres_url(f"postgresql://db/leads?sslmode={mode}").dsn
 
 
 @pytest.mark.parametrize(
     "option", ["channel_binding=prefer", "gssencmode=disable", "sslsni=1", "client_encoding=utf8"]
 )
-def test_what_is_so_anyway_is_taken(option: str) -> None:
-    """It asks for what the driver does by itself, and is no setting of the server."""
+def test_option_without_effect_is_accepted(option: str) -> None:
+    """Such an option asks for what the driver does anyway, and is not sent to the server."""
     parsed = parse_postgres_url(f"postgresql://db/leads?{option}")
 
     assert "postgresql:///leads" == parsed.dsn
@@ -111,8 +111,8 @@ def test_what_is_so_anyway_is_taken(option: str) -> None:
         ("host=[hush", "must have hosts as host, host:port or"),
     ],
 )
-def test_what_is_not_taken_is_named(option: str, message: str) -> None:
-    """The option that is at fault, and nothing of what may be a password."""
+def test_refused_option_is_named(option: str, message: str) -> None:
+    """The message names the option, and nothing that may be a password."""
     with pytest.raises(ValueError, match=message) as refused:
         parse_postgres_url(f"postgresql://me:hush@db/leads?{option}")
 

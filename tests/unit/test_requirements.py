@@ -1,4 +1,4 @@
-"""The requirements: all that is installed is one exact version, with the reason for it."""
+"""The requirements: every installed package has one exact version, with the reason for it."""
 
 import os
 import re
@@ -15,14 +15,14 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 FILES = ("requirements.txt", "tests/requirements.txt")
 INDIRECT = "# What those bring with them"
-"""Begins the heading of what the packages above it require in their turn."""
+"""The heading of the packages that those above it require."""
 DIRECT_LINE = re.compile(r"[\w-]+(\[\w+\])?==[\d.]+ +# .+")
 INDIRECT_LINE = re.compile(r'[\w-]+==[\w.]+( ; sys_platform [!=]= "\w+")? +# for [\w, -]+')
 OF_THE_ENVIRONMENT = {"pip", "setuptools", "wheel"}
 
 
 def lines_of(file: str) -> tuple[list[str], list[str]]:
-    """The lines of a file: those for our own reasons, and those of what comes with them."""
+    """The lines of a file: direct requirements, and the indirect ones that those bring in."""
     direct, indirect = (ROOT / file).read_text(encoding="utf-8").split(INDIRECT)
     return requirements_in(direct), requirements_in(f"# {indirect}")
 
@@ -47,10 +47,10 @@ PINNED = {
 
 
 def required_by(wanted: Requirement) -> Iterator[Requirement]:
-    """What an installed package requires here, with the extras that are asked for."""
+    """What an installed package requires here, with the requested extras."""
     try:
         texts = distribution(wanted.name).requires or []
-    except PackageNotFoundError:  # Of the tests' own, in an environment for the service alone.
+    except PackageNotFoundError:  # One of the tests', in an environment for the service alone.
         return
     for requirement in map(Requirement, texts):
         extras = wanted.extras or {""}
@@ -78,7 +78,7 @@ def brought() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("file", FILES)
 def test_lines_are_exact_and_say_why(file: str) -> None:
-    """Ours give a reason; the others name what they are here for."""
+    """A direct requirement gives a reason; an indirect one names what requires it."""
     direct, indirect = lines_of(file)
 
     assert direct
@@ -87,13 +87,13 @@ def test_lines_are_exact_and_say_why(file: str) -> None:
 
 
 def test_what_is_brought_in_is_pinned(brought: dict[str, set[str]]) -> None:
-    """Nothing comes in by the way in whatever version is the newest that day."""
+    """No package is installed at whatever version is the newest that day."""
     assert set() == set(brought) - set(PINNED)
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_nothing_is_pinned_without_need(file: str, brought: dict[str, set[str]]) -> None:
-    """What each indirect one is here for does require it, on the systems that its line names."""
+    """The packages that an indirect line names do require it, on the systems of that line."""
     for line in lines_of(file)[1]:
         requirement = requirement_of(line)
         reasons = {canonicalize_name(name) for name in line.partition("# for ")[2].split(", ")}
@@ -103,7 +103,7 @@ def test_nothing_is_pinned_without_need(file: str, brought: dict[str, set[str]])
 
 
 def is_installed(name: str) -> bool:
-    """Whether there is such a package in this environment."""
+    """Whether this environment has the package."""
     try:
         return bool(distribution(name))
     except PackageNotFoundError:
@@ -111,17 +111,17 @@ def is_installed(name: str) -> bool:
 
 
 def test_what_is_installed_is_what_is_pinned() -> None:
-    """To the version; in an environment made of the requirements alone there is nothing else."""
+    """At the same version; an environment of the requirements alone has no other package."""
     installed = {
         canonicalize_name(found.metadata["Name"]): found.version
         for found in distributions(path=[path for path in sys.path if Path(path) != ROOT])
     }
-    strangers = set(installed) - set(PINNED) - OF_THE_ENVIRONMENT
+    unpinned = set(installed) - set(PINNED) - OF_THE_ENVIRONMENT
 
     assert {} == {
         name: version
         for name, version in installed.items()
         if name in PINNED and version != PINNED[name]
     }
-    # A developer's own tools are no fault; the checks run where there are none.
-    assert not os.environ.get("ONLY_REQUIREMENTS") or strangers == set()
+    # A developer's own tools are allowed; the checks run without any.
+    assert not os.environ.get("ONLY_REQUIREMENTS") or unpinned == set()

@@ -1,4 +1,4 @@
-"""Bytes on a connection mean the same requests however the network cuts them."""
+"""Bytes on a connection are the same requests however the network segments them."""
 
 import asyncio
 from typing import Any
@@ -26,7 +26,7 @@ NEXT = ("GET", "/next", b"")
 
 
 class _Memory(asyncio.Transport):
-    """A client that takes each answer at once."""
+    """A client that reads each response at once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,8 +50,8 @@ class _Memory(asyncio.Transport):
         self.is_paused = False
 
 
-async def understood(*segments: bytes) -> tuple[list[Seen], list[str], bytes]:
-    """The requests that reach an application, the names of their headers, and what is sent."""
+async def serve(*segments: bytes) -> tuple[list[Seen], list[str], bytes]:
+    """The requests that reach an application, the names of their headers, and the bytes sent."""
     requests: list[Seen] = []
     names: list[str] = []
 
@@ -77,17 +77,17 @@ async def understood(*segments: bytes) -> tuple[list[Seen], list[str], bytes]:
     transport = _Memory()
     protocol.connection_made(transport)
     for segment in segments:
-        while transport.is_paused:  # noqa: ASYNC110  # nothing tells
+        while transport.is_paused:  # noqa: ASYNC110  # no event to wait for
             await asyncio.sleep(0)
         protocol.data_received(segment)
-    while protocol.tasks:  # noqa: ASYNC110  # nothing tells
+    while protocol.tasks:  # noqa: ASYNC110  # no event to wait for
         await asyncio.sleep(0)
     protocol.connection_lost(None)
     return requests, names, transport.sent
 
 
 def post(*headers: bytes, body: bytes) -> bytes:
-    """A POST of this body."""
+    """A POST with this body."""
     return b"".join([b"POST /first HTTP/1.1\r\nHost: test\r\n", *headers, b"\r\n", body])
 
 
@@ -117,10 +117,10 @@ def post(*headers: bytes, body: bytes) -> bytes:
     ],
 )
 async def test_every_cut(stream: bytes, expected: list[Seen]) -> None:
-    """In one piece, in two cut at any byte, and byte by byte."""
-    whole, names, _ = await understood(stream)
-    by_cut = [(await understood(stream[:at], stream[at:]))[:2] for at in range(1, len(stream))]
-    by_byte, names_by_byte, _ = await understood(*(bytes([byte]) for byte in stream))
+    """In one segment, in two cut at any byte, and byte by byte."""
+    whole, names, _ = await serve(stream)
+    by_cut = [(await serve(stream[:at], stream[at:]))[:2] for at in range(1, len(stream))]
+    by_byte, names_by_byte, _ = await serve(*(bytes([byte]) for byte in stream))
 
     assert expected == whole
     assert [(whole, names)] * len(by_cut) == by_cut
@@ -128,9 +128,9 @@ async def test_every_cut(stream: bytes, expected: list[Seen]) -> None:
 
 
 async def test_trailers_are_no_headers() -> None:
-    """A proxy judges headers; what follows the body cannot add one to them."""
+    """A proxy checks the headers; trailers cannot add one to them."""
     trailers = b"0\r\nIdempotency-Key: 1\r\nX-Request-ID: 12345678\r\n\r\n"
-    requests, names, _ = await understood(post(CHUNKED, body=trailers) + GET)
+    requests, names, _ = await serve(post(CHUNKED, body=trailers) + GET)
 
     assert [("POST", "/first", b""), NEXT] == requests
     assert ["host", "transfer-encoding", "host"] == names
@@ -138,9 +138,9 @@ async def test_trailers_are_no_headers() -> None:
 
 @pytest.mark.parametrize(("version", "says"), [(b"1.1", True), (b"1.0", False)])
 async def test_continue(version: bytes, says: bool) -> None:
-    """HTTP/1.0 has no 100: its client would take it for the answer."""
+    """HTTP/1.0 has no 100: its client would take it for the response."""
     request = post(LENGTH, b"Expect: 100-continue\r\n", body=b"").replace(b"1.1", version)
-    requests, _, sent = await understood(request, b"", b"hello")
+    requests, _, sent = await serve(request, b"", b"hello")
 
     assert [POSTED] == requests
     assert says is sent.startswith(b"HTTP/1.1 100 ")

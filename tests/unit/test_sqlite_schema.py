@@ -1,9 +1,9 @@
-"""What SQLite's file may hold."""
+"""The tables that a SQLite file may have."""
 
 from app.db.sqlite_schema import TABLES
 from app.models import Base
 
 
 def test_tables_are_the_models() -> None:
-    """A new table is to be named where files are checked."""
+    """A new table must be added to those that are checked."""
     assert TABLES == {"alembic_version", *Base.metadata.tables}

@@ -1,4 +1,4 @@
-"""What a start says: which database it serves, what it did to it, and all of it in one form."""
+"""The messages of a start: which database it serves, what it did to it, in one format."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ needs_signals = pytest.mark.skipif(
 
 
 def first_line(folder: Path, **variables: str) -> str:
-    """The first line of a service that is ended after it."""
+    """The first line of a service that is shut down after it."""
     with running_command(*SERVE, folder=folder, **variables) as process:
         line = read_until(process, "")
         process.terminate()
@@ -45,7 +45,7 @@ def first_line(folder: Path, **variables: str) -> str:
 
 
 def test_first_line_names_the_file_and_whether_it_is_new(tmp_path: Path) -> None:
-    """A start in another folder, or with a misspelt setting, is seen to begin an empty database."""
+    """A start in another folder, or with a misspelt setting, shows that its database is new."""
     file = tmp_path.resolve() / "leads.db"
 
     assert f" Database: {file} (new). " in first_line(tmp_path)
@@ -55,7 +55,7 @@ def test_first_line_names_the_file_and_whether_it_is_new(tmp_path: Path) -> None
 def test_first_line_names_the_server_and_no_password(
     postgres: PostgresDatabases, tmp_path: Path
 ) -> None:
-    """Host and name are enough to tell one database from another."""
+    """Host and name are enough to identify a database."""
     with postgres.empty() as url:
         parsed = httpx.URL(url)
         with_password = str(parsed.copy_with(username="postgres", password="hush"))
@@ -67,7 +67,7 @@ def test_first_line_names_the_server_and_no_password(
 
 @needs_signals
 def test_uvicorn_names_the_database_in_the_log(tmp_path: Path) -> None:
-    """Started without our command line, the service says so itself."""
+    """Started without its own command line, the service logs the database."""
     with running_command(*STARTS["uvicorn"], folder=tmp_path) as process:
         assert process.stderr is not None
         lines = []
@@ -84,7 +84,7 @@ def test_uvicorn_names_the_database_in_the_log(tmp_path: Path) -> None:
 
 
 def test_version_needs_no_settings(tmp_path: Path) -> None:
-    """One line, that of the OpenAPI document, and nothing is touched."""
+    """One line with the version of the OpenAPI document; no file is created."""
     ended = run_command(*PYTHON_APP, "--version", folder=tmp_path, DATABASE_URL="nonsense")
 
     assert f"lead-distribution {__version__}\n" == ended.stdout
@@ -93,7 +93,7 @@ def test_version_needs_no_settings(tmp_path: Path) -> None:
 
 
 def parsed_lines(lines: str) -> list[dict[str, object]]:
-    """The lines, each of which is JSON that says when, how bad and what."""
+    """The lines, each of which is JSON with a time, a level and an event."""
     found = [json.loads(line) for line in lines.splitlines()]
     assert not [line for line in found if not {"timestamp", "level", "event"} <= set(line)]
     return found
@@ -102,7 +102,7 @@ def parsed_lines(lines: str) -> list[dict[str, object]]:
 @needs_signals
 @starting
 def test_json_has_every_line(start: tuple[str, ...], tmp_path: Path) -> None:
-    """From the start, with a warning, over a request, to the end."""
+    """From the start, with a warning, over a request, to the shutdown."""
     (tmp_path / ".env").write_text("LOG_FORMAT=json\nDATABSE_URL=x\nno value\n", encoding="utf-8")
     with running_command(*start, folder=tmp_path) as process:
         stream = process.stdout if start == SERVE else process.stderr
@@ -114,8 +114,8 @@ def test_json_has_every_line(start: tuple[str, ...], tmp_path: Path) -> None:
         process.terminate()
         output, errors = process.communicate(timeout=60)
 
-    said = parsed_lines(head) + parsed_lines(output) + parsed_lines(errors)
-    events = [str(line["event"]) for line in said]
+    printed = parsed_lines(head) + parsed_lines(output) + parsed_lines(errors)
+    events = [str(line["event"]) for line in printed]
     assert any("DATABSE_URL" in event for event in events)
     assert "request" in events
     assert any(f"Database: {tmp_path.resolve()}/leads.db (new)." in event for event in events)
@@ -124,7 +124,7 @@ def test_json_has_every_line(start: tuple[str, ...], tmp_path: Path) -> None:
 @starting
 @pytest.mark.parametrize("url", ["nonsense", "sqlite:///typo/leads.db"])
 def test_json_has_refusals(start: tuple[str, ...], url: str, tmp_path: Path) -> None:
-    """A program reads why the service does not start."""
+    """A program can read why the service does not start."""
     ended = run_command(*start, folder=tmp_path, DATABASE_URL=url, LOG_FORMAT="json")
 
     assert ended.returncode not in (0, -signal.SIGTERM)
@@ -137,7 +137,7 @@ def test_json_has_refusals(start: tuple[str, ...], url: str, tmp_path: Path) -> 
 def test_json_has_every_line_of_several_processes(
     postgres: PostgresDatabases, tmp_path: Path
 ) -> None:
-    """Those of the process that watches, and those of the processes that serve; a warning once."""
+    """Those of the supervisor and those of the workers; a warning appears once."""
     (tmp_path / ".env").write_text("LOG_FORMAT=json\nDATABSE_URL=x\n", encoding="utf-8")
     with postgres.empty() as url:
         start = (*SERVE, "--workers", "2")
@@ -148,15 +148,15 @@ def test_json_has_every_line_of_several_processes(
             process.terminate()
             output, errors = process.communicate(timeout=60)
 
-    said = parsed_lines(head) + parsed_lines(output) + parsed_lines(errors)
-    assert 1 == len([line for line in said if "DATABSE_URL" in str(line["event"])])
-    assert [True] == [line["new"] for line in said if "new" in line]
-    assert "request" in [line["event"] for line in said]
+    printed = parsed_lines(head) + parsed_lines(output) + parsed_lines(errors)
+    assert 1 == len([line for line in printed if "DATABSE_URL" in str(line["event"])])
+    assert [True] == [line["new"] for line in printed if "new" in line]
+    assert "request" in [line["event"] for line in printed]
 
 
 @needs_signals
 def test_migration_is_logged(tmp_path: Path) -> None:
-    """In one line, from where to where; the next start has none to tell."""
+    """In one line, with both revisions; the next start logs none."""
     asyncio.run(upgrade(SQLite(tmp_path / "leads.db", readers=1), "0001"))
     sentence = f"The schema of leads.db was migrated from revision 0001 to {head_revision()}."
 
@@ -170,13 +170,13 @@ def test_migration_is_logged(tmp_path: Path) -> None:
 
 
 def pretend_newer(url: str) -> None:
-    """Say that a later version was here."""
+    """Mark the database as one of a later version."""
     with open_rows(url) as rows:
         rows.execute("UPDATE alembic_version SET version_num = '0999'")
 
 
-async def test_newer_database_is_refused_in_so_many_words(database_url: str) -> None:
-    """The line says both revisions and what to do; the database stays as it is."""
+async def test_newer_database_is_refused(database_url: str) -> None:
+    """The line has both revisions and what to do; the database does not change."""
     pretend_newer(database_url)
     database = Database(database_url)
 
@@ -194,7 +194,7 @@ async def test_newer_database_is_refused_in_so_many_words(database_url: str) -> 
 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("migrate",)])
 def test_newer_file_is_one_line(command: tuple[str, ...], tmp_path: Path) -> None:
-    """And exit code 1."""
+    """The exit code is 1."""
     run_command(*PYTHON_APP, "migrate", folder=tmp_path)
     pretend_newer(f"sqlite:///{tmp_path}/leads.db")
 
@@ -206,7 +206,7 @@ def test_newer_file_is_one_line(command: tuple[str, ...], tmp_path: Path) -> Non
 
 
 def test_locked_file_is_one_line(tmp_path: Path) -> None:
-    """Another program in the middle of a change."""
+    """Another program holds the write lock."""
     run_command(*PYTHON_APP, "migrate", folder=tmp_path)
     with closing(sqlite3.connect(tmp_path / "leads.db", isolation_level=None)) as rows:
         rows.execute("BEGIN IMMEDIATE")
@@ -227,7 +227,7 @@ def test_locked_file_is_one_line(tmp_path: Path) -> None:
     ],
 )
 def test_absent_server_is_one_line(url: str, tmp_path: Path) -> None:
-    """Nothing listens, or there is no such name."""
+    """No server listens, or the host does not exist."""
     ended = run_command(*SERVE, folder=tmp_path, DATABASE_URL=url)
 
     assert 1 == ended.returncode
@@ -235,7 +235,7 @@ def test_absent_server_is_one_line(url: str, tmp_path: Path) -> None:
 
 
 def test_absent_database_is_one_line(postgres: PostgresDatabases, tmp_path: Path) -> None:
-    """The server is there, and knows no database of this name."""
+    """The server has no database of this name."""
     with postgres.empty() as url:
         ended = run_command(*SERVE, folder=tmp_path, DATABASE_URL=f"{url}_gone")
 

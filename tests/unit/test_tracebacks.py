@@ -1,4 +1,4 @@
-"""Tracebacks of the log: where something failed, and not a word of what was sent."""
+"""Tracebacks of the log: where an error occurred, without anything that was sent."""
 
 import sqlite3
 
@@ -14,13 +14,13 @@ CANARY = "canary7f3a"
 
 def fail(error: Exception, cause: Exception | None = None) -> Exception:
     """The error, raised and caught."""
-    with pytest.raises(Exception) as raised:  # noqa: PT011  # whatever it is
+    with pytest.raises(Exception) as raised:  # noqa: PT011  # any error
         raise error from cause
     return raised.value
 
 
 def validation_error() -> Exception:
-    """What pydantic says of a value, quoting it."""
+    """pydantic's error about a value, which quotes it."""
     with pytest.raises(ValueError, match=CANARY) as raised:
         TypeAdapter(int).validate_python(CANARY)
     return raised.value
@@ -39,7 +39,7 @@ def validation_error() -> Exception:
     ids=lambda error: type(error).__name__,
 )
 def test_messages_are_left_out(error: Exception) -> None:
-    """The type and the place are enough to find it; notes are messages, too."""
+    """The type and the place are enough to find an error; notes are messages, too."""
     error.add_note(CANARY)
 
     text = discreet_traceback(fail(error, cause=fail(RuntimeError(CANARY))))
@@ -52,7 +52,7 @@ def test_messages_are_left_out(error: Exception) -> None:
 
 
 def test_members_of_a_group_are_shown() -> None:
-    """What a group of tasks died of is each of their errors."""
+    """Each error of a group has its traceback."""
     text = discreet_traceback(fail(ExceptionGroup("", [fail(KeyError(CANARY)), OSError(CANARY)])))
 
     assert "builtins.KeyError\n" in text
@@ -60,7 +60,7 @@ def test_members_of_a_group_are_shown() -> None:
 
 
 def test_context_is_shown_unless_suppressed() -> None:
-    """As Python does: what was being handled, but not what `from None` hides."""
+    """As in Python: the error that was being handled, unless `from None` hides it."""
     shown, hidden = ValueError(), ValueError()
     shown.__context__ = hidden.__context__ = fail(KeyError())
     hidden.__suppress_context__ = True
@@ -71,7 +71,7 @@ def test_context_is_shown_unless_suppressed() -> None:
 
 
 def test_errors_in_a_circle_end() -> None:
-    """Each is shown once."""
+    """Each error is shown once."""
     error = ValueError()
     error.__context__ = KeyError()
     error.__context__.__context__ = error
@@ -79,8 +79,8 @@ def test_errors_in_a_circle_end() -> None:
     assert 1 == discreet_traceback(error).count("ValueError")
 
 
-def test_plain_spoken_errors_are_quoted() -> None:
-    """Messages that name tables and constraints only are what one needs to read."""
+def test_messages_without_data_are_quoted() -> None:
+    """Messages that name only tables and constraints are kept."""
     assert "LeadNotFound: There is no such lead.\n" in discreet_traceback(LeadNotFound())
     unique = sqlite3.IntegrityError("UNIQUE constraint failed: leads.email")
 
@@ -88,7 +88,7 @@ def test_plain_spoken_errors_are_quoted() -> None:
 
 
 def test_error_of_another_database_is_its_code() -> None:
-    """PostgreSQL's message has the row that was refused; its SQLSTATE says what it was."""
+    """PostgreSQL's message has the refused row; its SQLSTATE identifies the error."""
     orig = Exception(f"Key (email)=({CANARY}) already exists.")
     orig.sqlstate = "23505"  # type: ignore[attr-defined]  # as drivers have it
     error = IntegrityError(f"INSERT {CANARY}", [CANARY], orig)

@@ -1,4 +1,4 @@
-"""Moments keep their place in time, whatever the database does to zones."""
+"""Moments are the same moments, whatever the database does to zones."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

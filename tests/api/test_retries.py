@@ -1,4 +1,4 @@
-"""What PostgreSQL undoes, as it does to end a deadlock, is begun anew and done once."""
+"""A transaction that PostgreSQL rolls back, as it does to end a deadlock, is retried."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,12 +19,12 @@ CALLS: dict[str, tuple[int, Callable[[Api], Awaitable[Any]]]] = {
     "interactions": (0, lambda api: api.close(1)),
     "assignments": (1, lambda api: api.assign(1, 2)),
 }
-"""What writes to each of these tables, and how many rows it adds."""
+"""A call that writes to each of these tables, and how many rows it adds."""
 
 
 @pytest.mark.parametrize("table", CALLS)
-async def test_undone_call_is_begun_anew(api: Api, rows: Rows, table: str) -> None:
-    """Whoever asked gets the answer, and sees nothing of the first attempt."""
+async def test_rolled_back_call_is_retried(api: Api, rows: Rows, table: str) -> None:
+    """The client gets the response, and sees nothing of the first attempt."""
     added, call = CALLS[table]
     count = f"SELECT count(*) FROM {table}"
     for name in ("Maria", "Ivan"):
@@ -32,17 +32,17 @@ async def test_undone_call_is_begun_anew(api: Api, rows: Rows, table: str) -> No
     await api.create_source({1: 1})
     await api.post(1)
     ((before,),) = rows.execute(count)
-    # What a sequence has counted is not undone with the transaction.
+    # A sequence is not rolled back with the transaction.
     rows.executescript(
         f"""
         CREATE SEQUENCE attempts;
-        CREATE FUNCTION undo_first() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+        CREATE FUNCTION fail_first() RETURNS TRIGGER LANGUAGE plpgsql AS $$
         BEGIN
             IF nextval('attempts') = 1 THEN RAISE EXCEPTION USING ERRCODE = '40P01'; END IF;
             RETURN NULL;
         END $$;
-        CREATE TRIGGER undone AFTER INSERT OR UPDATE ON {table}
-        FOR EACH STATEMENT EXECUTE FUNCTION undo_first();
+        CREATE TRIGGER failing AFTER INSERT OR UPDATE ON {table}
+        FOR EACH STATEMENT EXECUTE FUNCTION fail_first();
         """
     )
 
