@@ -136,7 +136,7 @@ async def test_server_that_takes_connections_and_says_nothing() -> None:
     """`connect_timeout` is when the start gives up."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        with pytest.raises(StartupError, match="no answer in time"):
+        with pytest.raises(StartupError, match="did not answer in time"):
             await start_and_stop(f"postgresql://127.0.0.1:{port}/leads?connect_timeout=1")
 
 
