@@ -295,7 +295,7 @@ async def test_commit_that_does_not_wait_is_said_at_the_start(
     await start_and_stop(durable_url)
 
     assert [
-        "PostgreSQL: synchronous_commit is off: a crash may lose what a 201 has promised."
+        "PostgreSQL: synchronous_commit is off: a crash may lose requests answered with 201."
     ] == caplog.messages
 
 

@@ -144,7 +144,7 @@ async def test_server_that_takes_connections_and_says_nothing() -> None:
 async def test_standby_is_refused_or_passed_over(own_postgres: PostgresServer) -> None:
     """Alone it is named for what it is; of several hosts the primary is taken."""
     own_postgres.stand_by()
-    with pytest.raises(StartupError, match="is a standby, which cannot be written"):
+    with pytest.raises(StartupError, match="is a standby, which is read-only"):
         await start_and_stop(own_postgres.url())
     address = make_url(own_postgres.url())
     twice = f"postgresql://postgres@127.0.0.1:{address.port},127.0.0.1:{address.port}/postgres"
