@@ -207,7 +207,7 @@ class SQLiteFile:
         if self.restoring.exists():
             raise StartupError(
                 f"A restore of {self.name} was interrupted. Run `python -m app restore FILE` again,"
-                " with the backup or with the database that was set aside."
+                " with the backup or with the database that was put aside."
             )
 
     def _require_no_orphan(self) -> None:
