@@ -91,8 +91,8 @@ async def _is_shared(session: asyncpg.Connection, url: PostgresURL) -> bool:
         for _ in range(_ATTEMPTS):
             before = (await _about(session))["process"]
             async with other.transaction():
-                taken = await other.fetchval("SELECT pg_backend_pid()")
-                if taken == before or (await _about(session))["process"] != before:
+                used = await other.fetchval("SELECT pg_backend_pid()")
+                if used == before or (await _about(session))["process"] != before:
                     return True
         return False
     finally:
