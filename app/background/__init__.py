@@ -1,1 +1,1 @@
-"""What goes on beside requests."""
+"""Background tasks, which run beside requests."""

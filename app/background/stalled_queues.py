@@ -1,8 +1,8 @@
-"""Gives out queues that stand still though an operator is available.
+"""Assigns interactions from queues that stalled although an operator is available.
 
-An event that frees capacity gives out what waits by itself. Its process may be cut short in the
-middle: by a lock, a full disk, a lost database, its own end. Then this goes on, in the same process
-or in another one.
+The request that frees capacity also assigns what waits. It may be interrupted: by a lock, a full
+disk, a lost database, the end of its process. This task then continues, in the same process or in
+another one.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ from app.services.queue import assign_remaining, find_available, find_stalled
 _log = logging.getLogger(__name__)
 
 INTERVAL = 2
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 STALL = 1
-"""Seconds without a move after which a queue is taken for one that no process gives out."""
+"""Seconds without an assignment after which a queue counts as stalled."""
 LONGEST_SHARE = 0.1
-"""The part of its time that it looks at most, where there are very many queues."""
+"""The largest share of its time that the task spends on checks, with very many queues."""
 
 
 @asynccontextmanager
 async def giving_out_stalled_queues(database: Database) -> AsyncIterator[None]:
-    """Look every few seconds until the block ends; a transaction that is open then is ended."""
-    task = asyncio.create_task(_keep_looking(database))
+    """Check every few seconds until the block ends; an open transaction ends before it does."""
+    task = asyncio.create_task(_check_repeatedly(database))
     try:
         yield
     finally:
@@ -36,13 +36,13 @@ async def giving_out_stalled_queues(database: Database) -> AsyncIterator[None]:
         await asyncio.wait({task})
 
 
-async def _keep_looking(database: Database) -> None:
+async def _check_repeatedly(database: Database) -> None:
     failed = False
     while True:
         begin = perf_counter()
         seconds = 0.0
         try:
-            # What is wrong is said once, and not again before it is over.
+            # A failure is logged once, until it is over.
             with quiet(when=failed):
                 oldest = await find_available(database)
                 seconds = perf_counter() - begin
@@ -52,8 +52,8 @@ async def _keep_looking(database: Database) -> None:
             failed = False
         except ServiceError:
             failed = True
-        except Exception:  # noqa: BLE001  # whatever it is, the next look may succeed
+        except Exception:  # noqa: BLE001  # the next check may succeed after any failure
             if not failed:
-                _log.exception("the queues cannot be given out")
+                _log.exception("stalled queues could not be assigned")
             failed = True
         await asyncio.sleep(max(INTERVAL, seconds / LONGEST_SHARE))

@@ -1,1 +1,1 @@
-"""Settings, errors and rules that every other room may rely on."""
+"""Settings, errors and rules that every other package may import."""

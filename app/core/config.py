@@ -13,15 +13,15 @@ from app.core.postgres_url import is_postgres_url, parse_postgres_url
 
 ENV_FILE = ".env"
 
-# Lines that it cannot read are told with all that is doubtful, by `app.core.startup`.
+# `app.core.startup` reports the lines that dotenv cannot parse, with all doubtful names.
 logging.getLogger("dotenv").setLevel(logging.ERROR)
 
 
 def check_database_url(value: str) -> str:
-    """The URL, which names a database that the service can use.
+    """Return the URL if it names a database that the service can use.
 
     Raises:
-        ValueError: it does not; the message says what it must do and repeats nothing of it.
+        ValueError: it does not; the message says what is required and repeats no part of the URL.
 
     """
     if is_postgres_url(value):
@@ -30,7 +30,7 @@ def check_database_url(value: str) -> str:
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):
-        # Not the error's own text: what it takes for a port may be part of a password.
+        # Not the error's own text: it may quote part of a password as the port.
         raise ValueError("must be a database URL such as sqlite:///leads.db") from None
     if url.drivername not in ("sqlite", "sqlite+aiosqlite"):
         raise ValueError("must begin with sqlite:/// or postgresql://")
@@ -44,7 +44,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE,
-        # Windows' editors begin it with a byte order mark, which is no part of the first name.
+        # Editors on Windows write a byte order mark, which is not part of the first name.
         env_file_encoding="utf-8-sig",
         env_ignore_empty=True,
         extra="ignore",
@@ -59,11 +59,13 @@ class Settings(BaseSettings):
         ),
     ] = "sqlite:///leads.db"
     database_readers: Annotated[
-        int, Field(ge=1, le=64, description="Connections that read, beside those that write.")
+        int, Field(ge=1, le=64, description="Read-only connections, beside those that write.")
     ] = 4
     intake_capacity: Annotated[
         int,
-        Field(ge=1, le=10_000, description="Inquiries that may wait; the next one gets a 503."),
+        Field(
+            ge=1, le=10_000, description="Inquiries that may be pending; the next one gets a 503."
+        ),
     ] = 1024
     max_body_bytes: Annotated[
         int,
@@ -83,11 +85,11 @@ class Settings(BaseSettings):
         Field(ge=1, le=3600, description="Seconds after which an idle connection is closed."),
     ] = 75
     log_format: Annotated[
-        LogFormat, Field(description="How log lines look: `human`, or `json` for programs.")
+        LogFormat, Field(description="The format of log lines: `human`, or `json` for programs.")
     ] = "human"
     log_level: Annotated[
         LogLevel,
-        Field(description="`info` logs every request, `warning` and `error` only what is wrong."),
+        Field(description="`info` logs every request, `warning` and `error` only problems."),
     ] = "info"
 
     @field_validator("database_url")
@@ -102,10 +104,10 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings in force.
+    """Load the settings.
 
     Raises:
-        SystemExit: a setting is unusable; its message is one line that names the variable.
+        SystemExit: a setting is invalid; the message is one line that names the variable.
 
     """
     try:
@@ -117,16 +119,16 @@ def load_settings() -> Settings:
         )
         raise SystemExit(refusal(faults)) from None
     except (OSError, UnicodeDecodeError):
-        raise SystemExit(refusal("the file .env is no readable UTF-8 text")) from None
+        raise SystemExit(refusal("the file .env is not readable as UTF-8 text")) from None
 
 
 def refusal(reason: str) -> str:
-    """The line that says why the service does not start."""
+    """The line that says why the service cannot start."""
     return for_terminal(log_format(), logging.ERROR, f"Cannot start: {reason}")
 
 
 def log_format(env_file: str | None = ENV_FILE) -> LogFormat:
-    """How lines look, as far as that can be known: other settings may be unusable."""
+    """The log format, or its default if it is invalid; other settings may be invalid, too."""
     try:
         return Settings(_env_file=env_file).log_format
     except ValidationError as error:

@@ -1,21 +1,21 @@
-"""Credits: what operators are owed of a source's inquiries, in whole parts of one inquiry."""
+"""Credits: what operators are owed of a source's inquiries, in integer fractions of one inquiry."""
 
 from collections.abc import Mapping
 from math import lcm
 
 INQUIRY = lcm(*range(1, 32))
-"""A credit of one inquiry: a number that the sums of ordinary weights divide without remainder."""
+"""A credit of one inquiry, which the sums of ordinary weights divide without remainder."""
 
 
 def apportion(amount: int, weights: Mapping[int, int]) -> dict[int, int]:
     """Divide an amount in proportion to the weights, so that the parts sum to it exactly.
 
-    By the largest remainder (Hamilton's method): each part is rounded down, and what is left goes,
-    one each, to those that lost most by it; of equals to those with the lower ids.
+    By the largest remainder (Hamilton's method): each part is rounded down, and the rest is added,
+    one each, to the parts with the largest remainders; ties by lower id.
 
     Args:
-        amount: what is divided; it may be negative.
-        weights: none of them negative, their sum positive, by id.
+        amount: the amount to divide; it may be negative.
+        weights: non-negative weights with a positive sum, by id.
 
     """
     total = sum(weights.values())
@@ -34,15 +34,15 @@ def apportion(amount: int, weights: Mapping[int, int]) -> dict[int, int]:
 
 
 def carry_over(credits: Mapping[int, int], weights: Mapping[int, int]) -> dict[int, int]:
-    """The credits under new weights; they sum to what they summed to before.
+    """The credits under new weights; their sum does not change.
 
-    Those who stay keep theirs, and share by their new weights what the others leave behind, be it
-    owed to them or by them. If none of those who stay has a weight, they share it equally. New
-    operators begin with 0; if none of the old ones stays, all do.
+    Operators that stay keep their credits, and share by their new weights the credits of removed
+    operators, positive or negative. If all that stay have weight 0, they share equally. New
+    operators start with 0; if no operator stays, all do.
 
     Args:
-        credits: of the operators so far, by id; they sum to 0.
-        weights: the new ones, by id.
+        credits: credits of the present operators, by id; they sum to 0.
+        weights: new weights, by id.
 
     """
     staying = {id: weight for id, weight in weights.items() if id in credits}
@@ -57,5 +57,5 @@ def carry_over(credits: Mapping[int, int], weights: Mapping[int, int]) -> dict[i
 
 
 def inquiries(credit: int) -> float:
-    """A credit as people read it: in inquiries, to six decimals."""
+    """A credit as the API shows it: in inquiries, to six decimals."""
     return round(credit / INQUIRY, 6) + 0.0  # never -0.0

@@ -1,4 +1,4 @@
-"""The one spelling under which an e-mail address identifies a lead."""
+"""Normalizes e-mail addresses: one spelling identifies a lead."""
 
 import re
 from unicodedata import normalize
@@ -8,15 +8,15 @@ from email_validator import EmailNotValidError, validate_email
 
 from app.core.limits import MAX_EMAIL_LENGTH
 
-# Addresses name leads here and get no mail: a reserved domain (RFC 2606, RFC 6761) is as good as
-# any other. The list is part of the library's interface, and the only way to say so.
+# An address identifies a lead and receives no mail, so reserved domains (RFC 2606, RFC 6761) are
+# valid. The list is part of the library's interface, and the only way to allow them.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 _AROUND = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000\u200b\u2060\ufeff"
 )
-"""Unicode's white space, and what copied text brings along that has no width at all."""
+"""Unicode's white space, and characters without width that copied text may contain."""
 
 _CARRIERS = (
     ".au.com",
@@ -40,21 +40,21 @@ _CARRIERS = (
     ".ymobile1.ne.jp",
     *(f".jp-{region}.ne.jp" for region in "cdhknqrst"),
 )
-"""Domains, and their subdomains, of Japanese carriers: they gave out addresses whose dots are
-doubled or stand before the `@`, and these are used still. RFC 5321 has them in quotes."""
+"""Domains of Japanese carriers, subdomains included: the carriers issued addresses with doubled
+dots or a dot before the `@`, which are still in use. RFC 5321 requires quotes around such names."""
 _EXTRA_DOTS = re.compile(r"\.+(?=\.|\Z)")
 
 
 def fold_email(address: str) -> str:
-    """Spell an address in lower case and NFC, without judging it."""
-    # Python's lower() gives a sigma at a word's end its final form, but leaves the other one alone.
+    """Convert an address to lower case and NFC, without validating it."""
+    # At the end of a word lower() makes a capital sigma final, but leaves a small one as it is.
     return normalize("NFC", address.lower().replace("ς", "σ"))
 
 
 def parse_email(text: str) -> str:
-    """Check an address and return the spelling that identifies its lead.
+    """Validate an address and return the spelling that identifies its lead.
 
-    White space around it is no part of it.
+    White space around it is removed.
 
     Raises:
         ValueError: not a bare address, or longer than `MAX_EMAIL_LENGTH`.
@@ -83,7 +83,7 @@ def _normalized(text: str) -> str:
 
 
 def _normalized_at_carrier(local: str, domain: str) -> str:
-    """An address as carriers gave it out, without the quotes that some programs put around it."""
+    """An address as carriers issued it, without the quotes that some programs add."""
     if len(local) > 1 and local[0] == local[-1] == '"':
         local = local[1:-1]
     usual = f"{_EXTRA_DOTS.sub('', local)}@{domain}"

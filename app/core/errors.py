@@ -1,4 +1,4 @@
-"""What can go wrong, in the words of the domain. The docstring of an error is its message."""
+"""Errors of the service. The docstring of an error is its message."""
 
 from collections.abc import Mapping
 from inspect import getdoc
@@ -16,7 +16,7 @@ class MaintenanceError(Exception):
 
 
 class CutShort(Exception):
-    """What was begun on a database's files must be done again; the message says so in one line."""
+    """An operation on database files was interrupted; the message says in one line to repeat it."""
 
 
 class ServiceError(Exception):
@@ -25,21 +25,21 @@ class ServiceError(Exception):
     status: ClassVar[int]
     code: ClassVar[str]
     retry_after: ClassVar[int | None] = None
-    """Seconds after which the same request may be sent again."""
+    """Seconds after which the client may retry the request."""
     headers: ClassVar[Mapping[str, str]] = {}
-    """Header fields of the answer that say what to do instead."""
+    """Response headers that tell the client what to do instead."""
 
     def __init__(self) -> None:
         super().__init__(self.message())
 
     @classmethod
     def message(cls) -> str:
-        """The sentence that a client reads."""
+        """The message that the client receives."""
         return getdoc(cls) or cls.__name__
 
 
 def found(row: Found | None, error: type[ServiceError]) -> Found:
-    """The row, or the error that there is none."""
+    """Return the row, or raise the error if there is none."""
     if row is None:
         raise error
     return row
@@ -74,21 +74,21 @@ class InteractionNotFound(ServiceError):
 
 
 class IdempotencyKeyReused(ServiceError):
-    """Another request was sent under this idempotency key before."""
+    """This idempotency key was already used with a different request."""
 
     status = 422
     code = "idempotency_key_reused"
 
 
 class InteractionClosed(ServiceError):
-    """The interaction is closed; no operator can be assigned to it any more."""
+    """The interaction is closed; it cannot be assigned to an operator."""
 
     status = 409
     code = "interaction_closed"
 
 
 class OperatorInactive(ServiceError):
-    """The operator is not active and takes no interaction."""
+    """The operator is inactive; no interaction can be assigned to it."""
 
     status = 409
     code = "operator_inactive"
@@ -102,14 +102,14 @@ class OperatorAtLimit(ServiceError):
 
 
 class NobodyElse(ServiceError):
-    """Only the present operator is available; the interaction stays where it is."""
+    """No other operator is available; the assignment is unchanged."""
 
     status = 409
     code = "nobody_else"
 
 
 class Busy(ServiceError):
-    """More requests wait than the service takes; nothing was written. Try again."""
+    """Too many requests are pending; nothing was written. Retry the request."""
 
     status = 503
     code = "busy"
@@ -117,7 +117,7 @@ class Busy(ServiceError):
 
 
 class DatabaseUnavailable(ServiceError):
-    """The database does not answer at present; nothing is known to be written. Try again."""
+    """The database is unavailable; whether anything was written is unknown. Retry the request."""
 
     status = 503
     code = "database_unavailable"
@@ -125,11 +125,11 @@ class DatabaseUnavailable(ServiceError):
 
 
 class RolledBack(DatabaseUnavailable):
-    """The database gave the transaction up; nothing was written. Try again."""
+    """The database rolled the transaction back; nothing was written. Retry the request."""
 
 
 class StorageFull(ServiceError):
-    """There is no room left to store anything; nothing was written."""
+    """The storage is full; nothing was written."""
 
     status = 503
     code = "storage_full"
@@ -137,7 +137,7 @@ class StorageFull(ServiceError):
 
 
 class SchemaOutdated(ServiceError):
-    """The database's schema is not the one this version of the service works with."""
+    """The database's schema does not match this version of the service."""
 
     status = 503
     code = "schema_outdated"

@@ -1,19 +1,19 @@
-"""JSON whose numbers stay as they were written, where a double would be another number."""
+"""JSON that keeps each number as written where a double would change it."""
 
 import json
 import re
 from typing import Any
 
 _LONGEST_FLOAT = 24
-"""Characters; Python writes no float longer."""
+"""Characters of the longest text that Python writes for a float."""
 _MARK = "\ud800"
-"""Encloses an exact number while it is encoded. Half of a surrogate pair stands in no text that
-UTF-8 can hold, so nothing that can be stored is taken for one."""
+"""Encloses an exact number during encoding. UTF-8 cannot represent half of a surrogate pair, so no
+text that can be stored contains it."""
 _marked_number = re.compile(f'"{_MARK}([-+.0-9Ee]+){_MARK}"')
 
 
 class ExactNumber:
-    """A JSON number that Python would write otherwise: `1.00`, `1e400`, `-0`, 5,000 digits."""
+    """A JSON number that Python would write differently: `1.00`, `1e400`, `-0`, 5,000 digits."""
 
     __slots__ = ("text",)
 
@@ -21,12 +21,12 @@ class ExactNumber:
         self.text = text
 
     def plain(self) -> float:
-        """The nearest number of Python's, which may be infinite."""
+        """The nearest Python number, which may be infinite."""
         return 0 if self.text == "-0" else float(self.text)
 
 
 def parse_float(text: str) -> float | ExactNumber:
-    """A JSON number with a fraction or an exponent, as a decoder's `parse_float`."""
+    """Parse a JSON number with a fraction or an exponent; for a decoder's `parse_float`."""
     if len(text) <= _LONGEST_FLOAT:
         number = float(text)
         if repr(number) == text:
@@ -35,7 +35,7 @@ def parse_float(text: str) -> float | ExactNumber:
 
 
 def parse_int(text: str) -> int | ExactNumber:
-    """A JSON integer, as a decoder's `parse_int`; Python reads at most 4,300 digits."""
+    """Parse a JSON integer; for a decoder's `parse_int`. Python reads at most 4,300 digits."""
     if text == "-0":
         return ExactNumber(text)
     try:
@@ -45,7 +45,7 @@ def parse_int(text: str) -> int | ExactNumber:
 
 
 def encode_json(value: Any) -> str:
-    """A JSON value in its shortest text; members stay in order, exact numbers as they came.
+    """Encode a JSON value without white space; members keep their order, exact numbers their text.
 
     Raises:
         ValueError: a number is not finite.
@@ -55,15 +55,15 @@ def encode_json(value: Any) -> str:
 
 
 def encode_canonical_json(value: Any) -> str:
-    """The same with the members of each object in the order of their names."""
+    """Encode a JSON value likewise, with the members of each object sorted by name."""
     return _with_exact_numbers(_encode_sorted(value))
 
 
 def decode_json(text: str) -> Any:
-    """The plain value of a JSON text: its numbers are the nearest of Python's.
+    """Decode a JSON text; each number becomes the nearest Python number.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: the text is not JSON.
 
     """
     return _decode(text)
@@ -85,7 +85,7 @@ def _with_exact_numbers(text: str) -> str:
 def _mark(value: object) -> str:
     if isinstance(value, ExactNumber):
         return f"{_MARK}{value.text}{_MARK}"
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 def _plain_int(text: str) -> float:
@@ -94,7 +94,7 @@ def _plain_int(text: str) -> float:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _encoder(*, sort_keys: bool) -> json.JSONEncoder:

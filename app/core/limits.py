@@ -1,4 +1,4 @@
-"""Bounds that the HTTP interface and the database both hold."""
+"""Limits that both the HTTP interface and the database enforce."""
 
 MAX_ID = 2**63 - 1
 MAX_WEIGHT = 1_000_000
@@ -7,8 +7,8 @@ MAX_OPERATORS_PER_SOURCE = 1_000
 MAX_PREVIEW = 1_000
 MAX_LOAD_LIMIT = 1_000_000
 MAX_PAGE_BYTES = 1024 * 1024
-"""Of payloads on a page with more than one interaction."""
+"""Bytes of payloads on a page with more than one interaction."""
 MAX_EMAIL_LENGTH = 254
 """Characters; the longest address that SMTP can carry (RFC 5321, erratum 1690)."""
 MAX_SHOWN_ERRORS = 20
-"""Faults of one request that its answer names; the rest are counted."""
+"""Errors of one request that the response lists; the rest are counted."""

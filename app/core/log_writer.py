@@ -1,4 +1,4 @@
-"""Writes log lines beside the event loop, which a slow reader of the log must not hold up."""
+"""Writes log lines in a thread, so that a slow reader of the log does not block the event loop."""
 
 import logging
 from collections import deque
@@ -8,37 +8,37 @@ from threading import Event, Thread
 from typing import TextIO
 
 INTERVAL = 0.2
-"""Seconds that lines are gathered before they are written, all at once."""
+"""Seconds between two writes; the lines of an interval are written together."""
 CAPACITY = 100_000
-"""Lines that wait at most for a reader who has stopped; the next ones are lost."""
+"""Lines queued at most while the reader does not read; further lines are dropped."""
 _FLUSH_TIMEOUT = 2
-"""Seconds that such a reader has when the service ends."""
+"""Seconds that a slow reader has at shutdown."""
 
 _log = logging.getLogger(__name__)
 
 
 class LogWriter:
-    """A file whose lines reach the stream a moment later, from a thread of its own."""
+    """A file-like object; a thread writes its lines to a stream."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque()
-        self._lost = 0
+        self._dropped = 0
 
     def write(self, line: str) -> None:
-        """Put a line in the queue. Never waits, and never fails."""
+        """Queue a line. Never blocks, and never fails."""
         if len(self._lines) < CAPACITY:
             self._lines.append(line)
         else:
-            self._lost += 1
+            self._dropped += 1
 
     def flush(self) -> None:
-        """Nothing: the thread does."""
+        """Do nothing: the thread flushes."""
 
     @contextmanager
     def writing_to(self, stream: TextIO) -> Iterator[None]:
-        """Write to a stream until the block ends, and in the end all that is left."""
+        """Write to a stream until the block ends, then write the lines that are left."""
         ended = Event()
-        thread = Thread(target=self._write, args=(stream, ended), name="log", daemon=True)
+        thread = Thread(target=self._run, args=(stream, ended), name="log", daemon=True)
         thread.start()
         try:
             yield
@@ -46,18 +46,18 @@ class LogWriter:
             ended.set()
             thread.join(_FLUSH_TIMEOUT)
 
-    def _write(self, stream: TextIO, ended: Event) -> None:
+    def _run(self, stream: TextIO, ended: Event) -> None:
         while not ended.wait(INTERVAL):
-            self._pass_on(stream)
-        self._pass_on(stream)
+            self._write_queued(stream)
+        self._write_queued(stream)
 
-    def _pass_on(self, stream: TextIO) -> None:
-        # Of the lines here now: the loop may go on adding.
+    def _write_queued(self, stream: TextIO) -> None:
+        # Only the lines queued now: the event loop may add more.
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        # The reader of the log has gone; that is no reason to stop serving.
+        # A reader that has closed the log does not stop the service.
         with suppress(OSError, ValueError):
             stream.write("".join(lines))
             stream.flush()
-        if self._lost:
-            lost, self._lost = self._lost, 0
-            _log.warning("%d lines of the log were lost: its reader was too slow", lost)
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            _log.warning("%d log lines were dropped: the reader of the log was too slow", dropped)

@@ -1,4 +1,4 @@
-"""The log: one renderer for requests, for our own messages and for uvicorn's."""
+"""The log: one renderer for requests, for the service's messages and for uvicorn's."""
 
 import asyncio
 import logging
@@ -27,10 +27,10 @@ _HEAD: list[Processor] = [
 
 
 class Log:
-    """What the service has to say, on stderr.
+    """The log of the service, on stderr.
 
-    No client's data is in it: no address of a lead, no payload, no key, no path or query that was
-    asked for, and no message of an exception that may quote them.
+    It contains no data of clients: no e-mail address, payload, key, requested path or query, and no
+    exception message, which may quote them.
     """
 
     def __init__(self, format: LogFormat, level: LogLevel) -> None:
@@ -41,19 +41,19 @@ class Log:
             processors=[*_HEAD, _renderer(format)],
             wrapper_class=structlog.make_filtering_bound_logger(self._level),
         ).bind()
-        """Where requests are logged: the standard library's way took 15 µs more a line."""
+        """The logger for requests; the standard library took 15 µs more per line."""
         self._handler = logging.StreamHandler(self._writer)
         self._handler.setFormatter(_formatter(format))
 
     @asynccontextmanager
     async def installed(self) -> AsyncIterator[None]:
-        """Take over the log of this process and its event loop until the block ends."""
+        """Handle the log of this process and its event loop until the block ends."""
         root, ours, uvicorn, access = map(logging.getLogger, (None, "app", "uvicorn", _ACCESS))
         before = ours.level, uvicorn.handlers, uvicorn.propagate, access.disabled
         root.addHandler(self._handler)
         ours.setLevel(self._level)
         uvicorn.handlers, uvicorn.propagate = [], True
-        # It writes down whole addresses, which may hold anything.
+        # It logs whole URLs, which may contain data of clients.
         access.disabled = True
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_log_failure_in_loop)
@@ -68,9 +68,9 @@ class Log:
 
 
 def format_outside_log(format: LogFormat) -> None:
-    """Let what is logged while no `Log` is installed look alike where programs read it.
+    """Write what is logged while no `Log` is installed as JSON, too, if that is the format.
 
-    That is what uvicorn says when it starts and ends, and what any library warns of.
+    These are messages of uvicorn at start and shutdown, and warnings of libraries.
     """
     handlers = [*logging.getLogger("uvicorn").handlers, logging.lastResort]
     for handler in handlers if format == "json" else ():
@@ -79,21 +79,21 @@ def format_outside_log(format: LogFormat) -> None:
 
 
 def log_line(format: LogFormat, level: int, event: str, **fields: object) -> str:
-    """A line as the log has it, for when there is none yet."""
+    """A line in the format of the log, for use before the log is installed."""
     line: EventDict = {"event": event, **fields}
     method = logging.getLevelName(level).lower()
     for process in (*_HEAD, _renderer(format)):
-        line = process(None, method, line)  # type: ignore[assignment]  # the last one makes it a text
+        line = process(None, method, line)  # type: ignore[assignment]  # the last one returns a text
     return str(line)
 
 
 def for_terminal(format: LogFormat, level: int, sentence: str, **fields: object) -> str:
-    """The sentence by itself for people; for programs a line as the log has it, with the fields."""
+    """The sentence alone for `human`; for `json` a log line with the fields."""
     return log_line(format, level, sentence, **fields) if format == "json" else sentence
 
 
 def _renderer(format: LogFormat) -> Processor:
-    return _as_json if format == "json" else _for_people
+    return _as_json if format == "json" else _as_text
 
 
 def _formatter(format: LogFormat) -> logging.Formatter:
@@ -101,18 +101,18 @@ def _formatter(format: LogFormat) -> logging.Formatter:
         foreign_pre_chain=[structlog.stdlib.ExtraAdder(_FIELDS), *_HEAD],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            _discreet,
+            _redact,
             _renderer(format),
         ],
     )
 
 
 def _log_failure_in_loop(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    # asyncio's own message shows arguments and results, which are what was sent.
-    _log.error("a task failed that no caller waits for", exc_info=context.get("exception"))
+    # asyncio's own message shows arguments and results, which may contain data of clients.
+    _log.error("unhandled exception in the event loop", exc_info=context.get("exception"))
 
 
-def _discreet(_logger: object, _method: str, event: EventDict) -> EventDict:
+def _redact(_logger: object, _method: str, event: EventDict) -> EventDict:
     failure = event.pop("exc_info", None)
     if failure is not None and failure[1] is not None:
         event["traceback"] = discreet_traceback(failure[1])
@@ -124,8 +124,8 @@ def _as_json(_logger: object, _method: str, event: EventDict) -> str:
     return to_json({**head, **event}).decode()
 
 
-def _for_people(_logger: object, _method: str, event: EventDict) -> str:
-    # structlog's own renderer for consoles took 7 µs more a line.
+def _as_text(_logger: object, _method: str, event: EventDict) -> str:
+    # structlog's own console renderer took 7 µs more per line.
     traceback = event.pop("traceback", "")
     head = f"{event.pop('timestamp')} {event.pop('level'):7} {event.pop('event')}"
     fields = "".join(f" {name}={value}" for name, value in event.items())

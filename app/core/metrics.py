@@ -1,7 +1,7 @@
 """Metrics for Prometheus: counters and times of this process, or of all that serve together.
 
-With `PROMETHEUS_MULTIPROC_DIR` set, each process keeps its numbers in a file of that folder, and
-any of them answers for all.
+With `PROMETHEUS_MULTIPROC_DIR` set, each process keeps its metrics in a file in that folder, and
+any process exposes those of all.
 """
 
 import os
@@ -29,38 +29,38 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no
 _registry = CollectorRegistry()
 _requests = Histogram(
     "http_request_duration_seconds",
-    "Requests by route, method and status, and the time they took.",
+    "Duration of requests by route, method and status.",
     ["route", "method", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=_registry,
 )
 _batch_size = Histogram(
     "intake_batch_inquiries",
-    "Inquiries that shared a transaction.",
+    "Inquiries per transaction.",
     buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024),
     registry=_registry,
 )
 _transaction = Histogram(
     "intake_transaction_seconds",
-    "Time from a transaction's beginning to its end on disk.",
+    "Duration of a transaction, its sync to disk included.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
     registry=_registry,
 )
 _commit = Histogram(
     "intake_commit_seconds",
-    "Time that the COMMIT of a transaction took, with its sync to disk.",
+    "Duration of a COMMIT, its sync to disk included.",
     buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5),
     registry=_registry,
 )
 _assignments = Counter(
     "assignments",
-    "Interactions that were assigned, or have to wait, by source and reason.",
+    "Interactions assigned or queued, by source and reason.",
     ["source_id", "reason"],
     registry=_registry,
 )
 INTAKE_QUEUE_DEPTH = Gauge(
     "intake_queue_depth",
-    "Inquiries that waited for their transaction within the last second.",
+    "Inquiries pending for a transaction, sampled every second.",
     multiprocess_mode="livesum",
     registry=_registry,
 )
@@ -68,30 +68,30 @@ INTAKE_QUEUE_DEPTH = Gauge(
 
 @cache
 def _requests_of(route: str, method: str, status: int) -> Histogram:
-    # Finding these in the library took longer than counting.
+    # Cached: finding the series in the library took longer than counting.
     return _requests.labels(route, method, str(status))
 
 
 def count_request(route: str, method: str, status: int, seconds: float) -> None:
-    """Count a request; only known routes and methods, as each makes a series of its own."""
+    """Count a request; only known routes and methods, as each creates a time series."""
     _requests_of(route, method, status).observe(seconds)
 
 
 def count_batch(size: int, seconds: float, commit_seconds: float) -> None:
-    """Count a transaction of so many inquiries, and what of its time the COMMIT took."""
+    """Count a transaction of `size` inquiries, with its duration and that of its COMMIT."""
     _batch_size.observe(size)
     _transaction.observe(seconds)
     _commit.observe(commit_seconds)
 
 
 def count_assignments(moves: Tallies[tuple[int, Reason]]) -> None:
-    """Count what is committed, by source and reason."""
+    """Count committed assignments, by source and reason."""
     for (source_id, reason), times in moves.items():
         _assignments.labels(source_id, reason).inc(times)
 
 
 class _Read(Collector):
-    """Metrics that were read just now."""
+    """Metrics that were read for one scrape."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
@@ -101,7 +101,7 @@ class _Read(Collector):
 
 
 def exposition(read: Iterable[Metric]) -> bytes:
-    """All metrics in Prometheus' text format, and with them those that were read for it."""
+    """All metrics in Prometheus' text format, including those read for this scrape."""
     return generate_latest(_source()) + generate_latest(_Read(read))
 
 
@@ -111,6 +111,6 @@ def _source() -> Collector:
     return _registry
 
 
-# Memory, processor time and open files; of several processes it would be those of one.
+# Memory, CPU time and open files; with several processes they would be those of one.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     ProcessCollector(registry=_registry)

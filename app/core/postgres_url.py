@@ -15,7 +15,7 @@ _HOST = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:\[\]]*))(?::(?P<port>.*))
 
 _ANYTHING: tuple[str, ...] = ()
 _TLS_VERSIONS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-_BY_THE_DRIVER: Mapping[str, tuple[str, ...]] = {
+_DRIVER_OPTIONS: Mapping[str, tuple[str, ...]] = {
     "passfile": _ANYTHING,
     "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
     "sslnegotiation": ("postgres", "direct"),
@@ -29,8 +29,8 @@ _BY_THE_DRIVER: Mapping[str, tuple[str, ...]] = {
     "krbsrvname": _ANYTHING,
     "gsslib": ("gssapi", "sspi"),
 }
-_BY_THE_SERVER = ("application_name", "options")
-_NUMBERS = (
+_SERVER_OPTIONS = ("application_name", "options")
+_NUMERIC_OPTIONS = (
     "connect_timeout",
     "keepalives",
     "keepalives_idle",
@@ -38,7 +38,7 @@ _NUMBERS = (
     "keepalives_count",
     "tcp_user_timeout",
 )
-_AS_IT_IS_ANYWAY: Mapping[str, tuple[str, ...]] = {
+_DEFAULTS_ONLY: Mapping[str, tuple[str, ...]] = {
     "channel_binding": ("prefer", "disable"),
     "client_encoding": ("UTF8", "utf8", "UTF-8", "utf-8", "auto"),
     "gssdelegation": ("0",),
@@ -49,27 +49,27 @@ _AS_IT_IS_ANYWAY: Mapping[str, tuple[str, ...]] = {
     "sslsni": ("1",),
 }
 _WRITABLE = ("any", "primary", "read-write")
-_TAKEN = frozenset(
+_SUPPORTED = frozenset(
     {"user", "password", "dbname", "host", "port", "target_session_attrs"}
-    | _BY_THE_DRIVER.keys()
-    | {*_BY_THE_SERVER, *_NUMBERS}
-    | _AS_IT_IS_ANYWAY.keys()
+    | _DRIVER_OPTIONS.keys()
+    | {*_SERVER_OPTIONS, *_NUMERIC_OPTIONS}
+    | _DEFAULTS_ONLY.keys()
 )
-_REFUSED = (
+_UNSUPPORTED = (
     *("hostaddr", "require_auth", "replication", "fallback_application_name", "requiressl"),
     *("requirepeer", "service", "servicefile", "sslcrldir", "sslkeylogfile"),
     *("min_protocol_version", "max_protocol_version", "scram_client_key", "scram_server_key"),
     *("oauth_issuer", "oauth_client_id", "oauth_client_secret", "oauth_scope"),
-    # Other programs' own, which stand in URLs that are copied from them.
+    # Options of other programs, from which URLs may be copied.
     *("ssl", "schema", "search_path", "pgbouncer", "prepared_statement_cache_size"),
 )
-"""Named in full when met; any other name may be a piece of a password."""
+"""Options that a message names; any other name may be part of a password."""
 
 
 class Host(NamedTuple):
-    """Where a server listens: a name, an address or the folder of a socket, and its port.
+    """Where a server listens: a host name, an address or the folder of a socket, and a port.
 
-    What is empty or None is left to the driver, which looks at `PGHOST` and `PGPORT`.
+    For an empty name, or None as the port, the driver uses `PGHOST` and `PGPORT`.
     """
 
     name: str
@@ -77,36 +77,36 @@ class Host(NamedTuple):
 
 
 class PostgresURL(NamedTuple):
-    """What a URL says."""
+    """The parts of a URL."""
 
     database: str
     dsn: str
-    """All that the driver takes from a URL, but for the hosts."""
+    """What the driver takes from a URL, except the hosts."""
     hosts: tuple[Host, ...]
-    """In the order in which they are tried; one at least."""
+    """In the order in which they are tried; at least one."""
     target_session_attrs: str
     server_settings: Mapping[str, str]
-    """What the server is told when a session begins."""
+    """Settings sent to the server when a session begins."""
     numbers: Mapping[str, int]
-    """`connect_timeout` and what is set on sockets, where given."""
+    """`connect_timeout` and socket options, where given."""
 
     @property
     def location(self) -> str:
-        """Which of several databases of that name it is; without user and password."""
+        """Identifies the database among others of its name; without user and password."""
         hosts = (f"{host.name}:{host.port}" if host.port else host.name for host in self.hosts)
         return f"postgresql://{','.join(hosts)}/{self.database}"
 
 
 def is_postgres_url(value: str) -> bool:
-    """Whether it names a PostgreSQL database, or tries to."""
+    """Whether the scheme is that of PostgreSQL; the rest may be invalid."""
     return value.partition("://")[0] in SCHEMES
 
 
 def parse_postgres_url(value: str) -> PostgresURL:
-    """What a URL says.
+    """Parse a URL.
 
     Raises:
-        ValueError: it cannot be used; the message says why and repeats nothing of its values.
+        ValueError: it cannot be used; the message says why and repeats none of its values.
 
     """
     parts = _PARTS.fullmatch(value.partition("://")[2])
@@ -115,13 +115,13 @@ def parse_postgres_url(value: str) -> PostgresURL:
     options = dict(_options(parts["options"] or ""))
     for name, given in options.items():
         _check(name, given)
-    # What is written twice is taken from the options, as libpq does.
+    # As in libpq, an option takes precedence over the same part of the URL.
     login = {name: options.get(name, unquote(parts[name] or "")) for name in ("user", "password")}
     database = options.get("dbname", unquote(parts["dbname"] or ""))
     if not database:
         raise ValueError("must name a database: postgresql://host/name")
     hosts = tuple(_hosts(options.get("host", parts["hosts"]), options.get("port", "")))
-    for_driver = login | {name: options[name] for name in _BY_THE_DRIVER if name in options}
+    for_driver = login | {name: options[name] for name in _DRIVER_OPTIONS if name in options}
     query = urlencode({name: text for name, text in for_driver.items() if text}, quote_via=quote)
     return PostgresURL(
         database=database,
@@ -130,8 +130,8 @@ def parse_postgres_url(value: str) -> PostgresURL:
         target_session_attrs=options.get(
             "target_session_attrs", "primary" if len(hosts) > 1 else "any"
         ),
-        server_settings={name: options[name] for name in _BY_THE_SERVER if name in options},
-        numbers={name: int(options[name]) for name in _NUMBERS if name in options},
+        server_settings={name: options[name] for name in _SERVER_OPTIONS if name in options},
+        numbers={name: int(options[name]) for name in _NUMERIC_OPTIONS if name in options},
     )
 
 
@@ -139,11 +139,11 @@ def _options(text: str) -> Iterator[tuple[str, str]]:
     for number, option in enumerate(filter(None, text.split("&")), start=1):
         name, _, value = option.partition("=")
         name = unquote(name)
-        if name not in _TAKEN:
-            which = f"the option {name}" if name in _REFUSED else f"option number {number}"
+        if name not in _SUPPORTED:
+            which = f"the option {name}" if name in _UNSUPPORTED else f"option number {number}"
             raise ValueError(
-                f"{which} is not taken, leave it out;"
-                " settings of the server are written as options=-cNAME%3DVALUE"
+                f"{which} is not supported; remove it."
+                " Write settings of the server as options=-cNAME%3DVALUE"
             )
         yield name, unquote(value)
 
@@ -151,22 +151,22 @@ def _options(text: str) -> Iterator[tuple[str, str]]:
 def _check(name: str, value: str) -> None:
     if name == "channel_binding" and value == "require":
         raise ValueError(
-            "channel_binding cannot be required, as the driver has none:"
-            " leave it out, and let sslmode=verify-full prove who the server is"
+            "channel_binding cannot be required, as the driver does not support it:"
+            " remove it, and use sslmode=verify-full to verify the server"
         )
     if name == "target_session_attrs" and value not in _WRITABLE:
         raise ValueError(f"{name} must be one of {', '.join(_WRITABLE)}, as the service writes")
     if name == "sslrootcert" and value == "system":
         raise ValueError("sslrootcert must name the file with the system's certificates")
-    allowed = _BY_THE_DRIVER.get(name) or _AS_IT_IS_ANYWAY.get(name)
+    allowed = _DRIVER_OPTIONS.get(name) or _DEFAULTS_ONLY.get(name)
     if allowed and value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}")
-    if name in _NUMBERS and not re.fullmatch(r"-?[0-9]{1,9}", value):
+    if name in _NUMERIC_OPTIONS and not re.fullmatch(r"-?[0-9]{1,9}", value):
         raise ValueError(f"{name} must be a whole number")
 
 
 def _hosts(hosts: str, ports: str) -> Iterator[Host]:
-    """Each of the hosts with its own port, or else that of the list of ports."""
+    """Each host with its own port, or else with its port in the list of ports."""
     names, numbers = hosts.split(","), ports.split(",")
     if len(numbers) == 1:
         numbers *= len(names)

@@ -1,16 +1,16 @@
-"""Looks at a number every second."""
+"""Samples a number every second."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 INTERVAL = 1
-"""Seconds between two looks."""
+"""Seconds between two samples."""
 
 
 @asynccontextmanager
 async def sampling(read: Callable[[], float], keep: Callable[[float], None]) -> AsyncIterator[None]:
-    """Keep what is read, every second until the block ends; then zero."""
+    """Read and keep a number every second until the block ends, then keep zero."""
 
     async def sample() -> None:
         while True:

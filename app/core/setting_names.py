@@ -1,4 +1,4 @@
-"""Names that look like settings and are none, so that a default would be in force in silence."""
+"""Finds names that look like settings but are not, so that a default would apply silently."""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -8,17 +8,17 @@ from dotenv.parser import parse_stream
 
 _SIMILAR = 0.6
 _NEARLY_EQUAL = 0.85
-"""For the environment, most of whose variables are those of other programs."""
+"""For environment variables, most of which belong to other programs."""
 
 
 def doubtful_names(
     env_file: Path, environment: Mapping[str, str], known: Collection[str]
 ) -> Iterator[str]:
-    """A sentence for each name that is probably meant for a setting, and is none. No values.
+    """A sentence for each name that was probably meant as a setting; never a value.
 
     Args:
-        env_file: the file of settings, which need not exist; UTF-8.
-        environment: the variables of the process.
+        env_file: the settings file in UTF-8, which need not exist.
+        environment: the environment variables of the process.
         known: the names of all settings, in capitals.
 
     """
@@ -27,7 +27,7 @@ def doubtful_names(
     for name in environment:
         if name.upper() not in known:
             for nearest in _nearest(name, known, _NEARLY_EQUAL):
-                yield f"The environment has {name}, which is no setting. {_question(nearest)}"
+                yield f"The environment variable {name} is not a setting. {_question(nearest)}"
 
 
 def _doubtful_lines(env_file: Path, known: Collection[str]) -> Iterator[str]:
@@ -38,7 +38,7 @@ def _doubtful_lines(env_file: Path, known: Collection[str]) -> Iterator[str]:
                 yield f"{line} is not of the form NAME=value and is ignored."
             elif binding.key is not None and binding.key.upper() not in known:
                 questions = [_question(name) for name in _nearest(binding.key, known, _SIMILAR)]
-                sentence = f"`{env_file.name}` names {binding.key}, which is no setting."
+                sentence = f"`{env_file.name}` sets {binding.key}, which is not a setting."
                 yield " ".join([sentence, *questions])
 
 

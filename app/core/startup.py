@@ -1,4 +1,4 @@
-"""How a process begins: its settings, and a word on names that look like settings and are none."""
+"""Start of a process: loads its settings and warns of names that only look like settings."""
 
 import logging
 import multiprocessing
@@ -11,14 +11,14 @@ from app.core.logging import format_outside_log, log_line
 from app.core.setting_names import doubtful_names
 
 WORKER = "worker"
-"""The name of a process that `serve --workers` has started; that one says what there is to say."""
+"""The name of the processes that `serve --workers` starts; their supervisor warns for all."""
 
 
 def begin() -> Settings:
-    """The settings in force; doubtful names are warned of on stderr.
+    """Load the settings, and warn of doubtful names on stderr.
 
     Raises:
-        SystemExit: a setting is unusable; its message is one line that names the variable.
+        SystemExit: a setting is invalid; the message is one line that names the variable.
 
     """
     settings = load_settings()
@@ -31,5 +31,5 @@ def begin() -> Settings:
 
 
 def is_worker() -> bool:
-    """Whether this is one of several processes that `serve --workers` has started."""
+    """Whether `serve --workers` started this process."""
     return multiprocessing.current_process().name == WORKER

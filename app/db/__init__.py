@@ -1,1 +1,1 @@
-"""The database: sessions, migrations and column types. Knows nothing of leads."""
+"""The database: sessions, migrations and column types. It does not depend on leads."""

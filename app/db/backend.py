@@ -1,4 +1,4 @@
-"""What `Database` asks of a kind of database."""
+"""The interface that `Database` requires of a kind of database."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
@@ -15,39 +15,39 @@ Result = TypeVar("Result")
 
 
 class Backend(ABC):
-    """A kind of database, pointed at one of its databases."""
+    """One database of a certain kind."""
 
     name: str
-    """What people know the database by: neither its folder nor its password."""
+    """The name of the database in messages, without folder or password."""
     location: str
-    """Which of several of that name it is, by its folder or host; without user and password."""
+    """Identifies it among others of its name, by folder or host; without user and password."""
     serves_many: bool
     """Whether several processes may serve it at once."""
     readers: AsyncEngine
-    """Connections that cannot write."""
+    """Read-only connections."""
     writers: AsyncEngine
-    """Connections whose transactions are durable once they are committed."""
+    """Connections whose committed transactions are durable."""
     session_timeout: float | None = None
-    """Seconds that a session may take; None where each of its waits has an end of its own."""
+    """Seconds that a session may take; None if each of its waits has a timeout of its own."""
 
     @abstractmethod
     def serving(self) -> AbstractAsyncContextManager[None]:
-        """Keep off other processes where need be, and close all connections in the end.
+        """Lock out other processes where necessary, and close all connections at the end.
 
         Raises:
-            StartupError: another process is there, or none can be.
+            StartupError: another process serves the database, or it cannot be served.
 
         """
 
     async def run(
         self, work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
     ) -> Result:
-        """The result of work that awaits nothing but the session; SQLite has committed it then."""
+        """Run work that awaits nothing but the session; SQLite also commits it."""
         return await work(session)
 
     @abstractmethod
     def migrating(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A connection for changes of the schema, one at a time; committed when the block ends.
+        """A connection for schema changes, one process at a time; committed when the block ends.
 
         Raises:
             StartupError: the changes would leave rows without their parent.
@@ -56,27 +56,27 @@ class Backend(ABC):
 
     @property
     def is_lost(self) -> bool:
-        """Whether the last look found that the next start would not find what is committed now."""
+        """Whether the last check found that a restart would not find what is committed now."""
         return False
 
     def is_same_file(self) -> bool:
-        """Whether open connections still lead to what the next start would open; a short look."""
+        """Whether open connections use the file that a restart would open; a quick check."""
         return True
 
     def look(self) -> bool:
-        """Look whether what is committed now can be read by the next start, and log a change."""
+        """Check whether a restart can read what is committed now, and log a change."""
         return True
 
-    async def let_log_shrink(self) -> None:  # noqa: B027  # others have nothing to wait for
-        """Wait a moment before reading, where readers are in the way of a checkpoint."""
+    async def let_log_shrink(self) -> None:  # noqa: B027  # PostgreSQL has nothing to wait for
+        """Wait briefly before reading, if readers delay a checkpoint."""
 
     def log_bytes(self) -> int | None:
-        """The size of the write-ahead log, where it is the service that keeps it short."""
+        """The size of the write-ahead log in bytes; None if the service does not manage it."""
         return None
 
     @abstractmethod
     def snapshot(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A connection that reads one state of the database, for as long as it takes.
+        """A connection that reads one snapshot of the database until the block ends.
 
         Raises:
             StartupError: there is no database, or another process may change the file.
@@ -85,25 +85,25 @@ class Backend(ABC):
 
     @abstractmethod
     def service_error(self, error: Exception, *, committing: bool = False) -> ServiceError | None:
-        """What an error means to a client; None if it is a fault of the service itself.
+        """The error that the client receives; None if the service itself is at fault.
 
-        `committing` says that COMMIT was on its way.
+        `committing` means that COMMIT may have been sent.
         """
 
     @abstractmethod
     def cause(self, error: Exception) -> str:
-        """The name of what went wrong, for the log: no statement, no value."""
+        """The name of the failure for the log, without statement and values."""
 
 
 def original(error: Exception) -> Exception:
-    """The driver's own error in SQLAlchemy's."""
+    """The driver's error that SQLAlchemy wraps."""
     return error.driver_exception if isinstance(error, DBAPIError) else error
 
 
 def reason(error: Exception) -> str:
-    """What an error says, in one line: the details that follow may quote values."""
+    """The message of an error in one line; the details that follow may quote values."""
     driver_error = original(error)
     if isinstance(driver_error, TimeoutError):
-        return "no answer in time"
+        return "the server did not answer in time"
     text = str(driver_error).strip() or type(driver_error).__name__
     return text.splitlines()[0].removesuffix(".")

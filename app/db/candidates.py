@@ -1,10 +1,10 @@
-"""An assignment's candidates as they are stored: a hundred of them in about a kilobyte at most.
+"""How an assignment's candidates are stored: a hundred take about a kilobyte at most.
 
-A few are kept as JSON. Of many, each field makes a column of numbers, with a least value and a
-span: how many values there are from that one on. A row's values, less the least ones, are the
-digits of one number, each in the base of its column's span; and the numbers of some rows together
-are the digits of one again. So what all have in common takes no room, and the rest hardly more
-than it must.
+A few are stored as JSON. Of many, each field is a column of integers with a minimum and a span, the
+number of values from the minimum to the maximum. A row's values, less the minimums, are the digits
+of one number, each in the base of its column's span; the numbers of several rows are in turn the
+digits of one number. So values that all candidates share take no space, and the others hardly more
+than necessary.
 """
 
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ from app.core.credits import INQUIRY
 from app.core.distribution import CandidateSnapshot, PassedOver
 
 FEW = 16
-"""As JSON, so many take less time, and a kilobyte at most."""
+"""Up to this number, candidates are stored as JSON: it is faster, and a kilobyte at most."""
 
 _JSON, _COLUMNS = b"\x01", b"\x02"
-"""What stored bytes begin with; those from before 0004 are bare JSON, with credits in weights."""
+"""The first byte of the stored form; before 0004 it was bare JSON, with credits in weights."""
 
 _MILLION = 1_000_000
 _MILLIONTHS = _MILLION / INQUIRY
@@ -36,7 +36,7 @@ _json = TypeAdapter(list[CandidateSnapshot])
 
 
 class Candidates(TypeDecorator[Sequence[CandidateSnapshot]]):
-    """Candidates by operator id, as bytes. The credits of many are rounded to millionths."""
+    """Candidates by operator id, as bytes; with more than `FEW`, credits have six decimals."""
 
     impl = LargeBinary
     cache_ok = True
@@ -53,18 +53,18 @@ class Candidates(TypeDecorator[Sequence[CandidateSnapshot]]):
 
 
 def encode(candidates: Sequence[CandidateSnapshot]) -> bytes:
-    """The bytes to store for these candidates, whose ids rise."""
+    """Encode candidates, which are in ascending order of their ids."""
     if len(candidates) <= FEW:
-        return _JSON + _json.dump_json(candidates)  # type: ignore[arg-type]  # any sequence will do
+        return _JSON + _json.dump_json(candidates)  # type: ignore[arg-type]  # any sequence works
     ids, weights, credits, loads, limits, reasons = zip(*candidates, strict=True)
     return b"".join(
         (
             _COLUMNS,
-            _number(len(ids)),
+            _encode_int(len(ids)),
             _pack_settings(ids, weights, limits),
             _pack(
                 [round(credit * _MILLIONTHS) for credit in credits],
-                _from_one(loads),
+                _shifted(loads),
                 [_CODES[reason] for reason in reasons],
             ),
         )
@@ -72,19 +72,21 @@ def encode(candidates: Sequence[CandidateSnapshot]) -> bytes:
 
 
 def decode(stored: bytes) -> list[CandidateSnapshot]:
-    """The candidates that were stored."""
+    """Decode stored candidates."""
     if stored.startswith(_COLUMNS):
         return _from_columns(BytesIO(stored[1:]))
     if stored.startswith(_JSON):
         return _json.validate_json(stored[1:])
     candidates = _json.validate_json(stored)
-    total = sum(one.weight for one in candidates if one.passed_over is None)
-    total = total or sum(one.weight for one in candidates) or 1
-    return [one._replace(credit=INQUIRY * one.credit // total) for one in candidates]
+    total = sum(candidate.weight for candidate in candidates if candidate.passed_over is None)
+    total = total or sum(candidate.weight for candidate in candidates) or 1
+    return [
+        candidate._replace(credit=INQUIRY * candidate.credit // total) for candidate in candidates
+    ]
 
 
 def _from_columns(stored: BytesIO) -> list[CandidateSnapshot]:
-    count = _read_number(stored)
+    count = _read_int(stored)
     steps, weights, limits = _unpack(stored, count, columns=3)
     credits, loads, codes = _unpack(stored, count, columns=3)
     fields = zip(accumulate(steps), weights, credits, loads, limits, codes, strict=True)
@@ -105,66 +107,66 @@ def _from_columns(stored: BytesIO) -> list[CandidateSnapshot]:
 def _pack_settings(
     ids: tuple[int, ...], weights: tuple[int, ...], limits: tuple[int | None, ...]
 ) -> bytes:
-    """What stands from one choice to the next."""
+    """Pack the fields that are usually the same in the next choice."""
     steps = [ids[0], *(id - before for before, id in pairwise(ids))]
-    return _pack(steps, weights, _from_one(limits))
+    return _pack(steps, weights, _shifted(limits))
 
 
-def _from_one(values: Sequence[int | None]) -> list[int]:
-    """Leaves 0 for None."""
+def _shifted(values: Sequence[int | None]) -> list[int]:
+    """Add one to each value, so that 0 can represent None."""
     return [0 if value is None else value + 1 for value in values]
 
 
 def _pack(*columns: Sequence[int]) -> bytes:
-    """The columns, each with its least value and its span in front."""
+    """Pack columns, with the minimum and the span of each in front."""
     head, rows, base = [], [0] * len(columns[0]), 1
     for column in columns:
-        least = min(column)
-        span = max(column) - least + 1
-        head += [_number(least), _number(span)]
+        minimum = min(column)
+        span = max(column) - minimum + 1
+        head += [_encode_int(minimum), _encode_int(span)]
         base *= span
         if span > 1:
-            rows = [row * span + value - least for row, value in zip(rows, column, strict=True)]
+            rows = [row * span + value - minimum for row, value in zip(rows, column, strict=True)]
     packed = []
     for start in range(0, len(rows), _ROWS):
         number = 0
-        some = rows[start : start + _ROWS]
-        for row in some:
+        chunk = rows[start : start + _ROWS]
+        for row in chunk:
             number = number * base + row
-        packed.append(number.to_bytes(_width(base, len(some))))
+        packed.append(number.to_bytes(_width(base, len(chunk))))
     return b"".join(head + packed)
 
 
 def _unpack(stored: BytesIO, count: int, *, columns: int) -> list[list[int]]:
-    heads = [(_read_number(stored), _read_number(stored)) for _ in range(columns)]
+    heads = [(_read_int(stored), _read_int(stored)) for _ in range(columns)]
     base = prod(span for _, span in heads)
     rows: list[int] = []
     for start in range(0, count, _ROWS):
-        some = min(_ROWS, count - start)
-        number = int.from_bytes(stored.read(_width(base, some)))
+        size = min(_ROWS, count - start)
+        number = int.from_bytes(stored.read(_width(base, size)))
         digits = []
-        for _ in range(some):
+        for _ in range(size):
             number, row = divmod(number, base)
             digits.append(row)
         rows += reversed(digits)
     values = []
-    for least, span in reversed(heads):
-        values.append([row % span + least for row in rows])
+    for minimum, span in reversed(heads):
+        values.append([row % span + minimum for row in rows])
         rows = [row // span for row in rows]
     return values[::-1]
 
 
 def _width(base: int, rows: int) -> int:
-    """The bytes of the greatest number of so many rows."""
+    """The length in bytes of the largest number for so many rows."""
     return (int(base**rows - 1).bit_length() + 7) // 8
 
 
-def _number(value: int) -> bytes:
-    """An integer, with its length in bytes in front."""
+def _encode_int(value: int) -> bytes:
+    """Encode an integer, with its length in bytes in front."""
     size = value.bit_length() // 8 + 1
     return size.to_bytes() + value.to_bytes(size, signed=True)
 
 
-def _read_number(stored: BytesIO) -> int:
+def _read_int(stored: BytesIO) -> int:
     [size] = stored.read(1)
     return int.from_bytes(stored.read(size), signed=True)

@@ -1,4 +1,4 @@
-"""The door to the database: sessions that read and sessions that write."""
+"""Access to the database: sessions that read and sessions that write."""
 
 import asyncio
 import logging
@@ -27,9 +27,9 @@ _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 RETRY_DELAYS = (0.02, 0.1)
-"""Seconds, at most, before each retry; with jitter, so that two that collided do not again."""
+"""Maximum seconds before each retry; jitter keeps two transactions from colliding again."""
 
-# Connecting fails with the system's own errors, whatever the driver.
+# With any driver, a failure to connect raises the system's own error.
 _FAILURES = (DBAPIError, PoolTimeout, OSError)
 
 
@@ -38,7 +38,7 @@ _is_quiet = ContextVar("is_quiet", default=False)
 
 @contextmanager
 def quiet(*, when: bool) -> Iterator[None]:
-    """Keep out of the log what goes wrong in this block: its task has said so before."""
+    """Do not log failures of the database in this block: its task has logged one before."""
     token = _is_quiet.set(when)
     try:
         yield
@@ -47,44 +47,44 @@ def quiet(*, when: bool) -> Iterator[None]:
 
 
 class ReadSession(AsyncSession):
-    """A session on a connection that cannot write."""
+    """A session on a read-only connection."""
 
 
 class WriteSession(AsyncSession):
-    """A session on the writing connection; the block that opened it commits it."""
+    """A session on a connection that writes; the block that opened it commits it."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         super().__init__(engine, expire_on_commit=False)
         self.committed: list[Callable[[], None]] = []
 
     def on_commit(self, call: Callable[[], None]) -> None:
-        """Make this call once the transaction is committed, and none if it is rolled back."""
+        """Call this when the transaction is committed, and not at all if it is rolled back."""
         self.committed.append(call)
 
 
 def open_backend(url: str, readers: int) -> Backend:
-    """The kind of database that a URL names; nothing is connected yet."""
+    """The backend for a URL; it is not connected yet."""
     if is_postgres_url(url):
         return PostgreSQL(parse_postgres_url(url), readers)
     return SQLite(Path(make_url(url).database or ""), readers)
 
 
 class Database:
-    """The database at a URL: SQLite's file or PostgreSQL, with `readers` connections that read."""
+    """The database at a URL: SQLite's file or PostgreSQL, with `readers` read-only connections."""
 
     def __init__(self, url: str, readers: int = 4) -> None:
         self._backend = open_backend(url, readers)
         self.is_new = False
-        """Whether `serving` has made the database or its schema just now."""
+        """Whether `serving` has just created the database or its schema."""
 
     @property
     def name(self) -> str:
-        """What people know it by."""
+        """The name of the database in messages."""
         return self._backend.name
 
     @property
     def location(self) -> str:
-        """Which of several of that name it is, by its folder or host."""
+        """Identifies it among others of its name, by folder or host."""
         return self._backend.location
 
     @property
@@ -94,7 +94,7 @@ class Database:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Bring the schema up to date, and close every connection in the end.
+        """Migrate the schema, and close all connections at the end.
 
         Raises:
             StartupError: another process serves the file, or the database cannot be opened or
@@ -103,7 +103,7 @@ class Database:
         """
         async with self._backend.serving():
             self.is_new = await upgrade(self._backend)
-            head_revision()  # Known from here on, also when no file can be opened any more.
+            head_revision()  # Cached here, for when no more files can be opened.
             yield
 
     @asynccontextmanager
@@ -111,20 +111,20 @@ class Database:
         """A session that reads; on PostgreSQL each of its statements is a transaction.
 
         Raises:
-            DatabaseUnavailable: no connection in time, or no answer.
+            DatabaseUnavailable: no connection was free in time, or the database did not answer.
 
         """
         await self._backend.let_log_shrink()
-        self._require_place()
+        self._require_file()
         session = ReadSession(self._backend.readers)
         try:
             async with asyncio.timeout(self._backend.session_timeout):
                 yield session
         except _FAILURES as error:
-            self._explain(error)
+            self._raise_service_error(error)
             raise
         finally:
-            # Not by the session's own block, which takes a task to close: there is nothing to save.
+            # `async with` would start a task to close the session, which has nothing to save.
             await session.close()
 
     @asynccontextmanager
@@ -132,13 +132,13 @@ class Database:
         """A session that writes: committed when the block ends, rolled back when it raises.
 
         Raises:
-            DatabaseUnavailable: the turn or a lock did not come in time, or the connection was lost
-                during COMMIT, when it is unknown whether it was done. Or the file was taken away.
-            RolledBack: the transaction came to nothing, and may be tried again.
-            StorageFull: there was no room; nothing was written.
+            DatabaseUnavailable: no connection or lock in time; or the connection was lost during
+                COMMIT, whose outcome is then unknown; or the file was deleted or moved away.
+            RolledBack: the database rolled the transaction back; the caller may retry it.
+            StorageFull: the disk is full; nothing was written.
 
         """
-        self._require_place()
+        self._require_file()
         committing = False
         try:
             async with (
@@ -151,29 +151,29 @@ class Database:
                 for call in session.committed:
                     call()
             if not self._backend.is_same_file():
-                # It is committed to a file that the next start will not find.
+                # The commit went to a file that a restart will not find.
                 self._backend.look()
                 raise DatabaseUnavailable
         except _FAILURES as error:
-            self._explain(error, committing=committing)
+            self._raise_service_error(error, committing=committing)
             raise
 
     async def write(self, work: Callable[[WriteSession], Coroutine[Any, Any, Result]]) -> Result:
-        """Do the work in a transaction, commit it, and retry it where the database rolls it back.
+        """Run work in a transaction and commit it; retry it if the database rolls it back.
 
-        The work awaits nothing but its session. On SQLite it runs in the connection's thread, and
-        is committed there: a caller that is cancelled waits for it.
+        The work awaits nothing but its session. On SQLite it runs and commits in the connection's
+        thread: a caller that is cancelled waits for it.
 
         Raises:
-            RolledBack: it gave up every time.
+            RolledBack: each attempt was rolled back.
             ServiceError: as `writing`, or what the work raises.
 
         """
-        for pause in RETRY_DELAYS:
+        for delay in RETRY_DELAYS:
             try:
                 return await self._write_once(work)
             except RolledBack:
-                await asyncio.sleep(pause * random())
+                await asyncio.sleep(delay * random())
         return await self._write_once(work)
 
     async def _write_once(
@@ -186,8 +186,8 @@ class Database:
         """Check that the database answers and has the schema of this version.
 
         Raises:
-            DatabaseUnavailable: it does not answer, or its file was taken away.
-            SchemaOutdated: another version's schema, or none.
+            DatabaseUnavailable: it does not answer, or its file was deleted or moved away.
+            SchemaOutdated: the schema is of another version, or missing.
 
         """
         if not self._backend.look():
@@ -203,20 +203,20 @@ class Database:
             raise SchemaOutdated
 
     def log_bytes(self) -> int | None:
-        """The size of SQLite's write-ahead log; None on PostgreSQL, which keeps its own."""
+        """The size of SQLite's write-ahead log in bytes; None on PostgreSQL."""
         return self._backend.log_bytes()
 
-    def _require_place(self) -> None:
+    def _require_file(self) -> None:
         if self._backend.is_lost and not self._backend.look():
             raise DatabaseUnavailable
 
-    def _explain(self, error: Exception, *, committing: bool = False) -> None:
-        """Raise in its place what an error means to a client, if it means anything."""
+    def _raise_service_error(self, error: Exception, *, committing: bool = False) -> None:
+        """Raise the error that the client receives instead, if there is one."""
         if isinstance(error, PoolTimeout):
             raise DatabaseUnavailable from error
         known = self._backend.service_error(error, committing=committing)
         if known is not None:
-            # The client hears what it can do about it; what it was, the log says.
+            # The client receives what it can act on; the log names the cause.
             if not _is_quiet.get():
                 _log.warning("%s", self._backend.cause(error))
             self._backend.look()

@@ -1,8 +1,8 @@
 """Group commit: many pending requests, one durable transaction.
 
-A COMMIT that is synced to disk costs the same for one request as for a hundred. So requests are
-pending while a transaction is under way, and the next transaction takes all of them, together with
-those that the event loop is about to read. No request waits for a timer: one that comes alone is
+A COMMIT that is synced to disk costs the same for one request as for a hundred. Requests are
+pending while a transaction is in progress, and the next transaction takes all of them, together
+with those that the event loop is about to read. No request waits for a timer: a single one is
 written at once.
 
 Source: Gawlick and Kinkade, Varieties of concurrency control in IMS/VS Fast Path, IEEE Database
@@ -18,7 +18,7 @@ from app.core.errors import Busy, DatabaseUnavailable, ServiceError
 from app.db.database import Database, WriteSession
 
 ANSWER_TIMEOUT = 4.5
-"""Seconds after which the oldest pending request, and all pending with it, fail."""
+"""Seconds after which the oldest pending request, and all requests pending with it, fail."""
 
 _LOOP_TICKS = 3
 """Iterations of the event loop that a request takes from its socket to `submit`, at most."""
@@ -29,10 +29,10 @@ Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 Work = Callable[[WriteSession, Sequence[Request]], Awaitable[Sequence[Result | ServiceError]]]
-"""Does the work of a batch; returns each request's own result or error, in order."""
+"""Does the work of a batch; returns the result or error of each request, in order."""
 
 Observe = Callable[[int, float, float], None]
-"""Is called after each transaction: its requests, its seconds, and those of its COMMIT."""
+"""Called after each transaction with its number of requests, its seconds, and its COMMIT's."""
 
 
 class _Pending(NamedTuple, Generic[Request, Result]):
@@ -76,7 +76,7 @@ class GroupCommit(Generic[Request, Result]):
 
         Raises:
             Busy: `capacity` requests are pending, or `drain` was called; nothing was written.
-            DatabaseUnavailable: no result within `ANSWER_TIMEOUT`; it may be written yet.
+            DatabaseUnavailable: no result within `ANSWER_TIMEOUT`; it may still be written.
             ServiceError: this request's own error, or that of the transaction.
 
         """
@@ -85,7 +85,7 @@ class GroupCommit(Generic[Request, Result]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         if not self._pending:
-            # One timer for a whole batch: one for each request took 10 µs a request.
+            # One timer per batch: one per request took 10 µs each.
             self._timeout = loop.call_later(ANSWER_TIMEOUT, _fail_timed_out, self._pending)
         self._pending.append(_Pending(request, future))
         if self._runner is None:
@@ -93,7 +93,7 @@ class GroupCommit(Generic[Request, Result]):
         return await future
 
     def queue_depth(self) -> int:
-        """How many requests are pending, without those whose transaction is under way."""
+        """How many requests are pending, without those whose transaction is in progress."""
         return len(self._pending)
 
     async def drain(self, within: float) -> None:
@@ -121,7 +121,7 @@ class GroupCommit(Generic[Request, Result]):
             self._runner = None
 
     async def _coalesce(self) -> None:
-        """Let requests join that have arrived: half as many transactions, a fifth faster."""
+        """Wait for requests that have arrived: half as many transactions, a fifth faster."""
         depth = 0
         while depth < len(self._pending) < _BATCH_TARGET:
             depth = len(self._pending)
@@ -137,11 +137,11 @@ class GroupCommit(Generic[Request, Result]):
         try:
             outcomes = await self._commit([pending.request for pending in batch])
         except ServiceError as error:
-            # The database is unavailable or full, for one as for all.
+            # The database is unavailable or full, for each request alike.
             outcomes = [type(error)() for _ in batch]
         except Exception as error:  # noqa: BLE001  # whatever it is, each caller must get it
             if len(batch) > 1:
-                # One request breaks the transaction; alone, it breaks only its own.
+                # One request makes the transaction fail; alone, it fails only its own.
                 for pending in batch:
                     await self._settle([pending])
                 return
@@ -165,6 +165,6 @@ class GroupCommit(Generic[Request, Result]):
 
 
 def _fail_timed_out(batch: Sequence[_Pending[Any, Any]]) -> None:
-    """Fail all requests of a batch that have no outcome: the database does not answer."""
+    """Fail all requests of a batch that have no outcome yet: the database does not answer."""
     for pending in batch:
         pending.settle(DatabaseUnavailable())

@@ -1,18 +1,18 @@
-"""Lists in the order of ids that skip nothing, though several processes of PostgreSQL write.
+"""Lists in id order that skip no row, although several processes write to PostgreSQL.
 
-A sequence hands out ids before their rows are committed, so a row may become visible after rows
+A sequence allocates ids before their rows are committed, so a row may become visible after rows
 with higher ids. A client that asks for what follows the last id it knows would never see it.
 
-For a table into which much is written (`announcement`, `rows_in_order`): before it draws ids a
-transaction announces a lower bound of them, the sequence's last value, by a shared advisory lock
-that lasts as long as the transaction. A reader takes the highest visible id and, after that, the
-lowest announced bound; it shows what is not above either of the two, by a later statement. An id up
-to there that this statement does not see was drawn before the highest one was, by a transaction
-whose lock was held since; as the lock was gone when the reader looked, the transaction had ended,
-and it was not committed. PostgreSQL gives locks back after the rows are visible. This needs a
-sequence with CACHE 1 and statements with snapshots of their own (READ COMMITTED).
+For tables with many writes (`announcement`, `rows_in_order`): a transaction announces a lower bound
+of its ids, the sequence's last value, before it allocates them, by a shared advisory lock that it
+holds until it ends. A reader reads the highest visible id and, after that, the lowest announced
+bound; a later statement lists the rows up to the lower of the two. If this statement does not see
+an id in that range, the id was allocated before the highest one, by a transaction that held its
+lock from then on; as the reader did not find the lock, the transaction had ended without a commit.
+PostgreSQL releases locks after the rows are visible. This requires a sequence with CACHE 1 and
+statements with snapshots of their own (READ COMMITTED).
 
-For a table into which little is written (`draw_alone`): ids are drawn by one transaction at a time.
+For tables with few writes (`draw_alone`): one transaction at a time allocates ids.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,14 +35,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 KNOWN = "highest id up to which nothing can be added"
-"""In the `info` of connections that read in order; it ends with the connection, as another server
-may have given out fewer ids."""
+"""The key of that id in the `info` of connections that read in order. The id is lost with the
+connection, as another server may have allocated fewer ids."""
 
 UNTIL: BindParameter[int] = bindparam("until", 2**63 - 1)
 """The last id that a list may show; `rows_in_order` sets it."""
 
 _SPACE = 7853
-"""The upper 16 bits of the locks' keys; the others hold the bound."""
+"""The upper 16 bits of the lock keys; the lower bits hold the bound."""
 _BITS = 48
 _ANNOUNCED: ColumnElement[int] = literal_column(
     "(SELECT min(((classid::bigint & 65535) << 32) | objid::bigint) FROM pg_locks"
@@ -52,12 +52,11 @@ _ANNOUNCED: ColumnElement[int] = literal_column(
 
 
 def announcement(table: Table) -> ColumnElement[bool]:
-    """A condition, always true, to put into the INSERT that draws ids of this table.
+    """A condition, always true, for the INSERT that allocates ids of this table.
 
-    The condition is evaluated, and so the lock is held, before the first row that satisfies it is
-    given an id.
+    PostgreSQL evaluates it, and so takes the lock, before it allocates an id for the first row.
     """
-    # Written out: parameters would take longer to send than all the rest of it.
+    # Literal: parameters would take longer to send than the rest of the condition.
     key: ColumnElement[int] = literal_column(
         f"{_SPACE << _BITS} + least(coalesce(pg_sequence_last_value("
         f"'{table.name}_id_seq'::regclass), 0), {2**_BITS - 1})"
@@ -66,7 +65,7 @@ def announcement(table: Table) -> ColumnElement[bool]:
 
 
 async def draw_alone(session: AsyncSession, table: Table) -> None:
-    """Let no other transaction draw ids of this table until this one ends."""
+    """Keep other transactions from allocating ids of this table until this one ends."""
     if session.get_bind().dialect.name != "sqlite":
         space = func.hashtext(table.name)
         await session.execute(select(func.pg_advisory_xact_lock(_SPACE, space)))
@@ -75,9 +74,9 @@ async def draw_alone(session: AsyncSession, table: Table) -> None:
 def rows_in_order(
     connection: Connection, statement: Executable, parameters: Mapping[str, Any], table: Table
 ) -> Sequence[Row[Any]]:
-    """The rows of a list of this table by id, with the parameters `after` and `UNTIL`.
+    """The rows of a list of this table in id order; the parameters are `after` and `UNTIL`.
 
-    On a connection that does not read in order, such as one that writes, it is just executed.
+    On a connection that does not read in order, such as one that writes, the statement just runs.
     """
     known = connection.info.get(KNOWN)
     if known is None or parameters["after"] < known:

@@ -15,7 +15,7 @@ async def lock_rows(
     """Lock the rows of a `SELECT … FOR UPDATE` until the transaction ends.
 
     Returns:
-        Its only row; None on SQLite, where one transaction writes at a time and nothing is locked.
+        The statement's only row; None on SQLite, where one transaction writes at a time.
 
     """
     if session.get_bind().dialect.name == "sqlite":

@@ -1,4 +1,4 @@
-"""Brings a database's schema up to date, all of it or nothing."""
+"""Migrates a database's schema, completely or not at all."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -24,10 +24,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 async def upgrade(backend: Backend, revision: str = "head") -> bool:
-    """Run the migrations that are missing, in one transaction: a failed one leaves the old schema.
+    """Run missing migrations in one transaction: if one fails, the old schema remains.
 
     Returns:
-        Whether the schema is new: there was none before.
+        Whether the database had no schema before.
 
     Raises:
         StartupError: as `upgraded`.
@@ -47,10 +47,10 @@ async def upgrade(backend: Backend, revision: str = "head") -> bool:
 async def upgraded(
     backend: Backend, revision: str = "head"
 ) -> AsyncIterator[tuple[AsyncConnection, str | None]]:
-    """A transaction in which the schema is up to date; committed with it when the block ends.
+    """A transaction that migrates the schema; it is committed when the block ends.
 
     Yields:
-        Its connection, and the revision that the database was at before; None if it had no schema.
+        Its connection, and the revision of the database before; None if it had no schema.
 
     Raises:
         StartupError: the database cannot be opened, or its schema is of a later version than this
@@ -66,7 +66,7 @@ async def upgraded(
             yield connection, before
     except CommandError as error:
         raise StartupError(
-            f"The schema of {backend.name} is not of this version: {error}"
+            f"The schema of {backend.name} does not match this version: {error}"
         ) from error
     except (DBAPIError, OSError) as error:
         raise StartupError(
@@ -76,22 +76,22 @@ async def upgraded(
 
 @cache
 def head_revision() -> str | None:
-    """The revision that this version of the service works with."""
+    """The revision that this version of the service requires."""
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The revision that a database is at; None if it has no schema of the service."""
+    """The revision of a database; None if it has no schema of the service."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def is_newer(revision: str | None) -> bool:
-    """Whether only a later version of the service knows this revision: they are numbered."""
+    """Whether the revision is of a later version of the service: revisions are numbered."""
     return (revision or "").isdecimal() and int(revision or 0) > int(head_revision() or 0)
 
 
 def made_by_newer(backend: Backend, revision: str | None) -> str:
-    """The sentence that says so, and what to do."""
+    """The message that a newer version made the database, with what to do."""
     return (
         f"{backend.name} was made by a newer version of the service (revision {revision}; this one "
         f"knows up to {head_revision()}): use that version, or restore a backup."

@@ -1,4 +1,4 @@
-"""Pages of rows that also end after so many bytes, of which no more is read than is shown."""
+"""Pages of rows that are also limited in bytes, and read hardly more than they show."""
 
 import logging
 import sqlite3
@@ -21,19 +21,19 @@ Item = TypeVar("Item")
 
 
 class Page(NamedTuple, Generic[Item]):
-    """Some rows of a list, and whether others follow."""
+    """Some rows of a list, and whether more follow."""
 
     items: Sequence[Item]
     has_more: bool
     left_out: bool = False
-    """Whether there are rows that cannot be read."""
+    """Whether rows were left out because they cannot be read."""
 
 
 class SizedPage:
-    """A SELECT in the order of its `id` whose pages end after `MAX_PAGE_BYTES` of one text column.
+    """A SELECT in id order whose pages end after `MAX_PAGE_BYTES` of one text column.
 
-    It has the parameters `after`, `UNTIL` and `limit`. A page that others follow has one row at
-    least.
+    Its parameters are `after`, `UNTIL` and `limit`. A page that is not the last has at least one
+    row.
     """
 
     def __init__(self, statement: Select[Any], column: str) -> None:
@@ -43,18 +43,18 @@ class SizedPage:
             statement.selected_columns.id, maintain_column_froms=True
         )
         self._column = list(statement.selected_columns.keys()).index(column)
-        self._summed_up = _summed_up(statement, column)
+        self._up_to_size = _up_to_size(statement, column)
 
     async def fetch(
         self, session: AsyncSession, *, limit: int, **parameters: Any
     ) -> Page[Row[Any]]:
-        """At most `limit` rows. Those that cannot be read are left out, and logged by their id."""
+        """At most `limit` rows. Unreadable rows are left out, and logged by their id."""
         wanted = {**parameters, "limit": limit + 1}
         left_out = False
         try:
             rows = await session.run_sync(self._fetch, wanted)
         except Exception as error:
-            if not _is_of_a_row(error):
+            if not _is_unreadable_row(error):
                 raise
             left_out = True
             rows = await session.run_sync(self._fetch_one_by_one, wanted)
@@ -64,16 +64,16 @@ class SizedPage:
     def _fetch(self, session: Session, parameters: dict[str, Any]) -> Sequence[Row[Any]]:
         connection = session.connection()
         if connection.dialect.name != "sqlite":
-            return rows_in_order(connection, self._summed_up, parameters, self._table)
+            return rows_in_order(connection, self._up_to_size, parameters, self._table)
         driver = connection.connection.driver_connection
         if not isinstance(driver, InThreadConnection):
             return connection.execute(self._statement, parameters).all()
-        # SQLite finds a row when it is asked for the row, and reads all of a text to know its size.
+        # SQLite finds each row on demand, and reads the whole of a text to know its size.
         with driver.fetching(self._until_full):
             return connection.execute(self._statement, parameters).all()
 
     def _fetch_one_by_one(self, session: Session, parameters: dict[str, Any]) -> Sequence[Row[Any]]:
-        """The same rows but for those that cannot be read: damage, or what other programs wrote."""
+        """The same rows without unreadable ones, which are damaged or written by other programs."""
         rows: list[Row[Any]] = []
         ids = self._ids_after(parameters["after"], session, parameters)
         while ids and len(rows) < parameters["limit"]:
@@ -81,9 +81,9 @@ class SizedPage:
                 try:
                     rows += self._fetch(session, {**parameters, "after": id - 1, "limit": 1})
                 except Exception as error:
-                    if not _is_of_a_row(error):
+                    if not _is_unreadable_row(error):
                         raise
-                    _log.error("row %s cannot be read, and is left out of a list", id)
+                    _log.error("row %s cannot be read and is left out of a list", id)
                 if len(rows) == parameters["limit"]:
                     break
             ids = self._ids_after(ids[-1], session, parameters)
@@ -91,11 +91,11 @@ class SizedPage:
 
     def _ids_after(self, id: int, session: Session, parameters: dict[str, Any]) -> list[int]:
         found = session.connection().execute(self._ids, {**parameters, "after": id}).scalars()
-        # Past the last one, an outer join comes as one row of nothing.
+        # After the last row, an outer join returns one row of NULLs.
         return [id for id in found if id is not None]
 
     def _until_full(self, cursor: sqlite3.Cursor) -> list[Any]:
-        """The rows to one that is too many."""
+        """The rows up to the first one beyond the limit."""
         rows: list[Any] = []
         total = 0
         for row in cursor:
@@ -114,22 +114,22 @@ class SizedPage:
         return len(rows)
 
 
-def _summed_up(statement: Select[Any], column: str) -> Select[Any]:
-    """The same rows to one that is too many; PostgreSQL knows a text's size without reading it."""
+def _up_to_size(statement: Select[Any], column: str) -> Select[Any]:
+    """The rows up to the first one beyond the limit; PostgreSQL knows sizes without reading."""
     page = statement.subquery("page")
     size = func.coalesce(func.octet_length(page.c[column]), 0)
     before = func.sum(size).over(order_by=page.c.id, rows=(None, -1))
     position = func.row_number().over(order_by=page.c.id)
     sized = select(page, before.label("before"), position.label("position")).subquery("sized")
     return (
-        select(*(sized.c[name] for name in page.c.keys()))  # noqa: SIM118  # no mapping
+        select(*(sized.c[name] for name in page.c.keys()))  # noqa: SIM118  # not a mapping
         .where(or_(sized.c.before <= MAX_PAGE_BYTES, sized.c.position <= 2))  # noqa: PLR2004  # one, and the next
         .order_by(sized.c.id)
     )
 
 
-def _is_of_a_row(error: Exception) -> bool:
-    """Whether a value could not be read. Python's own errors in SQLite's have no code."""
+def _is_unreadable_row(error: Exception) -> bool:
+    """Whether a value could not be read. Errors of Python's sqlite3 itself have no SQLite code."""
     if isinstance(error, DBAPIError):
         cause = original(error)
         return isinstance(cause, sqlite3.OperationalError) and not hasattr(

@@ -1,4 +1,4 @@
-"""PostgreSQL: pools, time limits, what its errors mean."""
+"""PostgreSQL: connection pools, timeouts, and the meaning of its errors."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,17 +25,17 @@ from app.db.postgres_session import READ_ONLY, open_session
 from app.db.postgres_start import inspect
 
 WRITERS = 4
-"""Connections that write: one for intake, the others for what staff and admins do meanwhile."""
+"""Connections that write: one for intake, the others for requests of staff and admins."""
 SESSION_TIMEOUT = 2.5
-"""Seconds for a session, waiting for its connection included; SQLAlchemy gives a connection that
-does not answer two more to close, which together stays within five."""
+"""Seconds for a session, including the wait for its connection. SQLAlchemy allows two more seconds
+to close a connection that does not answer, which together stays within five."""
 LOCK_TIMEOUT = 1.5
-"""Seconds that PostgreSQL itself waits for a row or table that another session holds."""
+"""Seconds that PostgreSQL waits for a lock on a row or table."""
 IDLE_TIMEOUT = 10
-"""Seconds after which a frozen process loses its transaction, and with it the locks it holds."""
+"""Seconds after which PostgreSQL ends a frozen process's session and releases its locks."""
 
-_LOCK_OF_MIGRATIONS = 0x1EAD
-"""The advisory lock of a process that changes the schema; any number would do."""
+_MIGRATION_LOCK = 0x1EAD
+"""The key of the advisory lock for schema changes; an arbitrary number."""
 
 _LIMITS = {
     "lock_timeout": f"{LOCK_TIMEOUT}s",
@@ -43,17 +43,17 @@ _LIMITS = {
     "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
     # Compiling takes longer than any of the service's short statements.
     "jit": "off",
-    # Plans are kept, and one made for a small table would read all of it as it grows, until
-    # an ANALYZE: a third of the speed after half a minute. All tables that grow have indexes.
+    # Plans are cached, and one made for a small table would scan all of it as it grows, until an
+    # ANALYZE: a third of the speed after half a minute. All tables that grow have indexes.
     "enable_seqscan": "off",
 }
 
 _ROLLED_BACK = ("40001", "40P01")
-"""Serialization failure, deadlock: PostgreSQL itself has undone the transaction."""
+"""Serialization failure, deadlock: PostgreSQL has rolled the transaction back."""
 _UNAVAILABLE = (
     "08",  # connection lost or refused
-    "25006",  # read-only: a standby, or a session that only reads
-    "28",  # not let in
+    "25006",  # read-only: a standby, or a read-only session
+    "28",  # authentication failed
     "3D000",  # no such database
     "53",  # out of connections or memory
     "55P03",  # lock timeout
@@ -66,11 +66,11 @@ _NO_TABLE = "42P01"
 
 
 class PostgreSQL(Backend):
-    """A database that any number of processes serve at once.
+    """A database that any number of processes can serve at once.
 
-    Sessions that read have connections of their own, as on SQLite, and go on while all who write
-    wait for a lock. Each of their statements is a transaction: BEGIN and ROLLBACK took two fifths
-    of a page's time, and under READ COMMITTED each statement sees the newest state anyway.
+    Sessions that read have connections of their own, as on SQLite, and continue while all sessions
+    that write wait for a lock. Each of their statements is a transaction: BEGIN and ROLLBACK took
+    two fifths of a page's time, and under READ COMMITTED each statement sees the latest state.
     """
 
     serves_many = True
@@ -82,7 +82,7 @@ class PostgreSQL(Backend):
         self._url = url
         self.readers = self._pool(readers, _LIMITS | READ_ONLY, isolation_level="AUTOCOMMIT")
         self.writers = self._pool(WRITERS, _LIMITS)
-        _list_in_order(self.readers)
+        _read_in_order(self.readers)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -99,7 +99,7 @@ class PostgreSQL(Backend):
         try:
             async with engine.begin() as connection:
                 await connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_OF_MIGRATIONS}
+                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK}
                 )
                 yield connection
         finally:
@@ -126,8 +126,8 @@ class PostgreSQL(Backend):
         if state == _NO_TABLE:
             return SchemaOutdated()
         if error.connection_invalidated:
-            # The server rolls back what is left open. Whether a COMMIT arrived cannot be known, and
-            # doing the same again might do it twice.
+            # The server rolls an open transaction back. Whether it received a COMMIT is unknown,
+            # and a retry might repeat the work.
             return DatabaseUnavailable() if committing else RolledBack()
         return DatabaseUnavailable() if state.startswith(_UNAVAILABLE) else None
 
@@ -146,15 +146,15 @@ class PostgreSQL(Backend):
         )
 
         @event.listens_for(engine.sync_engine, "handle_error")
-        def keep_values_out(context: ExceptionContext) -> None:
-            # Its details are the values at fault, which a traceback would show.
+        def redact_values(context: ExceptionContext) -> None:
+            # The detail of the error quotes values, and a traceback would show it.
             driver_error = context.original_exception.__cause__
             if isinstance(driver_error, asyncpg.PostgresError):
                 driver_error.detail = None
 
         @event.listens_for(engine.sync_engine, "checkout")
         def replace_if_closed(connection: Any, _record: object, _fairy: object) -> None:
-            # After a restart of the server: known without asking it, which takes a round trip.
+            # After a restart of the server; this takes no round trip.
             if connection.driver_connection.is_closed():
                 raise DisconnectionError
 
@@ -171,9 +171,9 @@ class PostgreSQL(Backend):
         )
 
 
-def _list_in_order(engine: AsyncEngine) -> None:
+def _read_in_order(engine: AsyncEngine) -> None:
     @event.listens_for(engine.sync_engine, "connect")
-    def nothing_is_known(_connection: object, record: ConnectionPoolEntry) -> None:
+    def reset_known_id(_connection: object, record: ConnectionPoolEntry) -> None:
         record.info[KNOWN] = 0
 
 

@@ -1,4 +1,4 @@
-"""What is found out about a PostgreSQL before the service relies on it."""
+"""Checks a PostgreSQL database before the service uses it."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ from app.db.postgres_session import open_session
 _log = logging.getLogger(__name__)
 
 _ATTEMPTS = 5
-"""Times that a transaction is looked for in a session other than its own."""
+"""Attempts to find a transaction in a session other than its own."""
 _ANSWER_TIMEOUT = 5
 """Seconds for the few short statements here."""
 _CLOSE_TIMEOUT = 2
@@ -29,16 +29,16 @@ _ABOUT = (
 _RISKS = {
     "fsync": "a crash of the machine may corrupt the database",
     "full_page_writes": "a crash of the machine may corrupt the database",
-    "synchronous_commit": "a crash may lose what a 201 has promised",
+    "synchronous_commit": "a crash may lose requests answered with 201",
 }
 
 
 async def inspect(url: PostgresURL, *, writes: bool) -> None:
-    """Check that a database can be used, to be written or only to be read.
+    """Check that a database can be used, either for writing or only for reading.
 
     Raises:
-        StartupError: it cannot be reached, or its sessions are shared; if it is to be written, it
-            is a standby, or does not store any text.
+        StartupError: it cannot be reached, or a pooler shares its sessions; for writing also: it
+            is a standby, or its encoding cannot store every text.
 
     """
     with _in_one_line(url):
@@ -46,18 +46,18 @@ async def inspect(url: PostgresURL, *, writes: bool) -> None:
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT):
                 about = await _about(session)
-            # A pooler gives its clients numbers of its own.
+            # A pooler gives its clients process ids of its own.
             if about["process"] != session.get_server_pid():
                 await _require_session_pooling(session, url)
         finally:
             await session.close(timeout=_CLOSE_TIMEOUT)
     if writes:
         _require_writable(about, url)
-        _warn_of_broken_promises(about)
+        _warn_of_risks(about)
 
 
 async def _about(session: asyncpg.Connection) -> Mapping[str, Any]:
-    # In a transaction, which even a pooler leaves in one session.
+    # In a transaction, which every pooler keeps in one session.
     async with session.transaction():
         about: Mapping[str, Any] = await session.fetchrow(_ABOUT)
     return about
@@ -69,29 +69,30 @@ async def _require_session_pooling(session: asyncpg.Connection, url: PostgresURL
             is_shared = await _is_shared(session, url)
     except TimeoutError:
         raise StartupError(
-            f"The pooler of {url.database} has no second session to give: raise default_pool_size"
+            f"The pooler of {url.database} has no second session available: raise default_pool_size"
             " in PgBouncer to 10 for each process."
         ) from None
     if is_shared:
         raise StartupError(
-            f"The sessions of {url.database} are pooled by transaction; the service needs them by"
-            " session: pool_mode = session in PgBouncer."
+            f"The pooler of {url.database} pools by transaction; the service needs session pooling:"
+            " set pool_mode = session in PgBouncer."
         )
 
 
 async def _is_shared(session: asyncpg.Connection, url: PostgresURL) -> bool:
-    """Whether a pooler lets a transaction run in whichever session of the server is free.
+    """Whether a pooler runs each transaction in any free session of the server.
 
-    Then one of a second client is found in the session that the first has just used, or makes the
-    first one change its own. Other clients may come between, but hardly each time.
+    If so, a transaction of a second client is found in the session that the first client has just
+    used, or makes the first client change its session. Other clients may interfere, but hardly each
+    time.
     """
     other = await open_session(url, None)
     try:
         for _ in range(_ATTEMPTS):
             before = (await _about(session))["process"]
             async with other.transaction():
-                taken = await other.fetchval("SELECT pg_backend_pid()")
-                if taken == before or (await _about(session))["process"] != before:
+                used = await other.fetchval("SELECT pg_backend_pid()")
+                if used == before or (await _about(session))["process"] != before:
                     return True
         return False
     finally:
@@ -101,21 +102,21 @@ async def _is_shared(session: asyncpg.Connection, url: PostgresURL) -> bool:
 def _require_writable(about: Mapping[str, Any], url: PostgresURL) -> None:
     if about["is_standby"]:
         raise StartupError(
-            f"The server of {url.database} is a standby, which cannot be written; name its"
-            " primary, or all hosts one after the other: postgresql://host1,host2/name."
+            f"The server of {url.database} is a standby, which is read-only; use the URL of"
+            " its primary, or list all hosts: postgresql://host1,host2/name."
         )
     if about["encoding"] != "UTF8":
         raise StartupError(
-            f"The database {url.database} is encoded in {about['encoding']}, which not every text"
-            " can be stored in; make another one with CREATE DATABASE name ENCODING 'UTF8'"
-            " TEMPLATE template0, and copy it there."
+            f"The database {url.database} is encoded in {about['encoding']}, which cannot store"
+            " every text; create another one with CREATE DATABASE name ENCODING 'UTF8'"
+            " TEMPLATE template0, and copy the data there."
         )
 
 
-def _warn_of_broken_promises(about: Mapping[str, Any]) -> None:
-    """Say in a line each which settings of the server let a 201 be lost."""
+def _warn_of_risks(about: Mapping[str, Any]) -> None:
+    """Log each setting of the server with which an acknowledged write can be lost."""
     for name, risk in _RISKS.items():
-        # `local` waits for this server's disk, which is what is promised.
+        # `local` waits for this server's disk, as the service promises.
         if about[name] == "off":
             _log.warning("PostgreSQL: %s is off: %s.", name, risk)
 
@@ -124,7 +125,7 @@ def _warn_of_broken_promises(about: Mapping[str, Any]) -> None:
 def _in_one_line(url: PostgresURL) -> Iterator[None]:
     try:
         yield
-    # What is no name of a host at all is a ValueError.
+    # An invalid host name raises ValueError.
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
         raise StartupError(
             f"The database {url.database} cannot be opened: {reason(error)}."

@@ -1,4 +1,4 @@
-"""JSON text as it is stored, checked where it is read."""
+"""JSON text that is validated when it is read."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 DAMAGED = ""
-"""Stands for a text that is no JSON, as an edit of SQLite's file by hand may leave it."""
+"""Replaces a text that is not JSON, which a manual edit of SQLite's file may leave."""
 
 
 def sound_json(column: ColumnElement[Any]) -> ColumnElement[str]:
-    """The column's text if it is JSON, else `DAMAGED`; SQLite's thread checks it, not Python."""
+    """The column's text if it is JSON, else `DAMAGED`; SQLite validates it in its thread."""
     return _SoundJSON(column)
 
 
@@ -22,7 +22,7 @@ class _SoundJSON(FunctionElement[str]):
 
 
 @compiles(_SoundJSON)
-def _as_it_is(element: _SoundJSON, compiler: SQLCompiler, **kwargs: Any) -> str:
+def _unchecked(element: _SoundJSON, compiler: SQLCompiler, **kwargs: Any) -> str:
     [text] = (compiler.process(clause, **kwargs) for clause in element.clauses)
     return text
 

@@ -1,4 +1,4 @@
-"""All that only SQLite needs: engines and pragmas, and what its errors mean."""
+"""SQLite: engines, pragmas, and the meaning of its errors."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -19,17 +19,17 @@ from app.db.sqlite_file import SQLiteFile
 from app.db.sqlite_watch import LOG_KEPT, Watch
 
 TURN_TIMEOUT = 2.0
-"""Seconds that a request waits for a connection; with SQLite's own timeout it stays within five."""
+"""Seconds that a request waits for a connection; with SQLite's own timeout, five at most."""
 
 DRIVER: type[aiosqlite.Connection] = InThreadConnection
-"""The driver; the suite runs on the stock one, too."""
+"""The driver; the tests also run on the stock one."""
 
-_WARY = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
+_DEFENSIVE = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
 _DURABLE = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
 
 class SQLite(Backend):
-    """One file: a single writing connection beside a pool of reading ones."""
+    """One file: a single connection that writes, and a pool of connections that read."""
 
     serves_many = False
 
@@ -48,7 +48,7 @@ class SQLite(Backend):
                 async with self._watch.going_on():
                     yield
             finally:
-                # The writer goes last: the last one closed checkpoints, and only the writer may.
+                # The writer closes last: the last connection checkpoints, and only the writer may.
                 await self.readers.dispose()
                 await self.writers.dispose()
 
@@ -65,7 +65,7 @@ class SQLite(Backend):
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
         if not self._file.is_served:
             self._file.create()
-        # With keys on, rebuilding a table would empty its children.
+        # With foreign keys on, SQLite does not drop a table that rows reference, as a rebuild must.
         engine = _engine(
             self._file, "rw", [*_DURABLE, "PRAGMA foreign_keys = OFF"], poolclass=NullPool
         )
@@ -101,7 +101,7 @@ class SQLite(Backend):
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         if not self._file.path.is_file():
             raise StartupError(f"There is no database {self.name}.")
-        # A server beside it would take in what this state does not have, and be believed.
+        # A process that serves the file would acknowledge requests that this snapshot lacks.
         with self._file.held():
             with closing(self._file.connect("ro")) as plain:
                 self._file.require_ours(plain)
@@ -136,16 +136,17 @@ async def _committed(
 ) -> Result:
     result = await work(session)
     await session.flush()
-    # Not by the session, which would hand the connection back from the thread: the pool is the
-    # event loop's. What it commits there is nothing any more, and takes no crossing.
+    # Not by the session, which would return the connection to the pool in this thread: the pool
+    # belongs to the event loop. The session's own COMMIT has nothing to do then, and takes no round
+    # trip.
     await session.run_sync(lambda sync: sync.connection().exec_driver_sql("COMMIT"))
     return result
 
 
 def _writer_engine(file: SQLiteFile) -> AsyncEngine:
-    """One connection, handed on first come first served; every BEGIN takes the write lock.
+    """One connection, which requests get in order of arrival; every BEGIN takes the write lock.
 
-    A deferred BEGIN would take the lock at the first write, where SQLite can no longer wait for it.
+    A deferred BEGIN would take the lock at the first write, where SQLite cannot wait for it.
     """
     engine = _engine(
         file,
@@ -184,13 +185,13 @@ def _engine(file: SQLiteFile, mode: str, pragmas: Sequence[str], **pool: Any) ->
     @event.listens_for(engine.sync_engine, "connect")
     def set_pragmas(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        for pragma in (*_WARY, *pragmas):
+        for pragma in (*_DEFENSIVE, *pragmas):
             cursor.execute(pragma)
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "reset")
     def end_transaction(connection: Any, _record: object, _state: object) -> None:
-        # A COMMIT that failed leaves its transaction open, which SQLAlchemy takes for ended.
+        # A COMMIT that failed leaves its transaction open, but SQLAlchemy assumes that it ended.
         if connection.driver_connection.in_transaction:
             connection.rollback()
 

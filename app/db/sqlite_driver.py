@@ -1,9 +1,9 @@
-"""A driver connection that crosses to SQLite's thread once a statement, or once for all of them.
+"""A driver connection with one round trip to SQLite's thread per statement, or per transaction.
 
-aiosqlite runs each connection in a thread of its own, and SQLAlchemy calls it four times for one
+aiosqlite runs each connection in a thread of its own, and SQLAlchemy calls it four times per
 statement: open a cursor, execute, fetch all, close. Each call is a round trip through the event
-loop. This one does all four in the thread at once, and BEGIN with the first statement. Work that
-awaits nothing but its statements can go to the thread as a whole.
+loop. This driver does all four in one round trip, and BEGIN with the first statement. Work that
+awaits nothing but its statements can run in the thread as a whole.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class OneHopCursor:
-    """What SQLAlchemy's adapter needs of a cursor, with the rows fetched already."""
+    """A cursor for SQLAlchemy's adapter, whose rows are already fetched."""
 
     arraysize = 1
 
@@ -41,11 +41,11 @@ class OneHopCursor:
         await self._connection.call(self._in_thread, "executemany", sql, parameters)
 
     async def fetchall(self) -> list[Any]:
-        """The rows, which are here already."""
+        """The rows, which are already fetched."""
         return self._rows
 
     async def close(self) -> None:
-        """Closed in the thread already."""
+        """Do nothing: the thread has closed the cursor."""
 
     def _in_thread(self, method: str, sql: str, parameters: Iterable[Any]) -> None:
         connection = self._connection.begun()
@@ -60,7 +60,7 @@ class OneHopCursor:
 
 
 class InThreadConnection(aiosqlite.Connection):
-    """An aiosqlite connection whose cursors take one crossing a statement, and BEGIN none."""
+    """An aiosqlite connection whose cursors take one round trip per statement, and BEGIN none."""
 
     fetch: Callable[[sqlite3.Cursor], list[Any]] = staticmethod(sqlite3.Cursor.fetchall)
     """Reads the rows of a statement, in the thread."""
@@ -69,7 +69,7 @@ class InThreadConnection(aiosqlite.Connection):
 
     @contextmanager
     def fetching(self, fetch: Callable[[sqlite3.Cursor], list[Any]]) -> Iterator[None]:
-        """Read rows in this way, until the block ends: perhaps not all that a statement finds."""
+        """Read rows by this function until the block ends; it may read only a part of them."""
         self.fetch = fetch
         try:
             yield
@@ -84,10 +84,10 @@ class InThreadConnection(aiosqlite.Connection):
             await self._execute(function, *args)  # type: ignore[no-untyped-call]  # has no types
 
     async def run(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Run work to its end in the thread; it may await nothing but this connection.
+        """Run work to completion in the thread; it may await nothing but this connection.
 
         Raises:
-            RuntimeError: it awaited something else.
+            RuntimeError: the work awaited something else.
 
         """
         running = asyncio.ensure_future(
@@ -96,7 +96,7 @@ class InThreadConnection(aiosqlite.Connection):
         try:
             [result] = await asyncio.shield(running)
         except asyncio.CancelledError:
-            # The thread still uses it, however often this is cancelled: it must not be closed.
+            # However often this is cancelled, the thread uses the connection, which must stay open.
             while not running.done():
                 with suppress(asyncio.CancelledError):
                     await asyncio.wait({running})
@@ -112,34 +112,34 @@ class InThreadConnection(aiosqlite.Connection):
         finally:
             self._is_in_thread = False
         work.close()
-        raise RuntimeError("a transaction awaits nothing but its own statements")
+        raise RuntimeError("a transaction may await nothing but its own statements")
 
     def begin_immediate(self) -> None:
-        """Begin a transaction that takes the write lock, together with the next statement."""
+        """Take the write lock, in one round trip with the next statement."""
         self._begins = True
 
     def begun(self) -> sqlite3.Connection:
-        """SQLite's own connection, in the transaction that was asked for. For the thread only."""
+        """SQLite's own connection, in the requested transaction. For use in the thread only."""
         if self._begins:
             self._begins = False
             self._conn.execute("BEGIN IMMEDIATE")
         return self._conn
 
     def cursor(self) -> OneHopCursor:  # type: ignore[override]  # SQLAlchemy uses no more of it
-        """A cursor; making it does not touch the thread."""
+        """A cursor; creating it does not use the thread."""
         return OneHopCursor(self)
 
     async def rollback(self) -> None:
-        """Roll back, which without a transaction is nothing, and not worth a crossing."""
+        """Roll back; without a transaction this takes no round trip."""
         self._begins = False
         if self._is_in_thread:
-            # As the session does by itself when a statement of its own fails.
+            # The session rolls back when one of its statements fails.
             self._conn.rollback()
         elif self.in_transaction:
             await super().rollback()
 
     async def commit(self) -> None:
-        """Commit, which without a transaction is nothing, and not worth a crossing."""
+        """Commit; without a transaction this takes no round trip."""
         self._begins = False
         if self.in_transaction:
             await super().commit()

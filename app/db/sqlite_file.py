@@ -1,4 +1,4 @@
-"""SQLite's file as the system has it: where it is, whose it is, and what becomes of it."""
+"""SQLite's file on disk: its path, its locks, and changes to it while it is served."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ BUSY_TIMEOUT = 1.5
 
 
 class SQLiteFile:
-    """A database file with its write-ahead log, from before it is opened until after."""
+    """A database file and its write-ahead log, from before it is opened until it is closed."""
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
@@ -29,20 +29,20 @@ class SQLiteFile:
         self.log, self.index = beside(self.path)
         """The write-ahead log and its index."""
         self.restoring = self.path.with_name(f"{self.path.name}.restoring")
-        """What says that a restore is under way, or was cut short."""
-        # Not resolved: where a symbolic link leads may change, too.
+        """The file that exists while a restore is in progress, or after it was interrupted."""
+        # Not resolved: the target of a symbolic link may change, too.
         self._path = path.absolute()
         self._opened: dict[Path, Identity | None] = {}
-        self._trouble: str | None = None
+        self._problem: str | None = None
         self._keeper: sqlite3.Connection | None = None
-        """Keeps the log in its place while the file is served, whichever others come and go."""
+        """Keeps the log in place while the file is served and other connections open and close."""
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keep all other server processes off the file, which exists.
+        """Lock the file, which exists, against all other server processes.
 
         Raises:
-            StartupError: another process serves it, or a restore was cut short.
+            StartupError: another process serves it, or a restore was interrupted.
 
         """
         with name_locked(self.path):
@@ -52,11 +52,11 @@ class SQLiteFile:
 
     @contextmanager
     def served(self) -> Iterator[None]:
-        """Keep all other server processes off the file, and watch it; it is made if there is none.
+        """Lock the file against all other server processes, and create it if it does not exist.
 
         Raises:
             StartupError: another process serves it, it has more than one name, it cannot be
-                written, or it has what is not the service's.
+                written, or it has objects that are not the service's.
 
         """
         with name_locked(self.path):
@@ -72,10 +72,10 @@ class SQLiteFile:
                 try:
                     yield
                 finally:
-                    self._opened, self._trouble, self._keeper = {}, None, None
+                    self._opened, self._problem, self._keeper = {}, None, None
 
     def create(self) -> None:
-        """Make an empty file, for its owner alone whatever the umask, unless there is one.
+        """Create an empty file for its owner alone, whatever the umask, unless it exists.
 
         Raises:
             StartupError: the folder cannot be written.
@@ -91,9 +91,9 @@ class SQLiteFile:
             ) from None
 
     def connect(self, mode: str) -> sqlite3.Connection:
-        """A connection to the file, which is never made by it; `mode` is `rw` or `ro`.
+        """A connection to the file, which it does not create; `mode` is `rw` or `ro`.
 
-        No transaction begins by itself: BEGIN is for the caller to choose.
+        It never begins a transaction by itself: the caller sends BEGIN.
 
         Raises:
             DatabaseUnavailable: the path leads to another file than the one that is served.
@@ -106,59 +106,59 @@ class SQLiteFile:
             isolation_level=None,
         )
         if not self.is_same_file():
-            # It may be of another file, which must not get this one's log.
+            # It may be to another file, which must not get the log of this one.
             connection.close()
             raise DatabaseUnavailable
         return connection
 
     def require_ours(self, connection: sqlite3.Connection) -> None:
-        """Check that the database has only what the service made.
+        """Check that the database has only the service's own objects.
 
         Raises:
-            StartupError: it names what others made.
+            StartupError: it has others; the message names them.
 
         """
         if is_newer(stored_revision(connection)):
-            # Its tables are not known here; that it is newer is said where it is migrated.
+            # This version does not know its tables; the migration reports that it is newer.
             return
         if foreign := foreign_objects(connection):
             raise StartupError(
-                f"The database {self.name} has what is not the service's: {foreign}."
-                " Drop it, or set DATABASE_URL to another file."
+                f"The database {self.name} has objects that are not the service's: {foreign}."
+                " Drop them, or set DATABASE_URL to another file."
             )
 
     @property
     def is_served(self) -> bool:
-        """Whether `served` is under way."""
+        """Whether the file is being served."""
         return bool(self._opened)
 
     @property
     def is_lost(self) -> bool:
-        """Whether the last look found that what is committed now will not be found."""
-        return self._trouble is not None
+        """Whether the last check found that a restart would not find what is committed now."""
+        return self._problem is not None
 
     def is_same_file(self) -> bool:
-        """Whether the path still leads to the file that was opened: one look at the disk."""
+        """Whether the path still leads to the file that was opened; a quick check."""
         return not self._opened or (
-            self._trouble is None and identity_of(self._path) == self._opened[self._path]
+            self._problem is None and identity_of(self._path) == self._opened[self._path]
         )
 
     def look(self) -> bool:
-        """Look at everything, and log a change; says whether all is well."""
-        trouble = self._find_trouble() if self._opened else None
-        if trouble != self._trouble:
-            self._trouble = trouble
-            if trouble is None:
-                _log.warning("The database file %s is as it was again.", self.name)
+        """Check the files, and log a change; return whether they have no problem."""
+        problem = self._find_problem() if self._opened else None
+        if problem != self._problem:
+            self._problem = problem
+            if problem is None:
+                _log.warning("The database file %s is usable again.", self.name)
             else:
-                _log.error("%s", trouble)
-        return trouble is None
+                _log.error("%s", problem)
+        return problem is None
 
     def leave_log(self) -> bool:
-        """Empty the log of a file that is lost; says whether that was done.
+        """Empty the log of a file that is lost; return whether that was possible.
 
-        The file, wherever it is, has everything then. And the log stays at the old name: SQLite
-        would write what is in it over whichever file the next start finds there. This holds up
+        The file, wherever it was moved, then has everything. The log stays under the old name, and
+        SQLite would write its content over the file that the next start finds there. This blocks
         the event loop, which has nothing else to do for such a file.
         """
         if self._keeper is None:
@@ -171,14 +171,14 @@ class SQLiteFile:
         return not busy
 
     def log_bytes(self) -> int:
-        """The size of the write-ahead log."""
+        """The size of the write-ahead log in bytes."""
         try:
             return self.log.stat().st_size
         except OSError:
             return 0
 
-    def _find_trouble(self) -> str | None:
-        """What is wrong with the files, and what to do."""
+    def _find_problem(self) -> str | None:
+        """The problem with the files and its remedy; None if there is no problem."""
         now = identity_of(self._path)
         if now is None:
             return (
@@ -198,47 +198,48 @@ class SQLiteFile:
                 )
         if not self._is_writable():
             return (
-                f"The database file {self.name} or its folder cannot be written any more."
-                " Make them writable for the user that the service runs as."
+                f"The database file {self.name} or its folder is no longer writable."
+                " Make both writable for the user that the service runs as."
             )
         return None
 
     def _require_whole(self) -> None:
         if self.restoring.exists():
             raise StartupError(
-                f"A restore of {self.name} was cut short. Run `python -m app restore FILE` again,"
-                " with the backup or with what was put aside."
+                f"A restore of {self.name} was interrupted. Run `python -m app restore FILE` again,"
+                " with the backup or with the database that was put aside."
             )
 
     def _require_no_orphan(self) -> None:
-        # SQLite would delete the log, and with it what was committed last. An empty log is what the
-        # service leaves of a file that was taken away: a new one would be taken for it.
+        # SQLite would delete the log, and with it the last commits. The service leaves an empty log
+        # when its file was moved away: a new file would be mistaken for that one.
         is_there = self.path.exists()
         has_content = is_there and self.path.stat().st_size
         if (self.log_bytes() and not has_content) or (self.log.exists() and not is_there):
             raise StartupError(
-                f"The database {self.name} is missing, and its log {self.log.name} is there."
-                " Put the database back beside it, or move the log away."
+                f"The database {self.name} is missing, but its log {self.log.name} exists."
+                " Move the database back beside its log, or move the log away."
             )
 
     def _open(self) -> sqlite3.Connection:
-        """A connection with the log open, to a file that the service may use.
+        """A connection, with the log open, to a file that the service may use.
 
         Raises:
-            StartupError: it may not.
+            StartupError: the service may not use it.
 
         """
         if not self.path.is_file():
-            raise StartupError(f"The database {self.name} is no file.")
+            raise StartupError(f"The database {self.name} is not a file.")
         if self.path.stat().st_nlink > 1:
             raise StartupError(
-                f"The database {self.name} has more than one name (hard links), which SQLite takes"
-                f" for two databases; `find -samefile {self.name}` lists them. Remove all but one."
+                f"The database {self.name} has more than one name (hard links), which SQLite treats"
+                " as separate databases; remove all but one."
+                f" `find -samefile {self.name}` lists them."
             )
         connection = self.connect("rw")
         try:
             self.require_ours(connection)
-            # An empty file becomes a database here. The log is made, and kept.
+            # This makes an empty file a database, and creates the log, which remains.
             connection.execute("PRAGMA journal_mode = WAL").fetchall()
             self._require_writable(connection)
         except sqlite3.Error as error:
@@ -252,7 +253,7 @@ class SQLiteFile:
     def _require_writable(self, connection: sqlite3.Connection) -> None:
         if not self._is_writable():
             raise self._not_writable()
-        # The system may say so and yet refuse. BEGIN IMMEDIATE alone is a read where it does.
+        # The system may refuse writes all the same; BEGIN IMMEDIATE alone would then only read.
         connection.execute("BEGIN IMMEDIATE")
         [(version,)] = connection.execute("PRAGMA user_version")
         connection.execute(f"PRAGMA user_version = {version}")
@@ -286,6 +287,6 @@ class SQLiteFile:
         ]
         if wide:
             _log.warning(
-                "Other users of this machine may read the leads; mend it with: chmod 600 %s",
+                "Other users of this machine can read the leads; to prevent it, run: chmod 600 %s",
                 " ".join(wide),
             )

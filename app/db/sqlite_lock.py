@@ -1,4 +1,4 @@
-"""Keeps every other server process off a SQLite file, whatever the path it is opened by."""
+"""Locks a SQLite file against all other server processes, by whatever path they open it."""
 
 import os
 import sys
@@ -14,25 +14,25 @@ if sys.platform == "linux":
     import fcntl
 
 Identity = tuple[int, int]
-"""A file's device and number, which stay its own under any name."""
+"""A file's device and inode numbers, which are the same under all of its names."""
 
 _held: set[Identity] = set()
-"""The files that this process has locked: it may not even open them a second time."""
+"""The files that this process has locked; it must not even open them a second time."""
 
 
 @contextmanager
 def name_locked(path: Path) -> Iterator[None]:
-    """Hold the name of a file, which need not exist, until the block ends.
+    """Lock the name of a file, which need not exist, until the block ends.
 
-    Two processes that both checkpoint can corrupt the database (the WAL-reset fault of SQLite
-    before 3.51.3), and the first-come-first-served order of the one writer would be lost.
+    Two processes that both checkpoint can corrupt the database (the WAL-reset bug of SQLite before
+    3.51.3), and requests would not be written in order of arrival.
 
     Raises:
-        StartupError: another process holds it, or its folder cannot be used.
+        StartupError: another process holds the lock, or the folder cannot be used.
 
     """
     if not path.parent.is_dir():
-        # The lock would create it, and a mistyped path begin an empty database in silence.
+        # The lock would create the folder, so a mistyped path would silently create a database.
         raise StartupError(f"The folder {path.parent} of the database does not exist.")
     lock = FileLock(f"{path}.lock")
     try:
@@ -42,7 +42,7 @@ def name_locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StartupError(f"The folder of the database {path.name}: {error.strerror}.") from None
     try:
-        _leave_to_owner(Path(lock.lock_file), path)
+        _give_to_owner(Path(lock.lock_file), path)
         yield
     finally:
         lock.release()
@@ -50,15 +50,15 @@ def name_locked(path: Path) -> Iterator[None]:
 
 @contextmanager
 def identity_locked(path: Path) -> Iterator[None]:
-    """Hold a file under all of its names, until the block ends; for use within `name_locked`.
+    """Lock a file under all of its names until the block ends; for use within `name_locked`.
 
-    To open and close a file drops all the locks that SQLite has on it in the same process (its "How
+    Opening and closing a file drops all locks that SQLite holds on it in the same process (its "How
     to corrupt an SQLite database file", 2.2). So the block begins before SQLite's first connection
     and ends after its last one. On Linux this lock is independent of SQLite's own; other systems
-    mix the two up, and have the lock of the name alone.
+    mix the two up, and use the lock of the name alone.
 
     Raises:
-        StartupError: another process holds it, or it cannot be opened.
+        StartupError: another process holds the lock, or the file cannot be opened.
 
     """
     if sys.platform != "linux":
@@ -83,7 +83,7 @@ def identity_locked(path: Path) -> Iterator[None]:
 
 
 def identity_of(path: Path) -> Identity | None:
-    """The identity of the file at a path; None if there is none, or none that can be seen."""
+    """The identity of the file at a path; None if there is none, or it is not accessible."""
     try:
         found = path.stat()
     except OSError:
@@ -91,8 +91,8 @@ def identity_of(path: Path) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
-def _leave_to_owner(lock: Path, path: Path) -> None:
-    """What root has made, the service must be able to lock."""
+def _give_to_owner(lock: Path, path: Path) -> None:
+    """Give root's lock file to the owner of the database, so that the service can lock it."""
     if os.name == "posix" and os.geteuid() == 0 and path.exists():
         owner = path.stat()
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Whether a SQLite file holds what the service made, and nothing else."""
+"""Checks whether a SQLite file has only the service's own objects."""
 
 import sqlite3
 
@@ -15,15 +15,15 @@ TABLES = frozenset(
         "sources",
     }
 )
-"""The tables of this version and of those before it."""
+"""The tables of this version and of earlier versions."""
 _NAMED = 5
-"""Foreign objects that a message names."""
+"""The number of foreign objects that a message names."""
 
 
 def foreign_objects(connection: sqlite3.Connection) -> str | None:
     """The triggers, views, tables and indexes that are not the service's; None if there are none.
 
-    What others have put there would run within the service's own statements.
+    Triggers and views of other programs would run within the service's own statements.
     """
     found = [
         f"{type} {name!r}"
@@ -39,7 +39,7 @@ def foreign_objects(connection: sqlite3.Connection) -> str | None:
 
 
 def stored_revision(connection: sqlite3.Connection) -> str | None:
-    """The revision of the database's schema; None if it has none of the service."""
+    """The revision of the database's schema; None if it has no schema of the service."""
     try:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.OperationalError:
@@ -49,7 +49,7 @@ def stored_revision(connection: sqlite3.Connection) -> str | None:
 
 def _is_ours(type: str, name: str, table: str) -> bool:
     if name.startswith("sqlite_"):
-        # No statement but SQLite's own makes these.
+        # Only SQLite itself can create these.
         return True
     match type:
         case "table":

@@ -14,22 +14,22 @@ from app.core.errors import DatabaseUnavailable
 from app.db.sqlite_file import BUSY_TIMEOUT, SQLiteFile
 
 INTERVAL = 1.0
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 LOG_KEPT = 16 * 2**20
-"""Bytes to which SQLite itself cuts the log when it begins it from the start."""
+"""Bytes to which SQLite truncates the log when it restarts it."""
 LOG_LIMIT = 64 * 2**20
-"""Bytes from which on readers are kept from holding the log."""
+"""Bytes above which new readers wait until the log is empty."""
 _READERS_WAIT = 0.5
-"""Seconds that new readers wait at most for those before them, and for the checkpoint."""
+"""Seconds that new readers wait at most for earlier readers to finish."""
 RETRY = 10.0
-"""Seconds after which a checkpoint that was held up is tried again."""
+"""Seconds after which a delayed checkpoint is retried."""
 _POLL = 0.005
 _CHECKPOINT_TIMEOUT = 0.05
-"""Seconds that the writer waits in a checkpoint for other processes' readers."""
+"""Seconds that a checkpoint waits for readers of other processes."""
 
 
 class Watch:
-    """Looks at the file and at the size of its log, each second."""
+    """Checks the file and the size of its log every second."""
 
     def __init__(self, file: SQLiteFile, writers: AsyncEngine, readers: AsyncEngine) -> None:
         self._file = file
@@ -37,13 +37,13 @@ class Watch:
         self._readers = readers
         self._not_before = 0.0
         self.resumed = asyncio.Event()
-        """Clear while new readers wait."""
+        """Cleared while new readers wait."""
         self.resumed.set()
 
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Watch until the block ends."""
-        task = asyncio.create_task(self._go_on())
+        task = asyncio.create_task(self._run())
         try:
             yield
         finally:
@@ -53,21 +53,21 @@ class Watch:
             if not self._file.look():
                 self._file.leave_log()
 
-    async def _go_on(self) -> None:
-        is_left = False
+    async def _run(self) -> None:
+        is_log_empty = False
         while True:
             await asyncio.sleep(INTERVAL)
-            # An outage of the disk or of the lock ends, and the requests log it.
+            # A failure of the disk or of a lock is temporary, and the requests log it.
             with suppress(DBAPIError, PoolTimeout, OSError, DatabaseUnavailable):
                 if self._file.look():
-                    is_left = False
+                    is_log_empty = False
                     if self._file.log_bytes() > LOG_LIMIT:
                         await self._shorten_log()
-                elif not is_left:
-                    is_left = self._file.leave_log()
+                elif not is_log_empty:
+                    is_log_empty = self._file.leave_log()
 
     async def _shorten_log(self) -> None:
-        """Empty the log, which takes a moment without readers; those that overlap leave none."""
+        """Empty the log, which takes a moment without readers; overlapping readers leave none."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._not_before:
             return
@@ -77,7 +77,7 @@ class Watch:
                 async with asyncio.timeout(_READERS_WAIT):
                     while self._are_reading():  # noqa: ASYNC110  # a pool has no event
                         await asyncio.sleep(_POLL)
-            # Where readers take longer, it is tried again: intake does not wait for them.
+            # If readers take longer, the checkpoint is retried: intake does not wait for them.
             if self._are_reading() or not await self._checkpoint():
                 self._not_before = loop.time() + RETRY
         finally:
@@ -87,7 +87,7 @@ class Watch:
         return cast("AsyncAdaptedQueuePool", self._readers.pool).checkedout() > 0
 
     async def _checkpoint(self) -> bool:
-        """Bring the log into the database file in the writer's turn; says whether all of it was."""
+        """Write the log to the database file as the writer; return whether all was written."""
         async with self._writers.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             await driver.execute_fetchall(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT * 1000:.0f}")
@@ -95,5 +95,5 @@ class Watch:
                 [result] = await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 await driver.execute_fetchall(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000:.0f}")
-            busy, pages, brought_in = result
-            return not busy and bool(pages == brought_in)
+            busy, pages, checkpointed = result
+            return not busy and bool(pages == checkpointed)

@@ -6,18 +6,18 @@ from sqlalchemy import BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.types import TypeDecorator
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")
-"""A 64-bit key; SQLite numbers rows by itself only where the column is called INTEGER."""
+"""A 64-bit key; SQLite generates ids only for a column of type INTEGER."""
 
 
 def utc_now() -> datetime:
-    """The present moment, aware of its zone."""
+    """The current time, in UTC."""
     return datetime.now(UTC)
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment in time: aware datetimes in, aware UTC datetimes out.
+    """A point in time: accepts aware datetimes, returns aware UTC datetimes.
 
-    SQLite keeps no time zone, so the value is stored as UTC there and gets its zone back when read.
+    SQLite stores no time zone, so the value is stored in UTC, and gets its zone when read.
     """
 
     impl = DateTime(timezone=True)
@@ -27,7 +27,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a datetime without a time zone is not a moment")
+            raise ValueError("a datetime must have a time zone")
         return value if value.tzinfo is UTC else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:

@@ -1,1 +1,1 @@
-"""What is done to a whole database: copies and backups."""
+"""Maintenance of a whole database: copies, backups and restores."""

@@ -8,19 +8,20 @@ from app.maintenance.sqlite_files import check, copy_into, draft_beside, file_of
 
 
 def back_up(url: str, target: Path) -> None:
-    """Copy the SQLite database at a URL into a new file, whatever is written to it meanwhile.
+    """Copy the SQLite database at a URL into a new file, also while processes write to it.
 
-    The file has all that was committed before the copy began. It appears when it is whole.
+    The file contains everything that was committed before the copy began. It appears when it is
+    complete.
 
     Raises:
-        MaintenanceError: there is nothing to copy, the file exists, or the copy failed.
+        MaintenanceError: there is no database, the file exists, or the copy failed.
 
     """
     source = file_of(url, "back up PostgreSQL with pg_dump or pg_basebackup")
     if not source.is_file():
         raise MaintenanceError(f"there is no file {source.name}.")
     if target.exists():
-        raise MaintenanceError(f"{target.name} exists already.")
+        raise MaintenanceError(f"{target.name} already exists.")
     try:
         with draft_beside(target) as draft:
             copy_into(draft, source)

@@ -1,4 +1,4 @@
-"""A copy of one database into another, of any kind, all of it or nothing."""
+"""Copies one database into another, of any kind, completely or not at all."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,16 +26,16 @@ Advance = Callable[[int], None]
 
 
 async def copy_database(from_url: str, to_url: str) -> int:
-    """Copy all rows into a database that has none, in one transaction that brings its schema, too.
+    """Copy all rows into an empty database, in one transaction that also migrates its schema.
 
-    The source is read in one state. Before the commit all is read back and compared.
+    The source is read in one snapshot. Before the commit, all rows are read back and compared.
 
     Returns:
         How many rows were copied.
 
     Raises:
-        MaintenanceError: the source is served or not of this version, the target has rows, or the
-            copy failed; the target is as it was.
+        MaintenanceError: the source is being served or of another version, the target has rows, or
+            the copy failed; the target is unchanged.
 
     """
     source, target = open_backend(from_url, readers=1), open_backend(to_url, readers=1)
@@ -58,7 +58,7 @@ async def _reading(source: Backend) -> AsyncIterator[AsyncConnection]:
                 raise MaintenanceError(made_by_newer(source, revision))
             if revision != head_revision():
                 raise MaintenanceError(
-                    f"{source.name} has no schema of this version; migrate it first."
+                    f"{source.name} does not have the schema of this version; migrate it first."
                 )
             await _require_parents(reader)
             yield reader
@@ -67,11 +67,11 @@ async def _reading(source: Backend) -> AsyncIterator[AsyncConnection]:
 
 
 async def _require_parents(reader: AsyncConnection) -> None:
-    """Check what only SQLite lets be: rows whose parent is missing."""
+    """Check for rows whose parent is missing, which only SQLite allows."""
     if reader.dialect.name == "sqlite":
         orphan: Any = (await reader.exec_driver_sql("PRAGMA foreign_key_check")).first()
         if orphan is not None:
-            # A table whose rows have no number of their own has the key only.
+            # SQLite reports no row number for a table WITHOUT ROWID.
             row = "a row" if orphan[1] is None else orphan[1]
             raise MaintenanceError(f"{orphan[0]}: {row} has no parent in {orphan[2]}.")
 
@@ -96,7 +96,7 @@ async def _copy(
                 await insert_rows(session, batch)
                 sent.add(batch)
                 advance(len(batch))
-        await _number_on(table, writer)
+        await _advance_sequence(table, writer)
         async for batch in table.batches(writer):
             stored.add(batch)
             advance(len(batch))
@@ -104,13 +104,13 @@ async def _copy(
         raise MaintenanceError(f"copying {table.name} failed: {_cause(error)}.") from error
     if sent != stored:
         raise MaintenanceError(
-            f"{table.name} came out otherwise: {stored.rows} rows of {sent.rows}, or other values."
+            f"the copy of {table.name} differs: {stored.rows} rows of {sent.rows}, or other values."
         )
     return sent.rows
 
 
-async def _number_on(table: StoredTable, writer: AsyncConnection) -> None:
-    """Let PostgreSQL's next id follow the last one; SQLite looks itself what is the last."""
+async def _advance_sequence(table: StoredTable, writer: AsyncConnection) -> None:
+    """Set PostgreSQL's sequence to the last id; SQLite needs no such step."""
     if writer.dialect.name == "postgresql" and "id" in table.columns:
         last_id = func.max(table.clause.c.id)
         sequence = func.pg_get_serial_sequence(table.name, "id")
@@ -118,6 +118,6 @@ async def _number_on(table: StoredTable, writer: AsyncConnection) -> None:
 
 
 def _cause(error: Exception) -> str:
-    """What went wrong, without the values at fault."""
+    """The name of the failure, without values."""
     driver_error = original(error)
     return getattr(driver_error, "sqlite_errorname", type(driver_error).__name__)

@@ -1,4 +1,4 @@
-"""Progress, shown on the terminal."""
+"""A progress bar on the terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar for as long as the block lasts; call what it gives with how much more is done."""
+    """A progress bar for the block; call the yielded function with the amount of new progress."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TimeElapsedColumn()) as bar:
         task = bar.add_task(description, total=total)

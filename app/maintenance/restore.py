@@ -1,4 +1,4 @@
-"""A backup put in the place of SQLite's file, which is kept under another name."""
+"""Replaces SQLite's file by a backup, and keeps the old file under another name."""
 
 import os
 import sqlite3
@@ -19,17 +19,17 @@ from app.maintenance.sqlite_files import check, copy_into, draft_beside, file_of
 
 
 def restore(url: str, backup: Path) -> Path | None:
-    """Put a copy of a backup in the place of the database at a URL, which no process serves.
+    """Replace the database at a URL, which no process serves, by a copy of a backup.
 
     At every moment the old database is in place, or the new one, or a file beside them keeps the
-    service from starting until the restore is done again.
+    service from starting until the restore is run again.
 
     Returns:
-        Where the old database is kept, with its write-ahead log beside it; None if there was none.
+        The path of the old database, with its write-ahead log beside it; None if there was none.
 
     Raises:
-        MaintenanceError: the database is served, or the backup is not a sound one of the service;
-            nothing was changed.
+        MaintenanceError: the database is being served, or the backup is not a valid one of the
+            service; nothing was changed.
         CutShort: the files could not be renamed.
 
     """
@@ -40,10 +40,10 @@ def restore(url: str, backup: Path) -> Path | None:
     if file.path.exists() and file.path.samefile(backup):
         raise MaintenanceError(f"{backup.name} is the database itself.")
     try:
-        with _alone(file.path), draft_beside(file.path) as draft:
+        with _locked(file.path), draft_beside(file.path) as draft:
             copy_into(draft, backup, _mode(backup))
             check(draft, _require_sound_rows, _require_our_schema)
-            _own_like(_present(file), draft)
+            _copy_owner(_present(file), draft)
             sync(draft)
             return _put_in_place(draft, file)
     except StartupError as error:
@@ -53,7 +53,7 @@ def restore(url: str, backup: Path) -> Path | None:
 
 
 @contextmanager
-def _alone(database: Path) -> Iterator[None]:
+def _locked(database: Path) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(name_locked(database))
         if database.exists():
@@ -62,10 +62,10 @@ def _alone(database: Path) -> Iterator[None]:
 
 
 def _mode(backup: Path) -> str:
-    """How to open a backup: its write-ahead log, where it has one, is part of it."""
+    """The mode to open a backup with: its write-ahead log, if it has one, is part of it."""
     log, _ = beside(backup)
     has_log = log.exists() and log.stat().st_size
-    # Without one nothing needs to be written beside it, which may be impossible there.
+    # Without a log, SQLite needs to write no file beside the backup, which may be impossible.
     return "mode=ro" if has_log else "mode=ro&immutable=1"
 
 
@@ -82,15 +82,15 @@ def _require_our_schema(rows: sqlite3.Connection) -> None:
     if is_newer(revision):
         raise MaintenanceError("the backup was made by a newer version of the service.")
     if foreign := foreign_objects(rows):
-        raise MaintenanceError(f"the backup has what is not the service's: {foreign}.")
+        raise MaintenanceError(f"the backup has objects that are not the service's: {foreign}.")
 
 
 def _present(file: SQLiteFile) -> Path | None:
-    """The database as it is, or as a restore that was cut short has put it aside."""
+    """The database, or the one that an interrupted restore has put aside."""
     return next((path for path in (file.path, _put_aside(file)) if path and path.exists()), None)
 
 
-def _own_like(before: Path | None, draft: Path) -> None:
+def _copy_owner(before: Path | None, draft: Path) -> None:
     if before is None or os.name != "posix":
         return
     kept = before.stat()
@@ -104,13 +104,13 @@ def _put_in_place(draft: Path, file: SQLiteFile) -> Path | None:
     folder = file.path.parent
     before = _put_aside(file)
     aside = before if before and not before.exists() else _free_name(file.path)
-    # Until there is a database again, the log is that of the one that was put aside first.
-    whose = before if before and not file.path.exists() else aside
+    # While there is no database, the log belongs to the one that was put aside first.
+    log_owner = before if before and not file.path.exists() else aside
     try:
         if before is None:
             _mark(file, aside, draft.with_name("note"))
         for path, name in zip(
-            (file.path, file.log, file.index), (aside, *beside(whose)), strict=True
+            (file.path, file.log, file.index), (aside, *beside(log_owner)), strict=True
         ):
             if path.exists():
                 path.rename(name)
@@ -121,13 +121,13 @@ def _put_in_place(draft: Path, file: SQLiteFile) -> Path | None:
         sync(folder)
     except OSError as error:
         raise CutShort(
-            f"The restore of {file.name} was cut short: {error.strerror}. Run it again."
+            f"The restore of {file.name} was interrupted: {error.strerror}. Run it again."
         ) from error
     return next((name for name in (before, aside) if name and name.exists()), None)
 
 
 def _mark(file: SQLiteFile, aside: Path, note: Path) -> None:
-    """Keep the service from starting, and write down where the present database goes."""
+    """Keep the service from starting, and record where the present database is moved."""
     note.write_text(aside.name, encoding="utf-8")
     sync(note)
     note.rename(file.restoring)
@@ -135,7 +135,7 @@ def _mark(file: SQLiteFile, aside: Path, note: Path) -> None:
 
 
 def _put_aside(file: SQLiteFile) -> Path | None:
-    """Where a restore that was cut short has put the database, or was about to."""
+    """Where an interrupted restore has put the database aside, or was about to."""
     try:
         return file.path.with_name(file.restoring.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""SQLite files as backups and restores handle them: copied through SQLite, checked, synced."""
+"""SQLite files in backups and restores: copied by SQLite, checked and synced."""
 
 import os
 import sqlite3
@@ -15,16 +15,16 @@ from app.db.private_files import create_private
 from app.maintenance.progress import progress
 
 _STEP = 1000
-"""Pages; between two steps the bar moves, and Ctrl-C is heard."""
+"""Pages per step; between two steps the progress bar advances and Ctrl-C takes effect."""
 _INSTRUCTIONS = 100_000
-"""Of SQLite's machine; as often a check hears Ctrl-C."""
+"""Instructions of SQLite's virtual machine, after which Ctrl-C takes effect in a check."""
 
 
 def file_of(url: str, otherwise: str) -> Path:
-    """Where the database of a URL lies.
+    """The path of the SQLite file at a URL.
 
     Raises:
-        MaintenanceError: it is PostgreSQL's; `otherwise` says what to do then.
+        MaintenanceError: the URL is of PostgreSQL; `otherwise` says what to do instead.
 
     """
     if is_postgres_url(url):
@@ -34,7 +34,7 @@ def file_of(url: str, otherwise: str) -> Path:
 
 @contextmanager
 def draft_beside(target: Path) -> Iterator[Path]:
-    """An empty file, its owner's alone, that can be renamed to the target; gone with the block."""
+    """An empty private file that can be renamed to the target; removed when the block ends."""
     with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
         draft = Path(folder, target.name)
         create_private(draft)
@@ -42,15 +42,15 @@ def draft_beside(target: Path) -> Iterator[Path]:
 
 
 def copy_into(draft: Path, source: Path, mode: str = "mode=ro") -> None:
-    """Copy the state of a database, its write-ahead log included, whatever is written meanwhile.
+    """Copy a snapshot of a database, including its write-ahead log, while processes write to it.
 
-    Read-only, a connection never checkpoints, not even when it is the last one to close: that is
-    for the service alone.
+    A read-only connection never checkpoints, not even when it is the last one to close: only the
+    service does.
     """
     reading = sqlite3.connect(f"{source.as_uri()}?{mode}", uri=True, isolation_level=None)
     with closing(reading), closing(sqlite3.connect(draft)) as writing:
-        # All steps read the state of this transaction. Without it every write of the service would
-        # restart the copy.
+        # All steps read the snapshot of this transaction. Without it, every write of the service
+        # would restart the copy.
         reading.execute("BEGIN")
         [(pages,)] = reading.execute("SELECT page_count FROM pragma_page_count")
         with progress(f"{source.name} to {draft.name}", pages) as advance:
@@ -58,14 +58,14 @@ def copy_into(draft: Path, source: Path, mode: str = "mode=ro") -> None:
 
 
 def check(draft: Path, *further: Callable[[sqlite3.Connection], None]) -> None:
-    """Check the pages of a database, and whatever else is asked for.
+    """Check the pages of a database, and run further checks.
 
     Raises:
-        MaintenanceError: it is damaged.
+        MaintenanceError: the database is damaged.
 
     """
     with closing(sqlite3.connect(draft)) as rows:
-        # While SQLite works on its own, a signal is heard here.
+        # Python handles signals here while SQLite works.
         rows.set_progress_handler(lambda: 0, _INSTRUCTIONS)
         [(verdict,), *_] = rows.execute("PRAGMA integrity_check")
         if verdict != "ok":
@@ -75,9 +75,9 @@ def check(draft: Path, *further: Callable[[sqlite3.Connection], None]) -> None:
 
 
 def sync(path: Path) -> None:
-    """Keep a file's content, or the names in a folder, through a power loss.
+    """Sync a file's content, or the names in a folder, to disk.
 
-    Windows offers no way to ask for the names.
+    Windows cannot sync the names in a folder.
     """
     if path.is_dir() and os.name != "posix":
         return
@@ -89,5 +89,5 @@ def sync(path: Path) -> None:
 
 
 def reason_of(error: sqlite3.Error | OSError) -> str:
-    """What went wrong, without a path."""
+    """The message of an error, without a path."""
     return str(error.strerror if isinstance(error, OSError) else error)

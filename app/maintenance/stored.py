@@ -1,4 +1,4 @@
-"""Tables as they are stored, read in batches, checked and compared."""
+"""Tables in their stored form, read in batches, checked and compared."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -30,11 +30,11 @@ from app.db.candidates import Candidates, decode
 from app.models import Base, Interaction
 
 BATCH = 1000
-"""Rows; of the longest payloads they are 64 MB."""
+"""Rows in a batch; with the longest payloads they take 64 MB."""
 
 
 class StoredTable:
-    """A table whose JSON and candidates are as they are stored: they are not read and rewritten."""
+    """A table with JSON and candidates in their stored form, neither decoded nor encoded."""
 
     def __init__(self, model: Table) -> None:
         self.name = model.name
@@ -45,14 +45,14 @@ class StoredTable:
         self._checks = [_check_of(each) for each in model.columns]
 
     async def count(self, connection: AsyncConnection) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return await connection.scalar(select(func.count()).select_from(self.clause)) or 0
 
     async def batches(self, connection: AsyncConnection) -> AsyncIterator[Sequence[Row[Any]]]:
-        """All rows, in the key's order.
+        """All rows, in the order of their keys.
 
         Raises:
-            MaintenanceError: the service could not read a row, which is named by its key.
+            MaintenanceError: the service could not read a row; the message names its key.
 
         """
         first = select(self.clause).order_by(*self._key).limit(BATCH)
@@ -82,7 +82,7 @@ class StoredTable:
     async def _name_unreadable(
         self, connection: AsyncConnection, query: Select[tuple[Any, ...]]
     ) -> None:
-        """Read row by row what cannot be read together, with keys as they are stored."""
+        """Read a batch row by row, with keys in their stored form, and name the unreadable row."""
         raw: list[ColumnClause[Any]] = [column(each.name) for each in self._key]
         keys = query.with_only_columns(*raw, maintain_column_froms=True)
         for key in (await connection.execute(keys)).all():
@@ -99,16 +99,16 @@ class StoredTable:
 
 @dataclass
 class Content:
-    """What rows amount to: how many they are, and a hash that tells them from any others.
+    """The number of rows, and a hash of their content.
 
-    The rows' hashes are added up, as databases differ in the order of texts.
+    The hashes of the rows are added up, as databases differ in the order of texts.
     """
 
     rows: int = 0
     digest: int = 0
 
     def add(self, rows: Sequence[Row[Any]]) -> None:
-        """Add rows, whose values are the same Python objects whatever the database."""
+        """Add rows; their values are equal Python objects in all databases."""
         self.rows += len(rows)
         hashes = (sha256(repr(tuple(row)).encode()).digest() for row in rows)
         self.digest += sum(int.from_bytes(each) for each in hashes)
@@ -116,7 +116,7 @@ class Content:
 
 
 def _check_of(model_column: Column[Any]) -> Callable[[Any], bool]:
-    """What tells whether the service can read a value."""
+    """A function that tells whether the service can read a value."""
     type_ = model_column.type
     if isinstance(type_, Candidates):
         return partial(_is_parsed, decode)
@@ -148,4 +148,4 @@ def _stored(type_: TypeEngine[Any]) -> TypeEngine[Any]:
 
 
 TABLES = [StoredTable(model) for model in Base.metadata.sorted_tables]
-"""Parents before their children."""
+"""Parent tables before their children."""

@@ -293,7 +293,7 @@ async def test_asynchronous_commit_causes_a_warning(
     await start_and_stop(durable_url)
 
     assert [
-        "PostgreSQL: synchronous_commit is off: a crash may lose what a 201 has promised."
+        "PostgreSQL: synchronous_commit is off: a crash may lose requests answered with 201."
     ] == caplog.messages
 
 

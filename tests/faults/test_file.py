@@ -188,7 +188,7 @@ async def test_folder_is_refused(database_path: Path) -> None:
     database_path.unlink()
     database_path.mkdir()
 
-    with pytest.raises(StartupError, match=r"test\.db is no file"):
+    with pytest.raises(StartupError, match=r"test\.db is not a file"):
         async with Database(f"sqlite:///{database_path}").serving():
             pass
 
@@ -199,7 +199,7 @@ async def test_log_without_its_database_is_kept(database_path: Path) -> None:
     log = Path(f"{database_path}-wal")
     log.write_bytes(b"log")
 
-    with pytest.raises(StartupError, match=r"test\.db is missing, and its log test\.db-wal is"):
+    with pytest.raises(StartupError, match=r"test\.db is missing, but its log test\.db-wal exists"):
         async with Database(f"sqlite:///{database_path}").serving():
             pass
 
@@ -251,7 +251,7 @@ async def test_foreign_objects_are_refused(statement: str, named: str, database_
         rows.commit()
     before = database_path.read_bytes()
 
-    with pytest.raises(StartupError, match=f"has what is not the service's: {named}"):
+    with pytest.raises(StartupError, match=f"has objects that are not the service's: {named}"):
         async with Database(f"sqlite:///{database_path}").serving():
             pass
 
@@ -337,4 +337,4 @@ async def test_file_made_unwritable_while_served(open_folder: Path) -> None:
     assert [201, 200, 201] == [answer.status_code for answer in (created, ready, accepted)]
     for answer in (unready, refused):
         read_problem(answer, 503, "database_unavailable")
-    assert 1 == errors.count("cannot be written any more")
+    assert 1 == errors.count("is no longer writable")

@@ -133,7 +133,7 @@ def test_existing_file_is_kept(database_path: Path, tmp_path: Path) -> None:
 
     line = refusal(tmp_path, f"sqlite:///{database_path}")
 
-    assert "Nothing was written: copy.db exists already." == line
+    assert "Nothing was written: copy.db already exists." == line
     assert "earlier" == (tmp_path / "copy.db").read_text(encoding="utf-8")
 
 

@@ -221,7 +221,7 @@ async def test_source_of_another_version(
     with closing(sqlite3.connect(database_path, isolation_level=None)) as rows:
         rows.execute(change)
     with pytest.raises(
-        MaintenanceError, match=r"test\.db has no schema of this version; migrate it"
+        MaintenanceError, match=r"test\.db does not have the schema of this version"
     ):
         await copy_database(sqlite_url, postgres_url)
 

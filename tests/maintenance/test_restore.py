@@ -202,7 +202,7 @@ async def test_interrupted_restore(
         restore(url_of(database_path), backup)
     database = Database(url_of(database_path))
     if renames in (1, 2, 3):
-        with pytest.raises(StartupError, match=r"A restore of test\.db was cut short"):
+        with pytest.raises(StartupError, match=r"A restore of test\.db was interrupted"):
             async with database.serving():
                 pass
         assert renames == 1 or not database_path.exists()

@@ -209,7 +209,7 @@ def test_env_file_that_is_no_text_is_named() -> None:
     """A `.env` in another encoding causes no traceback."""
     Path(".env").write_bytes("DATABASE_URL=sqlite:///leads.db".encode("utf-16"))
 
-    assert "Cannot start: the file .env is no readable UTF-8 text" == refusal()
+    assert "Cannot start: the file .env is not readable as UTF-8 text" == refusal()
 
 
 def test_env_file_may_begin_with_a_byte_order_mark() -> None:
@@ -224,20 +224,20 @@ def test_env_file_may_begin_with_a_byte_order_mark() -> None:
     [
         (
             "DATABSE_URL=hush-hush",
-            "`.env` names DATABSE_URL, which is no setting. Did you mean DATABASE_URL?",
+            "`.env` sets DATABSE_URL, which is not a setting. Did you mean DATABASE_URL?",
         ),
         (
             "export 'database-url' = 'hush-hush' # hush",
-            "`.env` names database-url, which is no setting. Did you mean DATABASE_URL?",
+            "`.env` sets database-url, which is not a setting. Did you mean DATABASE_URL?",
         ),
         (
             'Log_Levels="hush-hush"',
-            "`.env` names Log_Levels, which is no setting. Did you mean LOG_LEVEL?",
+            "`.env` sets Log_Levels, which is not a setting. Did you mean LOG_LEVEL?",
         ),
-        ("POSTGRES_PASSWORD=hush-hush", "`.env` names POSTGRES_PASSWORD, which is no setting."),
+        ("POSTGRES_PASSWORD=hush-hush", "`.env` sets POSTGRES_PASSWORD, which is not a setting."),
         (
             "DATABSE_URL=",
-            "`.env` names DATABSE_URL, which is no setting. Did you mean DATABASE_URL?",
+            "`.env` sets DATABSE_URL, which is not a setting. Did you mean DATABASE_URL?",
         ),
         ("DATABASE_URL: hush", "Line 2 of `.env` is not of the form NAME=value and is ignored."),
         ("DATABASE_URL", "Line 2 of `.env` is not of the form NAME=value and is ignored."),
@@ -289,7 +289,7 @@ def test_misspelt_variable_is_a_warning(
 
     [printed] = capsys.readouterr().err.splitlines()
     assert printed.endswith(
-        "The environment has DATABSE_URL, which is no setting. Did you mean DATABASE_URL?"
+        "The environment variable DATABSE_URL is not a setting. Did you mean DATABASE_URL?"
     )
 
 
@@ -324,4 +324,4 @@ def test_unreadable_env_file_is_one_line() -> None:
     """The line names the file."""
     Path(".env").write_bytes("LOG_LEVEL=info".encode("utf-16"))
 
-    assert "Cannot start: the file .env is no readable UTF-8 text" == refusal()
+    assert "Cannot start: the file .env is not readable as UTF-8 text" == refusal()

@@ -77,7 +77,7 @@ def test_what_is_no_number_is_not_written(value: Any) -> None:
 
 def test_other_objects_are_not_written() -> None:
     """The standard encoder refuses them as well."""
-    with pytest.raises(TypeError, match="set is no JSON value"):
+    with pytest.raises(TypeError, match="set is not a JSON value"):
         encode_json({1})
 
 

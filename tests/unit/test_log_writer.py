@@ -43,7 +43,7 @@ def test_reader_that_stops(
     assert 1_000_001 == len(first)
     assert [f"{number}\n" for number in range(99)] == rest
     [lost] = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert "401 lines of the log were lost" in lost.getMessage()
+    assert "401 log lines were dropped" in lost.getMessage()
 
 
 def test_reader_that_has_exited() -> None:

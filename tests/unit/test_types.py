@@ -26,6 +26,6 @@ async def test_moment_comes_back_as_utc(database: Database) -> None:
 async def test_moment_without_zone_is_refused(database: Database) -> None:
     """A naive datetime could be any of twenty-four moments."""
     naive = datetime(2026, 3, 29, 1, 59, 59)  # noqa: DTZ001  # naive on purpose
-    with pytest.raises(StatementError, match="not a moment"):
+    with pytest.raises(StatementError, match="must have a time zone"):
         async with database.writing() as session:
             session.add(Lead(email="lead@example.com", created_at=naive))

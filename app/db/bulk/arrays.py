@@ -1,7 +1,7 @@
-"""Rows as one array a column, as PostgreSQL takes many of them at once.
+"""Rows as one array per column, for PostgreSQL.
 
-A statement runs once for all of them; run for one set of parameters after another it takes twice as
-long.
+A statement then runs once for all rows; run for one set of parameters after another, it takes twice
+as long.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from sqlalchemy import (
 def insert_from_arrays(
     statement: Insert, names: Sequence[str], *conditions: ColumnElement[bool]
 ) -> Insert:
-    """The INSERT of rows of these columns from arrays, as far as they meet the conditions."""
+    """An INSERT from arrays of the rows that meet the conditions."""
     rows = rows_of_arrays(statement.table, names)
     columns = (rows.c[name] for name in names)
     in_order = select(*columns).where(*conditions).order_by(rows.c.position)
@@ -30,7 +30,7 @@ def insert_from_arrays(
 
 
 def rows_of_arrays(table: FromClause, names: Sequence[str]) -> TableValuedAlias:
-    """The rows that `as_arrays` gives a statement, for columns of this table; with a `position`."""
+    """The rows of `as_arrays` within a statement, for columns of this table; with a `position`."""
     arrays = [
         bindparam(f"all_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in names
     ]
@@ -41,6 +41,6 @@ def rows_of_arrays(table: FromClause, names: Sequence[str]) -> TableValuedAlias:
 def as_arrays(
     names: Sequence[str], rows: Sequence[tuple[Any, ...]], shared: Sequence[Any] = ()
 ) -> dict[str, Any]:
-    """The parameters of such a statement; each row has the shared values, too."""
+    """The parameters of such a statement; each row also has the shared values."""
     columns = [*map(list, zip(*rows, strict=True)), *([value] * len(rows) for value in shared)]
     return {f"all_{name}": column for name, column in zip(names, columns, strict=True)}

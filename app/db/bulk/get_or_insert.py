@@ -1,10 +1,10 @@
-"""Finds rows by a unique column, and inserts those that are missing."""
+"""Finds rows by a unique column, and inserts missing rows."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Table, select
-from sqlalchemy.dialects.postgresql import insert  # SQLite takes it, too; its own only SQLite
+from sqlalchemy.dialects.postgresql import insert  # also compiles for SQLite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.bulk.arrays import as_arrays, insert_from_arrays
@@ -29,7 +29,7 @@ class GetOrInsert:
         self._insert_or_find = select(inserted).union_all(self._find)
 
     async def find(self, session: AsyncSession, wanted: Collection[Any]) -> dict[Any, Any]:
-        """The keys of the rows that there are, by the unique column."""
+        """The keys of existing rows, by the unique column."""
         rows = await execute(session, self._find, {"wanted": list(wanted)})
         return {value: key for value, key in rows}  # noqa: C416  # dict() has no type for rows
 
@@ -38,12 +38,12 @@ class GetOrInsert:
     ) -> dict[Any, Any]:
         """The keys by the unique column, in a fixed number of statements.
 
-        Safe beside transactions that do the same.
+        Safe alongside transactions that insert the same rows.
 
         Args:
-            session: writes.
-            new: the key that a row gets if it is missing, by the unique column.
-            shared: the values that all new rows have in the shared columns.
+            session: a session that writes.
+            new: keys for missing rows, by the unique column.
+            shared: values of the shared columns in all new rows.
 
         """
         # PostgreSQL does both in one statement.
@@ -54,13 +54,13 @@ class GetOrInsert:
     async def insert(
         self, session: AsyncSession, new: Mapping[Any, Any], *shared: Any
     ) -> dict[Any, Any]:
-        """The keys of rows that were missing a moment ago; another transaction may be faster."""
-        # In one order everywhere: two transactions that insert the same rows cannot deadlock.
+        """Insert missing rows; return their keys, or those that another transaction inserted."""
+        # Sorted, so that two transactions that insert the same rows cannot deadlock.
         rows = [(new[value], value) for value in sorted(new)]
-        insert = self._insert_on_sqlite if _is_sqlite(session) else self._insert_elsewhere
+        insert = self._insert_on_sqlite if _is_sqlite(session) else self._insert_on_postgres
         found = await insert(session, rows, shared)
-        faster = new.keys() - found.keys()
-        return found | await self.find(session, faster) if faster else found
+        missing = new.keys() - found.keys()
+        return found | await self.find(session, missing) if missing else found
 
     async def _insert_on_sqlite(
         self, session: AsyncSession, rows: Sequence[tuple[Any, Any]], shared: Sequence[Any]
@@ -68,7 +68,7 @@ class GetOrInsert:
         inserted = await self._insert(session, rows, *shared)
         return {value: key for key, value in rows} if inserted.rowcount == len(rows) else {}
 
-    async def _insert_elsewhere(
+    async def _insert_on_postgres(
         self, session: AsyncSession, rows: Sequence[tuple[Any, Any]], shared: Sequence[Any]
     ) -> dict[Any, Any]:
         wanted = {"wanted": [value for _, value in rows]}

@@ -1,4 +1,4 @@
-"""Conditions on lists: one text of the statement, however long the list."""
+"""Conditions on lists, with one statement text for lists of any length."""
 
 import json
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 def in_list(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
-    """Whether the column's value is in the list that the parameter of this name is.
+    """Whether the column's value is in the list bound to the parameter of this name.
 
-    SQLAlchemy's own IN has a place for each value: PostgreSQL then makes a new plan for
-    each length of a list, which took longer than the rest of the statement.
+    SQLAlchemy's own IN has a placeholder for each value: PostgreSQL then plans each length of list
+    separately, which took longer than the rest of the statement.
     """
     return _InList(column, bindparam(parameter, type_=_ListOf(column.type)))
 
@@ -25,8 +25,8 @@ class _InList(FunctionElement[bool]):
     inherit_cache = True
 
     def self_group(self, against: Any = None) -> Self:
-        # A condition as it stands: with the `= 1` that SQLAlchemy adds to functions on SQLite, that
-        # would walk the table and look for each row in the list.
+        # Without the `= 1` that SQLAlchemy adds to functions on SQLite: with it, SQLite would scan
+        # the table and search the list for each row.
         return self
 
 

@@ -1,4 +1,4 @@
-"""INSERT of many rows whose ids the database draws."""
+"""INSERT of many rows whose ids the database allocates."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from app.db.id_order import announcement
 
 
 class InsertReturningIds:
-    """An INSERT of rows that are tuples into a table with the key `id`."""
+    """An INSERT of rows, given as tuples, into a table with the primary key `id`."""
 
     def __init__(self, table: Table, columns: Sequence[str], shared: Sequence[str] = ()) -> None:
         self._names = [*columns, *shared]
@@ -24,19 +24,19 @@ class InsertReturningIds:
     async def __call__(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
     ) -> Sequence[int]:
-        """Insert rows of the columns, and in each of them the shared values.
+        """Insert rows of the columns; each row also has the shared values.
 
         Returns:
-            Their ids, which rise in the order given.
+            Their ids, ascending in the order of the rows.
 
         """
         if session.get_bind().dialect.name != "sqlite":
-            # Other processes draw ids at the same time, so each row has to ask for its own: in the
-            # order of the rows, but who knows in which they are returned.
+            # Other processes allocate ids at the same time, so the ids of the rows have gaps. They
+            # ascend in the order of the rows, but may be returned in another order.
             values = as_arrays(self._names, rows, shared)
             return sorted((await execute(session, self._from_arrays, values)).scalars())
-        # Under the write lock no other transaction draws ids, and SQLite would
-        # run INSERT … RETURNING once for each row.
+        # Under the write lock no other transaction allocates ids, and SQLite would run
+        # INSERT … RETURNING once for each row.
         first_id = (await self._insert(session, rows[:1], *shared)).lastrowid
         if len(rows) > 1:
             await self._insert(session, rows[1:], *shared)

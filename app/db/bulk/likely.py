@@ -1,4 +1,4 @@
-"""A hint to SQLite's planner, which takes every condition on an index for a rare one."""
+"""A hint for SQLite's planner, which assumes that few rows meet a condition on an index."""
 
 from typing import Any, Self
 
@@ -9,7 +9,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 
 def likely(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The condition, of which SQLite is told that most rows meet it; PostgreSQL counts them."""
+    """The condition, with the hint for SQLite that most rows meet it; PostgreSQL has statistics."""
     return _Likely(condition)
 
 

@@ -1,4 +1,4 @@
-"""Statements for many rows at once, without what SQLAlchemy does for each of them."""
+"""Statements for many rows, without SQLAlchemy's overhead per row."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -25,10 +25,10 @@ _Processor = Callable[[Any], Any] | None
 
 
 class BulkStatement:
-    """A statement that is run for rows that are tuples.
+    """A statement that runs for many rows, given as tuples.
 
-    `Session.execute()` wants a dict for each row, and looks every value up in it by name. Columns
-    are converted as a whole here, and values that all rows share only once.
+    `Session.execute()` requires a dict for each row, and looks up each value by name. This class
+    converts whole columns, and values that all rows share only once.
     """
 
     def __init__(
@@ -47,10 +47,11 @@ class BulkStatement:
     async def __call__(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
     ) -> CursorResult[*tuple[Any, ...]]:
-        """Run it for rows of the columns, and in each of them the shared values.
+        """Run it for rows of the columns; each row also has the shared values.
 
         Returns:
-            Its `rowcount` is how many were written; on SQLite its `lastrowid` that of a single one.
+            A result with the number of rows written as `rowcount`, and on SQLite the id of a
+            single row as `lastrowid`.
 
         """
         if session.get_bind().dialect.name != "sqlite":
@@ -79,7 +80,7 @@ class BulkStatement:
 def bulk_insert(
     statement: Insert, columns: Sequence[str], shared: Sequence[str] = ()
 ) -> BulkStatement:
-    """An INSERT of rows of the columns, and in each of them the shared values."""
+    """An INSERT of rows of the columns; each row also has the shared values."""
     names = [*columns, *shared]
     return BulkStatement(
         statement.values(_parameters(statement.table, names)),
@@ -90,7 +91,7 @@ def bulk_insert(
 
 
 def bulk_update(table: Table, keys: Sequence[str], columns: Sequence[str]) -> BulkStatement:
-    """An UPDATE from rows of the keys that each is found by, and of the columns' new values."""
+    """An UPDATE from rows of the keys by which a row is found, and of the new column values."""
     names = [*keys, *columns]
 
     def statement(new: Any) -> Update:
@@ -103,14 +104,14 @@ def bulk_update(table: Table, keys: Sequence[str], columns: Sequence[str]) -> Bu
 
 
 def _parameters(table: FromClause, names: Sequence[str]) -> dict[str, BindParameter[Any]]:
-    # Names of their own: in an UPDATE, SQLAlchemy keeps those of the columns to itself.
+    # With a prefix: in an UPDATE, SQLAlchemy reserves the names of the columns.
     return {name: bindparam(f"each_{name}", type_=table.c[name].type) for name in names}
 
 
 class _Compiled(NamedTuple):
     sql: str
     parameters: list[tuple[int, _Processor]]
-    """Which of the columns each parameter is, and how it is converted."""
+    """For each parameter, the position of its column and its conversion."""
 
 
 def _compile(statement: Insert | Update, dialect: Dialect, names: Sequence[str]) -> _Compiled:

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that `app.db.migrate` opened."""
+"""Alembic's entry point: runs the migrations on the connection that `app.db.migrate` opened."""
 
 from alembic import context
 
