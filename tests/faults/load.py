@@ -16,6 +16,8 @@ PATIENCE = 60
 """Seconds that bots go on asking for an answer once they take no new inquiries."""
 PAUSE = 0.05
 """Seconds before a request is sent again."""
+RECOVERY_TIMEOUT = 60
+"""Seconds after a fault until all is taken again, on a machine however busy."""
 _random = Random()
 
 
@@ -64,6 +66,18 @@ async def bots_at_work(
         yield
         finished.set()
         patience.reschedule(asyncio.get_running_loop().time() + PATIENCE)
+
+
+async def recovered(history: History) -> None:
+    """Wait until the last twenty answers are 201.
+
+    Raises:
+        TimeoutError: they are not within `RECOVERY_TIMEOUT`.
+
+    """
+    async with asyncio.timeout(RECOVERY_TIMEOUT):
+        while {answer.status for answer in history.answers()[-20:]} != {201}:  # noqa: ASYNC110  # a file
+            await asyncio.sleep(0.2)
 
 
 @asynccontextmanager
