@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from inspect import getdoc
-from typing import ClassVar
+from typing import ClassVar, TypeVar
+
+Found = TypeVar("Found")
 
 
 class StartupError(Exception):
@@ -34,6 +36,13 @@ class DomainError(Exception):
     def message(cls) -> str:
         """The sentence that a client reads."""
         return getdoc(cls) or cls.__name__
+
+
+def found(row: Found | None, error: type[DomainError]) -> Found:
+    """Return the row, or raise the error if there is none."""
+    if row is None:
+        raise error
+    return row
 
 
 class SourceNotFound(DomainError):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import OperatorNotFound, SourceNotFound
+from app.core.errors import OperatorNotFound, SourceNotFound, found
 from app.crud import OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
 from app.db.database import Database
 from app.models import Operator, Source
@@ -57,9 +57,7 @@ async def update_operator(
     async def change(session: AsyncSession) -> tuple[Operator, set[int]]:
         queues = await lock_operator(session, operator_id)
         operator = await OperatorCRUD(session).update(operator_id, changes)
-        if operator is None:
-            raise OperatorNotFound
-        return operator, await drain(session, queues)
+        return found(operator, OperatorNotFound), await drain(session, queues)
 
     operator, rest = await database.write(change)
     await drain_rest(database, rest)
@@ -79,9 +77,7 @@ async def update_source(
     async def change(session: AsyncSession) -> tuple[Source, set[int]]:
         await SourceOperatorSettingCRUD(session).lock([source_id])
         source = await SourceCRUD(session).update(source_id, changes)
-        if source is None:
-            raise SourceNotFound
-        return source, await drain_source(session, source_id)
+        return found(source, SourceNotFound), await drain_source(session, source_id)
 
     source, rest = await database.write(change)
     await drain_rest(database, rest)

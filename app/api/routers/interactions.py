@@ -27,10 +27,10 @@ from app.core.errors import (
     OperatorInactive,
     OperatorNotFound,
     SourceNotFound,
+    found,
 )
 from app.crud import InteractionCRUD
 from app.crud.interaction import InteractionRow
-from app.models import Interaction
 from app.schemas import AssignInteraction, CreateInteraction, ReadAssignment, ReadInteraction
 from app.schemas.query import IdParameter, InteractionQuery
 from app.services import history, queue
@@ -99,7 +99,9 @@ async def list_interactions(
 )
 async def read_interaction(interaction_id: IdParameter, session: ReadSession) -> Response:
     """One interaction."""
-    interaction = _found(await InteractionCRUD(session).get_by_id(interaction_id))
+    interaction = found(
+        await InteractionCRUD(session).get_by_id(interaction_id), InteractionNotFound
+    )
     return interaction_response(InteractionRow.of(interaction))
 
 
@@ -161,9 +163,3 @@ async def list_assignments(
     if more:
         response.headers.update(next_page(request, moves[-1].id))
     return moves
-
-
-def _found(interaction: Interaction | None) -> Interaction:
-    if interaction is None:
-        raise InteractionNotFound
-    return interaction

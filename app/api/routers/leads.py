@@ -10,7 +10,7 @@ from app.api.interaction_json import interactions_response
 from app.api.json_body import JSONRoute
 from app.api.links import link
 from app.api.pagination import PAGE
-from app.core.errors import LeadNotFound
+from app.core.errors import LeadNotFound, found
 from app.crud import InteractionCRUD, LeadCRUD
 from app.models import Lead
 from app.schemas import ReadInteraction, ReadLead, SearchLead
@@ -30,7 +30,7 @@ _FOUND: dict[int | str, dict[str, Any]] = {
 )
 async def search_lead(wanted: SearchLead, session: ReadSession) -> Lead:
     """The lead of an e-mail address. A POST, so that no address stands in a URL."""
-    return _found(await LeadCRUD(session).get_by_email(wanted.email))
+    return found(await LeadCRUD(session).get_by_email(wanted.email), LeadNotFound)
 
 
 @router.get(
@@ -40,7 +40,7 @@ async def search_lead(wanted: SearchLead, session: ReadSession) -> Lead:
 )
 async def read_lead(lead_uuid: UUIDParameter, session: ReadSession) -> Lead:
     """One lead."""
-    return _found(await LeadCRUD(session).get_by_uuid(lead_uuid))
+    return found(await LeadCRUD(session).get_by_uuid(lead_uuid), LeadNotFound)
 
 
 @router.get(
@@ -54,15 +54,7 @@ async def list_lead_interactions(
     """A lead's interactions, oldest first."""
     # Not injected: what FastAPI does around a session took a tenth of this request's time.
     async with database_of(request).reading() as session:
-        found = await InteractionCRUD(session).list_by_lead(
+        interactions = await InteractionCRUD(session).list_by_lead(
             lead_uuid, limit=page.limit, after=page.after
         )
-    if found is None:
-        raise LeadNotFound
-    return interactions_response(found, request)
-
-
-def _found(lead: Lead | None) -> Lead:
-    if lead is None:
-        raise LeadNotFound
-    return lead
+    return interactions_response(found(interactions, LeadNotFound), request)

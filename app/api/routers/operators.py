@@ -10,7 +10,7 @@ from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.links import LOCATION_HEADER, link
 from app.api.pagination import PAGE, paginate
-from app.core.errors import OperatorNotFound
+from app.core.errors import OperatorNotFound, found
 from app.crud import OperatorCRUD
 from app.models import Operator
 from app.schemas import CreateOperator, ReadOperator, UpdateOperator
@@ -55,7 +55,7 @@ async def create_operator(new: CreateOperator, request: Request, response: Respo
 )
 async def read_operator(operator_id: IdParameter, session: ReadSession) -> Operator:
     """One operator."""
-    return _found(await OperatorCRUD(session).get_by_id(operator_id))
+    return found(await OperatorCRUD(session).get_by_id(operator_id), OperatorNotFound)
 
 
 @router.patch(
@@ -71,9 +71,3 @@ async def update_operator(
     What it can take by the change goes to it from the queues, oldest first.
     """
     return await admin.update_operator(database_of(request), operator_id, changes)
-
-
-def _found(operator: Operator | None) -> Operator:
-    if operator is None:
-        raise OperatorNotFound
-    return operator

@@ -11,7 +11,7 @@ from app.api.errors import BODY_ERRORS, READ_ERRORS, WRITE_ERRORS, problems
 from app.api.json_body import JSONRoute
 from app.api.links import LOCATION_HEADER, link
 from app.api.pagination import PAGE, paginate
-from app.core.errors import Busy, OperatorNotFound, SourceNotFound
+from app.core.errors import Busy, OperatorNotFound, SourceNotFound, found
 from app.crud import SourceCRUD
 from app.models import Source
 from app.schemas import (
@@ -64,7 +64,7 @@ async def create_source(new: CreateSource, request: Request, response: Response)
 )
 async def read_source(source_id: IdParameter, session: ReadSession) -> Source:
     """One source."""
-    return _found(await SourceCRUD(session).get_by_id(source_id))
+    return found(await SourceCRUD(session).get_by_id(source_id), SourceNotFound)
 
 
 @router.patch(
@@ -129,9 +129,3 @@ async def preview_source(source_id: IdParameter, body: PreviewSource, request: R
 
 def _by_operator(settings: SetSourceOperators) -> dict[int, int]:
     return {setting.operator_id: setting.weight for setting in settings}
-
-
-def _found(source: Source | None) -> Source:
-    if source is None:
-        raise SourceNotFound
-    return source
