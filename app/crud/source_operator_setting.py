@@ -10,9 +10,9 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
-    exists,
     func,
     insert,
+    literal,
     select,
     union_all,
 )
@@ -31,7 +31,14 @@ _sources, _operators, _settings, _interactions = (
     Base.metadata.tables[model.__tablename__]
     for model in (Source, Operator, SourceOperatorSetting, Interaction)
 )
-_HAS_QUEUE = exists().where(_interactions.c.source_id == _sources.c.id, IS_WAITING)
+# Not EXISTS: PostgreSQL may read all that waits, to look each source up in it.
+_HAS_QUEUE = (
+    select(literal(1))
+    .where(_interactions.c.source_id == _sources.c.id, IS_WAITING)
+    .limit(1)
+    .scalar_subquery()
+    .is_not(None)
+)
 _ROTATIONS = (
     select(
         _sources.c.id,

@@ -1,6 +1,9 @@
 """What only PostgreSQL has: a server that may end, hang, be full or deadlock, and its settings."""
 
 import asyncio
+import re
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from app.services import admin, queue
 from app.services.intake import Inquiry, record
 from tests.support.events import until
 from tests.support.kinds import only_postgres
-from tests.support.rows import Rows
+from tests.support.rows import Rows, open_rows
 from tests.support.statements import noted
 
 pytestmark = only_postgres
@@ -111,32 +114,60 @@ async def test_deadlock_is_done_again(database: Database, rows: Rows) -> None:
     assert {(f"first {last}",), (f"second {last}",)} == set(rows.execute(NAMES))
 
 
+def walks(plan: dict[str, Any], above: str = "") -> Iterator[str]:
+    """The steps of a plan that read all of a table, of an index, or of what they join."""
+    step = plan["Node Type"]
+    is_search = "Index" in step and ("Index Cond" in plan or above == "Limit")
+    if step in ("Seq Scan", "Hash Join", "Merge Join") or ("Index" in step and not is_search):
+        yield f"{step} {plan.get('Alias', plan.get('Index Name'))}"
+    for part in plan.get("Plans", []):
+        yield from walks(part, step)
+
+
 async def test_plans_for_small_tables_are_good_for_large_ones(
     database: Database, rows: Rows
 ) -> None:
-    """No plan walks a table: it is kept while the table grows, whatever it was made for."""
+    """No plan walks a table or an index: it is kept while these grow, whatever it was made for."""
     rows.executescript(
         "INSERT INTO sources (id, description, sticky, enforce_load_limit)"
         " VALUES (1, 'bot', true, true);"
-        "INSERT INTO operators (id, name, active, load_limit) VALUES (1, 'Maria', true, 1);"
-        "INSERT INTO source_operator_settings (source_id, operator_id, weight) VALUES (1, 1, 1)"
+        "INSERT INTO operators (id, name, active, load_limit)"
+        " VALUES (1, 'Maria', true, 15), (2, 'Ivan', true, 3);"
+        "INSERT INTO source_operator_settings (source_id, operator_id, weight)"
+        " VALUES (1, 1, 1), (1, 2, 1)"
     )
     inquiries = [
         Inquiry(CreateInteraction(email=f"lead{number}@example.com", source_id=1), f"key{number}")
-        for number in range(40)
+        for number in range(20)
     ]
+    # An engine's statements are those of all its sessions.
     async with database.writing() as session:
         with noted(session) as statements:
-            await record(session, inquiries)
-            await queue.drain_source(session, 1)
+            await database.write(partial(record, inquiries=inquiries))
+            assert not (await queue.close(database, 1)).is_active
+            assert not (await queue.close(database, 1)).is_active
+            for operator_id in (1, 2):
+                await admin.update_operator(database, operator_id, {"load_limit": 20})
+            moved = await queue.assign(database, 2, None)
+            await queue.assign(database, 2, moved.operator_id)
+            await admin.update_source(database, 1, {"sticky": False})
+            await admin.replace_weights(database, 1, {1: 2})
+        sent = {sql for sql, _ in statements}
+        kept_for_all = False
         connection = await session.connection()
-        for sql, parameters in statements:
-            once = parameters if isinstance(parameters, tuple) else parameters[0]
-            plan = await connection.exec_driver_sql(f"EXPLAIN {sql}", once)
-            walks = [line for (line,) in plan if "Seq Scan" in line]
+        for sql in sent:
+            parameters = len(set(re.findall(r"\$\d+", sql)))
+            nulls = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
+            await connection.exec_driver_sql(f"PREPARE kept AS {sql}")
+            plan = await connection.scalar(text(f"EXPLAIN (FORMAT JSON) EXECUTE kept{nulls}"))
+            await connection.exec_driver_sql("DEALLOCATE kept")
 
             # The highest limit of all is looked for among the few operators.
-            assert not [line for line in walks if "on operators operators_1" not in line], sql
+            assert {"Seq Scan operators_1"} >= set(walks(plan[0]["Plan"])), sql
+            kept_for_all |= "= $1" in str(plan)
+
+    assert 20 < len(sent)
+    assert kept_for_all
 
 
 THREE_SOURCES = """
@@ -162,11 +193,15 @@ def add_interaction(rows: Rows, source_id: int, operator_id: int | None) -> int:
     return int(id)
 
 
-def one_waits(rows: Rows) -> bool:
-    """Whether a session waits for a lock."""
+def waiting_sessions(rows: Rows) -> int:
+    """How many sessions of this database wait for a lock."""
     # Not in pg_stat_activity, which a transaction sees as it was at its first look.
-    [(waiting,)] = rows.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    return bool(waiting)
+    [(waiting,)] = rows.execute(
+        "SELECT count(DISTINCT wanted.pid) FROM pg_locks wanted JOIN pg_locks held USING (pid)"
+        " JOIN pg_database ON pg_database.oid = held.database"
+        " WHERE NOT wanted.granted AND datname = current_database()"
+    )
+    return int(waiting)
 
 
 async def test_sources_without_a_queue_are_not_locked(database: Database, rows: Rows) -> None:
@@ -197,7 +232,7 @@ async def test_queue_that_begins_while_a_close_waits(database: Database, rows: R
     rows.execute("SELECT 1 FROM operators WHERE id = 1 FOR NO KEY UPDATE")
     add_interaction(rows, 2, None)
     closing = asyncio.create_task(queue.close(database, held))
-    await until(lambda: one_waits(rows))
+    await until(lambda: waiting_sessions(rows) == 1)
     rows.execute("COMMIT")
     await closing
 
@@ -206,6 +241,47 @@ async def test_queue_that_begins_while_a_close_waits(database: Database, rows: R
     )
     assert 1 == operator_id
     assert closed_by == assigned_by
+
+
+@pytest.mark.parametrize(
+    "free_operator",
+    [
+        lambda database: queue.close(database, 1),
+        lambda database: admin.update_operator(database, 1, {"load_limit": 2}),
+    ],
+    ids=["close", "change"],
+)
+async def test_queue_that_begins_meanwhile_is_locked_in_order(
+    database: Database,
+    rows: Rows,
+    database_url: str,
+    free_operator: Callable[[Database], Coroutine[Any, Any, object]],
+) -> None:
+    """No operator stays locked while the transaction waits for a source: that could deadlock."""
+    rows.executescript(THREE_SOURCES)
+    add_interaction(rows, 1, 1)
+    rows.execute("BEGIN")
+    rows.execute("SELECT 1 FROM sources WHERE id = 2 FOR NO KEY UPDATE")
+    rows.execute("SELECT 1 FROM operators WHERE id = 1 FOR NO KEY UPDATE")
+    waits = add_interaction(rows, 2, None)
+    freeing = asyncio.create_task(free_operator(database))
+    await until(lambda: waiting_sessions(rows) == 1)
+    with open_rows(database_url) as intake:
+        intake.execute("BEGIN")
+        locking = asyncio.create_task(
+            asyncio.to_thread(
+                intake.execute, "SELECT 1 FROM sources WHERE id = 2 FOR NO KEY UPDATE"
+            )
+        )
+        await until(lambda: waiting_sessions(rows) == 2)
+        rows.execute("COMMIT")
+        await locking
+        await until(lambda: waiting_sessions(rows) == 1)
+        intake.execute("SELECT 1 FROM operators WHERE id = 1 FOR NO KEY UPDATE NOWAIT")
+        intake.execute("COMMIT")
+    await freeing
+
+    assert [(1,)] == rows.execute(f"SELECT operator_id FROM interactions WHERE id = {waits}")
 
 
 async def test_interaction_moved_while_its_close_waits(database: Database, rows: Rows) -> None:
@@ -223,7 +299,7 @@ async def test_interaction_moved_while_its_close_waits(database: Database, rows:
     rows.execute(f"UPDATE interactions SET operator_id = 2 WHERE id = {held}")
     add_interaction(rows, 1, 1)
     closing = asyncio.create_task(queue.close(database, held))
-    await until(lambda: one_waits(rows))
+    await until(lambda: waiting_sessions(rows) == 1)
     rows.execute("COMMIT")
     await closing
 
