@@ -1,26 +1,22 @@
 """Weights of operators in sources, and the rules by which a source's operators are chosen."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
-    ARRAY,
-    CompoundSelect,
-    Select,
     bindparam,
     case,
     delete,
-    func,
     insert,
     literal,
     select,
-    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.credits import carry_over
 from app.core.distribution import Strategy
 from app.crud.interaction import IS_WAITING
+from app.crud.lock import LockCRUD, Locked
 from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.db.any_of import any_of
 from app.db.bulk_statement import bulk_insert, bulk_update
@@ -59,35 +55,6 @@ _ROTATIONS = (
     .where(any_of(_sources.c.id, "source_ids"))
     .order_by(_sources.c.id, _settings.c.operator_id)
 )
-# Not against those who insert a row that refers to them: that takes nothing away.
-_locked_sources = (
-    select(_sources.c.id)
-    .where(any_of(_sources.c.id, "source_ids"))
-    .order_by(_sources.c.id)
-    .with_for_update(key_share=True)
-    .cte("locked_sources")
-)
-# An array of them is read, and so locked, to the last row.
-_all_locked_sources = func.array(select(_locked_sources.c.id).scalar_subquery())
-_of_locked_sources = select(_settings.c.operator_id).where(
-    _settings.c.source_id == func.any(_all_locked_sources)
-)
-
-
-def _lock(operator_ids: Select[int] | CompoundSelect[int]) -> Select[Any]:
-    locked_operators = (
-        select(_operators.c.id)
-        .where(_operators.c.id.in_(operator_ids))
-        .order_by(_operators.c.id)
-        .with_for_update(key_share=True)
-        .cte("locked_operators")
-    )
-    return select(_all_locked_sources, func.array(select(locked_operators.c.id).scalar_subquery()))
-
-
-_LOCK = _lock(_of_locked_sources)
-_named_operators = bindparam("operator_ids", type_=ARRAY(_operators.c.id.type, dimensions=1))
-_LOCK_WITH_OPERATORS = _lock(union_all(_of_locked_sources, select(func.unnest(_named_operators))))
 _SET_CREDITS = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["credit"])
 _UPDATE = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["weight", "credit"])
 _INSERT = bulk_insert(insert(_settings), columns=["source_id", "operator_id", "weight", "credit"])
@@ -157,44 +124,20 @@ class SourceOperatorSettingCRUD:
                 rotation.candidates.append(Candidate._make(candidate))
         return rotations
 
-    async def lock(self, source_ids: Iterable[int], operator_ids: Iterable[int] = ()) -> bool:
-        """Let nobody else choose for these sources and operators until the transaction ends.
-
-        Whoever changes a source, its weights or its interactions holds its lock and those of its
-        operators, who share their loads among sources; sources first, in id order, so that no two
-        wait for each other. On SQLite, where one transaction writes at a time, there is no need.
-
-        A source's operators are those from before the wait; who chooses asks for `lock_rotations`.
-
-        Returns:
-            Whether others may have changed meanwhile what was read before.
-
-        """
-        if self._session.get_bind().dialect.name == "sqlite":
-            return False
-        parameters = {"source_ids": list(source_ids), "operator_ids": list(operator_ids)}
-        await execute(self._session, _LOCK_WITH_OPERATORS, parameters)
-        return True
-
-    async def lock_rotations(self, source_ids: Collection[int]) -> dict[int, Rotation]:
-        """The rules and operators of several sources, locked as `lock` does."""
-        if self._session.get_bind().dialect.name == "sqlite":
-            return await self.get_rotations(source_ids)
+    async def lock_rotations(
+        self, source_ids: Collection[int], locked: Locked | None = None
+    ) -> dict[int, Rotation]:
+        """The rules and operators of several sources, locked now unless they were before."""
         while True:
-            sources, operators = await self._lock(source_ids)
+            locked = locked or await LockCRUD(self._session).lock(source_ids)
             rotations = await self.get_rotations(source_ids)
-            found = {
+            found = (
                 one.operator_id for rotation in rotations.values() for one in rotation.candidates
-            }
+            )
             # Somebody may have put others in place before we had the lock of the source.
-            if rotations.keys() <= sources and found <= operators:
+            if locked.covers(rotations.keys(), found):
                 return rotations
-
-    async def _lock(self, source_ids: Iterable[int]) -> tuple[set[int], set[int]]:
-        """The sources and operators that are locked now, as the statement saw them at its start."""
-        [locked] = await execute(self._session, _LOCK, {"source_ids": list(source_ids)})
-        sources, operators = map(set, locked)
-        return sources, operators
+            locked = None
 
     async def set_credits(self, credits: Mapping[tuple[int, int], int]) -> None:
         """Write credits by source and operator, in one statement."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import OperatorNotFound, SourceNotFound, found
-from app.crud import OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
+from app.crud import LockCRUD, OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
 from app.db.database import Database
 from app.models import Operator, Source
 from app.services.locking import lock_operator
@@ -75,7 +75,7 @@ async def update_source(
     """
 
     async def change(session: AsyncSession) -> tuple[Source, set[int]]:
-        await SourceOperatorSettingCRUD(session).lock([source_id])
+        await LockCRUD(session).lock([source_id])
         source = await SourceCRUD(session).update(source_id, changes)
         return found(source, SourceNotFound), await drain_source(session, source_id)
 
@@ -114,7 +114,7 @@ async def replace_weights(
 
     async def change(session: AsyncSession) -> tuple[list[WeightShare], set[int]]:
         settings = SourceOperatorSettingCRUD(session)
-        await settings.lock([source_id], weights)
+        await LockCRUD(session).lock([source_id], weights)
         if await SourceCRUD(session).get_by_id(source_id) is None:
             raise SourceNotFound
         if weights.keys() - await OperatorCRUD(session).existing_ids(weights):

@@ -2,19 +2,19 @@
 
 Sources first, then operators, each in id order, so that no two transactions wait for each other.
 A source's queue grows only under the locks of the source and of all its operators. So once the
-operator is locked no further queue of its sources can begin, and those that began while this
+operator is locked no further queue of its sources can begin. Those that began while this
 transaction waited are seen by looking again; for these it begins again, as to lock them now would
 be out of order. On SQLite one transaction writes at a time, and nothing is found that changed.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import InteractionNotFound
-from app.crud import InteractionCRUD, QueueCRUD, SourceOperatorSettingCRUD
-from app.models import Interaction
+from app.core.errors import InteractionNotFound, found
+from app.crud import LockCRUD, Locked, QueueCRUD
+from app.crud.interaction import Place
 
 MOST_SOURCES = 500
 """Sources whose queues one transaction may shorten: the others' intake does not wait for it."""
@@ -30,6 +30,8 @@ class Queues(NamedTuple):
     others: set[int]
     before: int | None
     """The oldest interaction id of the others; None if there are none."""
+    locked: Locked | None = None
+    """What is locked for them; None if nothing is."""
 
 
 def oldest_queues(oldest: Mapping[int, int]) -> Queues:
@@ -39,61 +41,41 @@ def oldest_queues(oldest: Mapping[int, int]) -> Queues:
     return Queues(set(first), set(others), oldest[others[0]] if others else None)
 
 
-async def lock_operator(
-    session: AsyncSession,
-    operator_id: int | None,
-    *,
-    source_ids: Collection[int] = (),
-    with_operator: int | None = None,
-) -> Queues:
-    """Lock an operator and the queues that it can take from; as the transaction's first act.
-
-    Args:
-        session: writes.
-        operator_id: the operator; None is locked with no queue.
-        source_ids: sources to lock with them.
-        with_operator: another operator to lock with them.
-
-    """
-    settings = SourceOperatorSettingCRUD(session)
-    operator_ids = {id for id in (operator_id, with_operator) if id is not None}
-    locked = set(source_ids)
-    queues = await _queues_of(session, operator_id)
+async def lock_operator(session: AsyncSession, operator_id: int) -> Queues:
+    """Lock an operator and the queues that it can take from; as the transaction's first act."""
     while True:
-        locked |= queues.source_ids
-        waited = await settings.lock(locked, operator_ids)
-        if waited:
-            queues = await _queues_of(session, operator_id)
-        if queues.source_ids <= locked:
-            return queues
+        locked = await LockCRUD(session).lock_operator(operator_id, limit=MOST_SOURCES)
+        queues = oldest_queues(await QueueCRUD(session).get_oldest_of_operator(operator_id))
+        if locked.covers(queues.source_ids, ()):
+            return queues._replace(locked=locked)
         await session.rollback()
 
 
 async def lock_interaction(
     session: AsyncSession, interaction_id: int, with_operator: int | None = None
-) -> tuple[Interaction, Queues]:
+) -> tuple[Place, Queues]:
     """Lock an interaction's source and its operator with the queues that one can take from.
+
+    As the transaction's first act.
+
+    Args:
+        session: writes.
+        interaction_id: the interaction.
+        with_operator: another operator to lock with them.
 
     Raises:
         InteractionNotFound: there is no such interaction.
 
     """
-    interactions = InteractionCRUD(session)
     while True:
-        place = await interactions.get_place(interaction_id)
-        if place is None:
-            raise InteractionNotFound
-        queues = await lock_operator(
-            session, place.operator_id, source_ids=[place.source_id], with_operator=with_operator
+        locked = await LockCRUD(session).lock_interaction(
+            interaction_id, with_operator, limit=MOST_SOURCES
         )
-        interaction = await interactions.get_by_id(interaction_id)
-        if interaction is not None and interaction.operator_id == place.operator_id:
-            return interaction, queues
-        # It went to another operator before it was locked.
+        place, oldest = found(
+            await QueueCRUD(session).get_place_and_oldest(interaction_id), InteractionNotFound
+        )
+        queues = oldest_queues(oldest)
+        # It may have gone to another operator before it was locked.
+        if locked.covers({place.source_id} | queues.source_ids, filter(None, [place.operator_id])):
+            return place, queues._replace(locked=locked)
         await session.rollback()
-
-
-async def _queues_of(session: AsyncSession, operator_id: int | None) -> Queues:
-    if operator_id is None:
-        return oldest_queues({})
-    return oldest_queues(await QueueCRUD(session).get_oldest_of_operator(operator_id))

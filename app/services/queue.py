@@ -7,10 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import (
     InteractionClosed,
+    InteractionNotFound,
     NobodyElse,
     OperatorAtLimit,
     OperatorInactive,
     OperatorNotFound,
+    found,
 )
 from app.crud import (
     AssignmentCRUD,
@@ -19,9 +21,8 @@ from app.crud import (
     QueueCRUD,
 )
 from app.crud.assignment import NewAssignment
-from app.crud.interaction import Latest, WaitingRow
+from app.crud.interaction import InteractionRow, Latest, WaitingRow
 from app.db.database import Database
-from app.models import Interaction
 from app.services.locking import Queues, lock_interaction, oldest_queues
 from app.services.tally import Tally
 from app.utils.distribution import Choice, Distributor, open_distributor, write_credits
@@ -32,7 +33,7 @@ MOST_CANDIDATES = 50_000
 """Candidates that it looks at: of sources with very many operators it gives out fewer."""
 
 
-async def close(database: Database, interaction_id: int) -> Interaction:
+async def close(database: Database, interaction_id: int) -> InteractionRow:
     """Close an interaction, and give what its operator can take now to those who wait.
 
     Raises:
@@ -44,7 +45,9 @@ async def close(database: Database, interaction_id: int) -> Interaction:
     return interaction
 
 
-async def assign(database: Database, interaction_id: int, operator_id: int | None) -> Interaction:
+async def assign(
+    database: Database, interaction_id: int, operator_id: int | None
+) -> InteractionRow:
     """Give an interaction to this operator, or choose again without the present one.
 
     Whoever had it can take what waits now.
@@ -65,58 +68,56 @@ async def assign(database: Database, interaction_id: int, operator_id: int | Non
     return interaction
 
 
-async def _close(session: AsyncSession, interaction_id: int) -> tuple[Interaction, set[int]]:
-    interaction, queues = await lock_interaction(session, interaction_id)
-    if not interaction.is_active:
-        return interaction, set()
-    await InteractionCRUD(session).set_inactive(interaction_id)
-    return interaction, await drain(session, queues)
+async def _close(session: AsyncSession, interaction_id: int) -> tuple[InteractionRow, set[int]]:
+    place, queues = await lock_interaction(session, interaction_id)
+    closed = await InteractionCRUD(session).set_inactive(interaction_id)
+    rest = await drain(session, queues) if place.is_active else set()
+    return found(closed, InteractionNotFound), rest
 
 
 async def _assign(
     session: AsyncSession, interaction_id: int, operator_id: int | None
-) -> tuple[Interaction, set[int]]:
-    interaction, queues = await lock_interaction(session, interaction_id, operator_id)
-    if not interaction.is_active:
+) -> tuple[InteractionRow, set[int]]:
+    place, queues = await lock_interaction(session, interaction_id, operator_id)
+    if not place.is_active:
         raise InteractionClosed
-    before = interaction.operator_id
+    interactions = InteractionCRUD(session)
+    before = place.operator_id
     if operator_id is not None and operator_id == before:
-        return interaction, set()
-    distributor = await open_distributor(session, [interaction.source_id])
+        unchanged = await interactions.get_by_id(interaction_id)
+        return InteractionRow.of(found(unchanged, InteractionNotFound)), set()
+    distributor = await open_distributor(session, [place.source_id], queues.locked)
     if operator_id is None:
-        choice = distributor.choose(interaction.source_id, without=before)
+        choice = distributor.choose(place.source_id, without=before)
     else:
-        choice = await _choose_by_hand(session, distributor, interaction, operator_id)
+        choice = await _choose_by_hand(session, distributor, place.source_id, operator_id)
     if choice.operator_id is None:
         raise NobodyElse
-    interaction.operator_id = choice.operator_id
-    await session.flush()
+    assigned = await interactions.set_operator(interaction_id, choice.operator_id)
     await AssignmentCRUD(session).create_many([NewAssignment(interaction_id, *choice)])
     await write_credits(session, distributor)
     tally = Tally(distributor.rotations)
     if before is None:
-        tally.give_out(interaction.source_id, interaction.created_at, choice)
+        tally.give_out(place.source_id, place.created_at, choice)
     else:
-        tally.move(
-            interaction.source_id, interaction.created_at, before, choice.operator_id, choice.reason
-        )
+        tally.move(place.source_id, place.created_at, before, choice.operator_id, choice.reason)
     await tally.write(session)
-    return interaction, await drain(session, queues)
+    return found(assigned, InteractionNotFound), await drain(session, queues)
 
 
 async def _choose_by_hand(
-    session: AsyncSession, distributor: Distributor, interaction: Interaction, operator_id: int
+    session: AsyncSession, distributor: Distributor, source_id: int, operator_id: int
 ) -> Choice:
     operator = await OperatorCRUD(session).lock(operator_id)
     if operator is None:
         raise OperatorNotFound
     if not operator.active:
         raise OperatorInactive
-    if distributor.rotations[interaction.source_id].enforce_load_limit:
+    if distributor.rotations[source_id].enforce_load_limit:
         load = (await OperatorCRUD(session).get_loads([operator_id]))[operator_id]
         if load is not None and load >= (operator.load_limit or 0):
             raise OperatorAtLimit
-    return Choice(operator_id, "manual", None, distributor.consider(interaction.source_id))
+    return Choice(operator_id, "manual", None, distributor.consider(source_id))
 
 
 async def drain(session: AsyncSession, queues: Queues) -> set[int]:
@@ -130,7 +131,7 @@ async def drain(session: AsyncSession, queues: Queues) -> set[int]:
     """
     if not queues.source_ids:
         return set()
-    distributor = await open_distributor(session, queues.source_ids)
+    distributor = await open_distributor(session, queues.source_ids, queues.locked)
     sources = {id for id, rotation in distributor.rotations.items() if rotation.has_queue}
     tally = Tally(distributor.rotations)
     most_operators = max((len(one.candidates) for one in distributor.rotations.values()), default=0)

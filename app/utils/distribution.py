@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.credits import INQUIRY, apportion
 from app.core.distribution import Considered, PassedOver, Reason, Strategy
-from app.crud import Candidate, Rotation, SourceOperatorSettingCRUD
+from app.crud import Candidate, Locked, Rotation, SourceOperatorSettingCRUD
 
 _random = Random()
 
@@ -188,9 +188,11 @@ class Distributor:
             self._loads[operator_id] += 1
 
 
-async def open_distributor(session: AsyncSession, source_ids: Collection[int]) -> Distributor:
+async def open_distributor(
+    session: AsyncSession, source_ids: Collection[int], locked: Locked | None = None
+) -> Distributor:
     """Read what the choices for these sources depend on, and let nobody else change it."""
-    return Distributor(await SourceOperatorSettingCRUD(session).lock_rotations(source_ids))
+    return Distributor(await SourceOperatorSettingCRUD(session).lock_rotations(source_ids, locked))
 
 
 async def write_credits(session: AsyncSession, distributor: Distributor) -> None:

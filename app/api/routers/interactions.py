@@ -116,7 +116,7 @@ async def close_interaction(interaction_id: IdParameter, request: Request) -> Re
     What its operator can take now goes to it from the queue, oldest first.
     """
     interaction = await queue.close(database_of(request), interaction_id)
-    return interaction_response(InteractionRow.of(interaction))
+    return interaction_response(interaction)
 
 
 @router.post(
@@ -138,7 +138,7 @@ async def assign_interaction(
 ) -> Response:
     """Give an interaction to this operator, or with `{}` choose again without the present one."""
     interaction = await queue.assign(database_of(request), interaction_id, body.operator_id)
-    return interaction_response(InteractionRow.of(interaction))
+    return interaction_response(interaction)
 
 
 @router.get(
