@@ -5,6 +5,7 @@ from app.crud.daily_count import DailyCountCRUD
 from app.crud.idempotency_key import IdempotencyKeyCRUD
 from app.crud.interaction import InteractionCRUD
 from app.crud.lead import LeadCRUD
+from app.crud.lock import LockCRUD, Locked
 from app.crud.operator import OperatorCRUD
 from app.crud.queue import QueueCRUD
 from app.crud.source import SourceCRUD
@@ -17,6 +18,8 @@ __all__ = [
     "IdempotencyKeyCRUD",
     "InteractionCRUD",
     "LeadCRUD",
+    "LockCRUD",
+    "Locked",
     "OperatorCRUD",
     "QueueCRUD",
     "Rotation",

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.bulk.execute import execute
 from app.db.id_order import draw_alone
 from app.models import Operator, Source
 
@@ -29,8 +30,8 @@ class ResourceCRUD(Generic[Resource]):
         return resource
 
     async def get_by_id(self, id: int) -> Resource | None:
-        """The row with this id, if there is one."""
-        return await self._session.get(self.model, id)
+        """The row with this id as it is, if there is one."""
+        return await self._session.get(self.model, id, populate_existing=True)
 
     async def lock(self, id: int) -> Resource | None:
         """The row with this id, read again and locked until the transaction ends."""
@@ -47,9 +48,9 @@ class ResourceCRUD(Generic[Resource]):
 
     async def update(self, id: int, changes: Mapping[str, object]) -> Resource | None:
         """Change the named columns of the row with this id; None if there is no such row."""
-        resource = await self.get_by_id(id)
-        if resource is not None:
-            for name, value in changes.items():
-                setattr(resource, name, value)
-            await self._session.flush()
-        return resource
+        if not changes:
+            return await self.get_by_id(id)
+        columns = self.model.__table__.c
+        statement = update(columns.id.table).where(columns.id == id).values(**changes)
+        row = (await execute(self._session, statement.returning(*columns), {})).one_or_none()
+        return None if row is None else self.model(**dict(zip(columns.keys(), row, strict=True)))

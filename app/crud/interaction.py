@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, not_, select
+from sqlalchemy import Update, and_, bindparam, func, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.exact_json import is_json
@@ -50,10 +50,12 @@ class Latest(NamedTuple):
 
 
 class Place(NamedTuple):
-    """The source of an interaction, and its operator if it has one."""
+    """The source, operator and state of an interaction."""
 
     source_id: int
     operator_id: int | None
+    is_active: bool
+    created_at: datetime
 
 
 class InteractionRow(NamedTuple):
@@ -73,16 +75,15 @@ class InteractionRow(NamedTuple):
     def of(cls, interaction: Interaction) -> Self:
         """The row of this object."""
         payload = interaction.payload_text
-        return cls(
-            id=interaction.id,
-            lead_uuid=interaction.lead_uuid,
-            source_id=interaction.source_id,
-            operator_id=interaction.operator_id,
-            payload=payload if payload is None or is_json(payload) else DAMAGED,
-            is_active=interaction.is_active,
-            created_at=interaction.created_at,
-            closed_at=interaction.closed_at,
+        return cls.checked(
+            payload if name == "payload" else getattr(interaction, name) for name in cls._fields
         )
+
+    @classmethod
+    def checked(cls, values: Iterable[Any]) -> Self:
+        """The row of values as they are stored, whose payload may be no JSON."""
+        row = cls._make(values)
+        return row if row.payload is None or is_json(row.payload) else row._replace(payload=DAMAGED)
 
 
 _table = Base.metadata.tables[Interaction.__tablename__]
@@ -126,7 +127,14 @@ _LATEST = (
     )
     .where(in_list(_leads.c.uuid, "lead_uuids"))
 )
-_PLACE = select(*(_table.c[name] for name in Place._fields)).where(_table.c.id == bindparam("id"))
+# As it is stored: in RETURNING, SQLite 3.40 takes a NULL for a text that is no JSON.
+_UPDATE = (
+    update(_table)
+    .where(_table.c.id == bindparam("of_id"))
+    .returning(*(_table.c[name] for name in InteractionRow._fields))
+)
+_CLOSE = _UPDATE.where(IS_ACTIVE).values(is_active=False, closed_at=bindparam("now"))
+_ASSIGN = _UPDATE.values(operator_id=bindparam("new_operator_id"))
 _SET_OPERATORS = bulk_update(_table, keys=["id"], columns=["operator_id"])
 _WAITING = (
     select(*(_table.c[name] for name in WaitingRow._fields))
@@ -176,22 +184,20 @@ class InteractionCRUD:
         ]
 
     async def get_by_id(self, id: int) -> Interaction | None:
-        """The interaction with this id, if there is one."""
-        return await self._session.get(Interaction, id)
+        """The interaction with this id as it is, if there is one."""
+        return await self._session.get(Interaction, id, populate_existing=True)
 
-    async def get_place(self, id: int) -> Place | None:
-        """The source and operator of the interaction with this id, if there is one."""
-        row = (await execute(self._session, _PLACE, {"id": id})).one_or_none()
-        return None if row is None else Place._make(row)
-
-    async def set_inactive(self, id: int) -> Interaction | None:
+    async def set_inactive(self, id: int) -> InteractionRow | None:
         """Close the interaction with this id, unless it is closed; None if there is none."""
+        row = await self._update(_CLOSE, id, now=utc_now())
+        if row is not None:
+            return row
         interaction = await self.get_by_id(id)
-        if interaction is not None and interaction.is_active:
-            interaction.is_active = False
-            interaction.closed_at = utc_now()
-            await self._session.flush()
-        return interaction
+        return None if interaction is None else InteractionRow.of(interaction)
+
+    async def set_operator(self, id: int, operator_id: int) -> InteractionRow | None:
+        """The interaction with this id, assigned to this operator."""
+        return await self._update(_ASSIGN, id, new_operator_id=operator_id)
 
     async def get_latest(self, lead_uuids: Iterable[UUID]) -> dict[UUID, Latest]:
         """Each lead's latest interaction that has an operator; leads without one have no entry."""
@@ -257,6 +263,10 @@ class InteractionCRUD:
         pages = _filtered(tuple(named), is_active=is_active, waiting=waiting)
         page = await pages.fetch(self._session, limit=limit, after=after, **named)
         return Page([InteractionRow._make(row) for row in page.items], page.has_more)
+
+    async def _update(self, statement: Update, id: int, **values: Any) -> InteractionRow | None:
+        row = (await execute(self._session, statement, {"of_id": id, **values})).one_or_none()
+        return None if row is None else InteractionRow.checked(row)
 
     async def flush(self) -> None:
         """Send pending changes to the database, inside the transaction."""

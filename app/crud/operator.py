@@ -22,7 +22,7 @@ _active_interactions = (
     .where(IS_ACTIVE, Interaction.operator_id == Operator.id)
     .correlate(Operator)
     .limit(_GREATEST_LIMIT)
-    .subquery()
+    .subquery("active_ones")
 )
 LOAD_AGAINST_LIMIT = case(
     (

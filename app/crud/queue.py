@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     ScalarSelect,
     and_,
     bindparam,
@@ -18,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.crud.interaction import Place
 from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.db.bulk.execute import execute
 from app.db.bulk.in_list import in_list
@@ -48,9 +50,6 @@ _queues = _first.union_all(
     ).where(_first.c.source_id.is_not(None))
 )
 _ALL = select(_queues.c.source_id).where(_queues.c.source_id.is_not(None))
-_is_of_operator = _settings.c.operator_id == bindparam(
-    "operator_id", type_=_settings.c.operator_id.type
-)
 
 
 def _oldest_in(source_id: ColumnElement[int]) -> ScalarSelect[int]:
@@ -63,25 +62,44 @@ def _oldest_in(source_id: ColumnElement[int]) -> ScalarSelect[int]:
     )
 
 
-_few = (
-    select(_settings.c.source_id)
-    .where(_is_of_operator, _settings.c.weight > 0)
-    .limit(FEW + 1)
-    .cte("few")
-    .prefix_with("MATERIALIZED")
-)
-_are_few = select(func.count()).select_from(_few).scalar_subquery() <= FEW
-# Looked up per queue: PostgreSQL turns EXISTS into a join that reads all the operator's sources.
-_weight_in_queue = (
-    select(_settings.c.weight)
-    .where(_settings.c.source_id == _queues.c.source_id, _is_of_operator)
-    .scalar_subquery()
-)
-_OF_OPERATOR = union_all(
-    select(_few.c.source_id, _oldest_in(_few.c.source_id)).where(_are_few),
-    select(_queues.c.source_id, _oldest_in(_queues.c.source_id)).where(
-        not_(_are_few), _weight_in_queue > 0
-    ),
+def queues_of(operator_id: ColumnElement[int]) -> CompoundSelect[int, int]:
+    """The `source_id` of each queue that an operator can take from, and the `oldest` in it.
+
+    Sources without a queue may be among them, with NULL as the oldest.
+    """
+    is_of_operator = _settings.c.operator_id == operator_id
+    few = (
+        select(_settings.c.source_id)
+        .where(is_of_operator, _settings.c.weight > 0)
+        .limit(FEW + 1)
+        .cte("few")
+        .prefix_with("MATERIALIZED")
+    )
+    are_few = select(func.count()).select_from(few).scalar_subquery() <= FEW
+    # Looked up for each queue: EXISTS becomes a join on PostgreSQL, which reads all the sources.
+    weight_in_queue = (
+        select(_settings.c.weight)
+        .where(_settings.c.source_id == _queues.c.source_id, is_of_operator)
+        .scalar_subquery()
+    )
+    return union_all(
+        select(few.c.source_id, _oldest_in(few.c.source_id).label("oldest")).where(are_few),
+        select(_queues.c.source_id, _oldest_in(_queues.c.source_id)).where(
+            not_(are_few), weight_in_queue > 0
+        ),
+    )
+
+
+_is_interaction = _interactions.c.id == bindparam("interaction_id", type_=_interactions.c.id.type)
+SOURCE_OF_INTERACTION = select(_interactions.c.source_id).where(_is_interaction)
+OPERATOR_OF_INTERACTION = select(_interactions.c.operator_id).where(_is_interaction)
+_OF_OPERATOR = queues_of(bindparam("operator_id", type_=_settings.c.operator_id.type))
+_of_its_operator = queues_of(OPERATOR_OF_INTERACTION.scalar_subquery()).subquery("of_its_operator")
+_PLACE_AND_QUEUES = (
+    select(*(_interactions.c[name] for name in Place._fields), *_of_its_operator.c)
+    .select_from(_interactions)
+    .outerjoin(_of_its_operator, _of_its_operator.c.oldest.is_not(None))
+    .where(_is_interaction)
 )
 _active = select(_operators.c.id).where(_operators.c.active == true())
 # Computed once for all sources.
@@ -119,6 +137,20 @@ class QueueCRUD:
         """The oldest waiting interaction's id in each source that gives this operator weight."""
         rows = await execute(self._session, _OF_OPERATOR, {"operator_id": operator_id})
         return _non_empty(rows)
+
+    async def get_place_and_oldest(
+        self, interaction_id: int
+    ) -> tuple[Place, dict[int, int]] | None:
+        """Where an interaction is, with `get_oldest_of_operator` of its operator, in one statement.
+
+        None if there is no such interaction.
+        """
+        parameters = {"interaction_id": interaction_id}
+        rows = (await execute(self._session, _PLACE_AND_QUEUES, parameters)).all()
+        if not rows:
+            return None
+        place = Place._make(rows[0][:-2])
+        return place, _non_empty(row[-2:] for row in rows)
 
     async def get_available(self, source_ids: Iterable[int]) -> dict[int, int]:
         """The oldest waiting interaction's id in each source that has an operator available."""

@@ -1,31 +1,25 @@
 """Weights of operators in sources, and the rules by which a source's operators are chosen."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
-    ARRAY,
-    CompoundSelect,
-    Row,
-    Select,
     bindparam,
     case,
     delete,
-    exists,
-    func,
     insert,
+    literal,
     select,
-    union_all,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.credits import carry_over
 from app.core.distribution import Strategy
+from app.crud.lock import LockCRUD, Locked
 from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.db.bulk.execute import execute
 from app.db.bulk.in_list import in_list
 from app.db.bulk.statement import bulk_insert, bulk_update
-from app.db.locking import lock_rows
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
 from app.models.interaction import IS_WAITING
 
@@ -33,7 +27,14 @@ _sources, _operators, _settings, _interactions = (
     Base.metadata.tables[model.__tablename__]
     for model in (Source, Operator, SourceOperatorSetting, Interaction)
 )
-_HAS_QUEUE = exists().where(_interactions.c.source_id == _sources.c.id, IS_WAITING)
+# Not EXISTS: PostgreSQL may read all that waits, to look each source up in it.
+_HAS_QUEUE = (
+    select(literal(1))
+    .where(_interactions.c.source_id == _sources.c.id, IS_WAITING)
+    .limit(1)
+    .scalar_subquery()
+    .is_not(None)
+)
 _ROTATIONS = (
     select(
         _sources.c.id,
@@ -54,35 +55,6 @@ _ROTATIONS = (
     .where(in_list(_sources.c.id, "source_ids"))
     .order_by(_sources.c.id, _settings.c.operator_id)
 )
-# FOR NO KEY UPDATE does not block inserts of rows that refer to these, which do no harm.
-_locked_sources = (
-    select(_sources.c.id)
-    .where(in_list(_sources.c.id, "source_ids"))
-    .order_by(_sources.c.id)
-    .with_for_update(key_share=True)
-    .cte("locked_sources")
-)
-# An array, so that PostgreSQL reads and thereby locks every row.
-_all_locked_sources = func.array(select(_locked_sources.c.id).scalar_subquery())
-_of_locked_sources = select(_settings.c.operator_id).where(
-    _settings.c.source_id == func.any(_all_locked_sources)
-)
-
-
-def _lock(operator_ids: Select[int] | CompoundSelect[int]) -> Select[Any]:
-    locked_operators = (
-        select(_operators.c.id)
-        .where(_operators.c.id.in_(operator_ids))
-        .order_by(_operators.c.id)
-        .with_for_update(key_share=True)
-        .cte("locked_operators")
-    )
-    return select(_all_locked_sources, func.array(select(locked_operators.c.id).scalar_subquery()))
-
-
-_LOCK = _lock(_of_locked_sources)
-_named_operators = bindparam("operator_ids", type_=ARRAY(_operators.c.id.type, dimensions=1))
-_LOCK_WITH_OPERATORS = _lock(union_all(_of_locked_sources, select(func.unnest(_named_operators))))
 _SET_CREDITS = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["credit"])
 _UPDATE = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["weight", "credit"])
 _INSERT = bulk_insert(insert(_settings), columns=["source_id", "operator_id", "weight", "credit"])
@@ -155,32 +127,22 @@ class SourceOperatorSettingCRUD:
                 rotation.candidates.append(Candidate._make(candidate))
         return rotations
 
-    async def lock(self, source_ids: Iterable[int], operator_ids: Iterable[int] = ()) -> bool:
-        """Lock these sources and operators, so that no other transaction chooses for them.
-
-        A transaction that changes a source, its weights or its interactions locks the source and
-        its operators, as an operator's load counts in all its sources. It locks sources first, then
-        operators, each in id order, to prevent deadlocks. On SQLite, where one transaction writes
-        at a time, nothing is locked.
-
-        The operators are those from before the wait; a transaction that chooses uses
-        `lock_rotations`.
-
-        Returns:
-            Whether other transactions may have changed what was read before.
-
-        """
-        parameters = {"source_ids": list(source_ids), "operator_ids": list(operator_ids)}
-        locked = await lock_rows(self._session, _LOCK_WITH_OPERATORS, parameters)
-        return locked is not None
-
-    async def lock_rotations(self, source_ids: Collection[int]) -> dict[int, Rotation]:
-        """Lock several sources as `lock` does, and read their rules and operators."""
+    async def lock_rotations(
+        self, source_ids: Collection[int], locked: Locked | None = None
+    ) -> dict[int, Rotation]:
+        """The rules and operators of several sources, locked unless they already are."""
         while True:
-            locked = await lock_rows(self._session, _LOCK, {"source_ids": list(source_ids)})
+            locked = locked or await LockCRUD(self._session).lock(source_ids)
             rotations = await self.get_rotations(source_ids)
-            if locked is None or _covers(locked, rotations):
+            found = (
+                candidate.operator_id
+                for rotation in rotations.values()
+                for candidate in rotation.candidates
+            )
+            # Weights may have been replaced before the source was locked.
+            if locked.covers(rotations.keys(), found):
                 return rotations
+            locked = None
 
     async def set_credits(self, credits: Mapping[tuple[int, int], int]) -> None:
         """Write credits by source and operator, in one statement."""
@@ -222,14 +184,3 @@ class SourceOperatorSettingCRUD:
         if changed:
             await _UPDATE(self._session, changed)
         return bool(removed or added or changed)
-
-
-def _covers(locked: Row[Any], rotations: Mapping[int, Rotation]) -> bool:
-    """Whether all are locked: weights may have been replaced before the source was locked."""
-    sources, operators = map(set, locked)
-    found = {
-        candidate.operator_id
-        for rotation in rotations.values()
-        for candidate in rotation.candidates
-    }
-    return rotations.keys() <= sources and found <= operators

@@ -48,6 +48,14 @@ _LIMITS = {
     "enable_seqscan": "off",
 }
 
+_WRITES = {
+    # Else it plans statements with lists anew each time, which took longer than running them.
+    "plan_cache_mode": "force_generic_plan",
+    # As with seqscan: a batch looks up its own rows, and never reads all there are to join them.
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
 _ROLLED_BACK = ("40001", "40P01")
 """Serialization failure, deadlock: PostgreSQL has rolled the transaction back."""
 _UNAVAILABLE = (
@@ -81,7 +89,7 @@ class PostgreSQL(Backend):
         self.location = url.location
         self._url = url
         self.readers = self._pool(readers, _LIMITS | READ_ONLY, isolation_level="AUTOCOMMIT")
-        self.writers = self._pool(WRITERS, _LIMITS)
+        self.writers = self._pool(WRITERS, _LIMITS | _WRITES)
         _read_in_order(self.readers)
 
     @asynccontextmanager

@@ -15,11 +15,12 @@ from app.core.errors import (
     OperatorAtLimit,
     OperatorInactive,
     OperatorNotFound,
+    found,
 )
 from app.crud import AssignmentCRUD, InteractionCRUD, OperatorCRUD
 from app.crud.assignment import AssignmentRow
+from app.crud.interaction import InteractionRow
 from app.db.database import Database, WriteSession
-from app.models import Interaction
 from app.services.locking import lock_interaction
 from app.services.queue import assign_remaining, assign_waiting
 from app.services.tally import Tally
@@ -48,7 +49,7 @@ class Move(NamedTuple):
     created_at: datetime
 
 
-async def close(database: Database, interaction_id: int) -> Interaction:
+async def close(database: Database, interaction_id: int) -> InteractionRow:
     """Close an interaction, and assign waiting interactions to the capacity that this frees.
 
     Raises:
@@ -60,7 +61,9 @@ async def close(database: Database, interaction_id: int) -> Interaction:
     return interaction
 
 
-async def assign(database: Database, interaction_id: int, operator_id: int | None) -> Interaction:
+async def assign(
+    database: Database, interaction_id: int, operator_id: int | None
+) -> InteractionRow:
     """Assign an interaction to this operator; with None, choose again without the current one.
 
     Waiting interactions are assigned to the capacity that this frees.
@@ -81,62 +84,54 @@ async def assign(database: Database, interaction_id: int, operator_id: int | Non
     return interaction
 
 
-async def _close(session: WriteSession, interaction_id: int) -> tuple[Interaction, set[int]]:
-    interaction, queues = await lock_interaction(session, interaction_id)
-    if not interaction.is_active:
-        return interaction, set()
-    await InteractionCRUD(session).set_inactive(interaction_id)
-    return interaction, await assign_waiting(session, queues)
+async def _close(session: WriteSession, interaction_id: int) -> tuple[InteractionRow, set[int]]:
+    place, queues = await lock_interaction(session, interaction_id)
+    closed = await InteractionCRUD(session).set_inactive(interaction_id)
+    rest = await assign_waiting(session, queues) if place.is_active else set()
+    return found(closed, InteractionNotFound), rest
 
 
 async def _assign(
     session: WriteSession, interaction_id: int, operator_id: int | None
-) -> tuple[Interaction, set[int]]:
-    interaction, queues = await lock_interaction(session, interaction_id, operator_id)
-    if not interaction.is_active:
+) -> tuple[InteractionRow, set[int]]:
+    place, queues = await lock_interaction(session, interaction_id, operator_id)
+    if not place.is_active:
         raise InteractionClosed
-    previous = interaction.operator_id
+    interactions = InteractionCRUD(session)
+    previous = place.operator_id
     if operator_id is not None and operator_id == previous:
-        return interaction, set()
-    distributor = await open_distributor(session, [interaction.source_id])
+        unchanged = await interactions.get_by_id(interaction_id)
+        return InteractionRow.of(found(unchanged, InteractionNotFound)), set()
+    distributor = await open_distributor(session, [place.source_id], queues.locked)
     if operator_id is None:
-        choice = distributor.choose(interaction.source_id, exclude=previous)
+        choice = distributor.choose(place.source_id, exclude=previous)
     else:
-        choice = await _choose_by_hand(session, distributor, interaction, operator_id)
+        choice = await _choose_by_hand(session, distributor, place.source_id, operator_id)
     if choice.operator_id is None:
         raise NobodyElse
-    interaction.operator_id = choice.operator_id
-    await session.flush()
+    assigned = await interactions.set_operator(interaction_id, choice.operator_id)
     await AssignmentCRUD(session).create_many([choice.assignment_of(interaction_id)])
     await write_credits(session, distributor)
     tally = Tally(distributor.rotations)
     if previous is None:
-        tally.count_assigned(interaction.source_id, interaction.created_at, choice)
+        tally.count_assigned(place.source_id, place.created_at, choice)
     else:
-        tally.move(
-            interaction.source_id,
-            interaction.created_at,
-            previous,
-            choice.operator_id,
-            choice.reason,
-        )
+        tally.move(place.source_id, place.created_at, previous, choice.operator_id, choice.reason)
     await tally.write(session)
-    return interaction, await assign_waiting(session, queues)
+    return found(assigned, InteractionNotFound), await assign_waiting(session, queues)
 
 
 async def _choose_by_hand(
-    session: WriteSession, distributor: Distributor, interaction: Interaction, operator_id: int
+    session: WriteSession, distributor: Distributor, source_id: int, operator_id: int
 ) -> Choice:
-    operator = await OperatorCRUD(session).lock(operator_id)
-    if operator is None:
-        raise OperatorNotFound
+    operator = found(await OperatorCRUD(session).lock(operator_id), OperatorNotFound)
     if not operator.active:
         raise OperatorInactive
-    if distributor.rotations[interaction.source_id].enforce_load_limit:
+    if distributor.rotations[source_id].enforce_load_limit:
         load = (await OperatorCRUD(session).get_loads([operator_id]))[operator_id]
         if load is not None and load >= (operator.load_limit or 0):
             raise OperatorAtLimit
-    return Choice(operator_id, "manual", None, distributor.consider(interaction.source_id))
+    return Choice(operator_id, "manual", None, distributor.consider(source_id))
 
 
 async def list_moves(

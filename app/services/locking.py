@@ -2,19 +2,19 @@
 
 A transaction locks sources, then operators, each in id order, so that no two transactions deadlock.
 A source's queue grows only under the locks of the source and of all its operators. So once an
-operator is locked, no further queue can form in its sources, and a second read finds those that
-formed while the transaction waited for its locks. Locking these now would break the order, so the
+operator is locked, no further queue can form in its sources, and a read after the lock finds those
+that formed while the transaction waited for it. Locking these now would break the order, so the
 transaction rolls back and retries. On SQLite one transaction writes at a time: nothing changes
-between the two reads.
+before the read.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from app.core.errors import InteractionNotFound
-from app.crud import InteractionCRUD, QueueCRUD, SourceOperatorSettingCRUD
+from app.core.errors import InteractionNotFound, found
+from app.crud import LockCRUD, Locked, QueueCRUD
+from app.crud.interaction import Place
 from app.db.database import WriteSession
-from app.models import Interaction
 
 MAX_SOURCES = 500
 """The most sources that one transaction assigns from: intake of other sources does not wait."""
@@ -31,6 +31,8 @@ class Queues(NamedTuple):
     """The sources of the queues left for later."""
     before: int | None
     """The lowest interaction id that waits in `others`; None if they are empty."""
+    locked: Locked | None = None
+    """The locks that the transaction holds for them; None if it holds none."""
 
 
 def oldest_queues(oldest: Mapping[int, int]) -> Queues:
@@ -40,61 +42,41 @@ def oldest_queues(oldest: Mapping[int, int]) -> Queues:
     return Queues(set(first), set(others), oldest[others[0]] if others else None)
 
 
-async def lock_operator(
-    session: WriteSession,
-    operator_id: int | None,
-    *,
-    source_ids: Collection[int] = (),
-    with_operator: int | None = None,
-) -> Queues:
-    """Lock an operator and its queues, first in the transaction, which it may roll back.
-
-    Args:
-        session: the transaction.
-        operator_id: the operator; with None there are no queues to lock.
-        source_ids: further sources to lock.
-        with_operator: a further operator to lock.
-
-    """
-    settings = SourceOperatorSettingCRUD(session)
-    operator_ids = {id for id in (operator_id, with_operator) if id is not None}
-    locked = set(source_ids)
-    queues = await _queues_of(session, operator_id)
+async def lock_operator(session: WriteSession, operator_id: int) -> Queues:
+    """Lock an operator and its queues, first in the transaction, which it may roll back."""
     while True:
-        locked |= queues.source_ids
-        waited = await settings.lock(locked, operator_ids)
-        if waited:
-            queues = await _queues_of(session, operator_id)
-        if queues.source_ids <= locked:
-            return queues
+        locked = await LockCRUD(session).lock_operator(operator_id, limit=MAX_SOURCES)
+        queues = oldest_queues(await QueueCRUD(session).get_oldest_of_operator(operator_id))
+        if locked.covers(queues.source_ids, ()):
+            return queues._replace(locked=locked)
         await session.rollback()
 
 
 async def lock_interaction(
     session: WriteSession, interaction_id: int, with_operator: int | None = None
-) -> tuple[Interaction, Queues]:
+) -> tuple[Place, Queues]:
     """Lock an interaction's source, its operator, and the queues of that operator.
+
+    Call it first in the transaction, which it may roll back.
+
+    Args:
+        session: the transaction.
+        interaction_id: the interaction.
+        with_operator: a further operator to lock.
 
     Raises:
         InteractionNotFound: there is no such interaction.
 
     """
-    interactions = InteractionCRUD(session)
     while True:
-        place = await interactions.get_place(interaction_id)
-        if place is None:
-            raise InteractionNotFound
-        queues = await lock_operator(
-            session, place.operator_id, source_ids=[place.source_id], with_operator=with_operator
+        locked = await LockCRUD(session).lock_interaction(
+            interaction_id, with_operator, limit=MAX_SOURCES
         )
-        interaction = await interactions.get_by_id(interaction_id)
-        if interaction is not None and interaction.operator_id == place.operator_id:
-            return interaction, queues
-        # Another transaction assigned it elsewhere before the lock was acquired.
+        place, oldest = found(
+            await QueueCRUD(session).get_place_and_oldest(interaction_id), InteractionNotFound
+        )
+        queues = oldest_queues(oldest)
+        # Another transaction may have assigned it elsewhere before the lock was acquired.
+        if locked.covers({place.source_id} | queues.source_ids, filter(None, [place.operator_id])):
+            return place, queues._replace(locked=locked)
         await session.rollback()
-
-
-async def _queues_of(session: WriteSession, operator_id: int | None) -> Queues:
-    if operator_id is None:
-        return oldest_queues({})
-    return oldest_queues(await QueueCRUD(session).get_oldest_of_operator(operator_id))

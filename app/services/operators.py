@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.core.errors import OperatorNotFound
+from app.core.errors import OperatorNotFound, found
 from app.crud import OperatorCRUD
 from app.db.database import Database, WriteSession
 from app.models import Operator
@@ -30,9 +30,7 @@ async def update(database: Database, operator_id: int, changes: Mapping[str, obj
     async def change(session: WriteSession) -> tuple[Operator, set[int]]:
         queues = await lock_operator(session, operator_id)
         operator = await OperatorCRUD(session).update(operator_id, changes)
-        if operator is None:
-            raise OperatorNotFound
-        return operator, await assign_waiting(session, queues)
+        return found(operator, OperatorNotFound), await assign_waiting(session, queues)
 
     operator, rest = await database.write(change)
     await assign_remaining(database, rest)

@@ -27,7 +27,7 @@ async def assign_waiting(session: WriteSession, queues: Queues) -> set[int]:
     """
     if not queues.source_ids:
         return set()
-    distributor = await open_distributor(session, queues.source_ids)
+    distributor = await open_distributor(session, queues.source_ids, queues.locked)
     sources = {id for id, rotation in distributor.rotations.items() if rotation.has_queue}
     tally = Tally(distributor.rotations)
     most_candidates = max(

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.errors import OperatorNotFound, SourceNotFound
-from app.crud import OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
+from app.core.errors import OperatorNotFound, SourceNotFound, found
+from app.crud import LockCRUD, OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
 from app.db.database import Database, WriteSession
 from app.models import Source
 from app.services.queue import assign_remaining, assign_waiting_of_source
@@ -43,11 +43,9 @@ async def update(database: Database, source_id: int, changes: Mapping[str, objec
     """
 
     async def change(session: WriteSession) -> tuple[Source, set[int]]:
-        await SourceOperatorSettingCRUD(session).lock([source_id])
+        await LockCRUD(session).lock([source_id])
         source = await SourceCRUD(session).update(source_id, changes)
-        if source is None:
-            raise SourceNotFound
-        return source, await assign_waiting_of_source(session, source_id)
+        return found(source, SourceNotFound), await assign_waiting_of_source(session, source_id)
 
     source, rest = await database.write(change)
     await assign_remaining(database, rest)
@@ -87,7 +85,7 @@ async def replace_weights(
 
     async def change(session: WriteSession) -> tuple[list[WeightShare], set[int]]:
         settings = SourceOperatorSettingCRUD(session)
-        await settings.lock([source_id], weights)
+        await LockCRUD(session).lock([source_id], weights)
         if await SourceCRUD(session).get_by_id(source_id) is None:
             raise SourceNotFound
         if weights.keys() - await OperatorCRUD(session).existing_ids(weights):

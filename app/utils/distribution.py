@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.credits import INQUIRY, apportion
 from app.core.distribution import CandidateSnapshot, PassedOver, Reason, Strategy
-from app.crud import Candidate, Rotation, SourceOperatorSettingCRUD
+from app.crud import Candidate, Locked, Rotation, SourceOperatorSettingCRUD
 from app.crud.assignment import NewAssignment
 
 _random = Random()
@@ -208,9 +208,11 @@ class Distributor:
             self._loads[operator_id] += 1
 
 
-async def open_distributor(session: AsyncSession, source_ids: Collection[int]) -> Distributor:
+async def open_distributor(
+    session: AsyncSession, source_ids: Collection[int], locked: Locked | None = None
+) -> Distributor:
     """Lock these sources and their operators, and read what their choices depend on."""
-    return Distributor(await SourceOperatorSettingCRUD(session).lock_rotations(source_ids))
+    return Distributor(await SourceOperatorSettingCRUD(session).lock_rotations(source_ids, locked))
 
 
 async def write_credits(session: AsyncSession, distributor: Distributor) -> None:

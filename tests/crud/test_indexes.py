@@ -128,7 +128,7 @@ async def test_intake_and_queue_scan_no_table(database: Database, rows: Rows) ->
 
     assert any("SEARCH leads USING INDEX" in plan for plan in plans)
     for plan in plans:
-        assert {"json_each", "anon_3"} >= set(re.findall(r"SCAN (\w+)", plan)), plan
+        assert {"json_each", "active_ones"} >= set(re.findall(r"SCAN (\w+)", plan)), plan
 
 
 async def test_queues_are_found_from_waiting_interactions(database: Database, rows: Rows) -> None:
@@ -147,11 +147,15 @@ async def test_queues_are_found_from_waiting_interactions(database: Database, ro
         queues = QueueCRUD(session)
         [every] = await plans_of(session, queues.list_all())
         [of_operator] = await plans_of(session, queues.get_oldest_of_operator(1))
+        [place] = await plans_of(session, queues.get_place_and_oldest(1))
         [available] = await plans_of(session, queues.get_available([1]))
 
     assert "USING INDEX ix_interactions_waiting_source_id_id (source_id>?)" in every, every
     assert {"CONSTANT", "queues"} == set(re.findall(r"SCAN (\w+)", every)), every
     assert "(source_id=? AND operator_id=?)" in of_operator, of_operator
     assert {"CONSTANT", "few", "queues"} == set(re.findall(r"SCAN (\w+)", of_operator)), of_operator
+    assert {"CONSTANT", "few", "queues", "of_its_operator"} == set(
+        re.findall(r"SCAN (\w+)", place)
+    ), place
     assert "SEARCH sources USING INTEGER PRIMARY KEY (rowid=?)" in available, available
     assert "SCAN sources" not in available, available

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import selectinload
 
 from app.crud import InteractionCRUD, LeadCRUD, OperatorCRUD, SourceCRUD
-from app.crud.interaction import NewInteraction
+from app.crud.interaction import InteractionRow, NewInteraction
 from app.db.database import Database, WriteSession
 from app.models import Lead
 
@@ -73,6 +73,24 @@ async def test_closing_twice_is_closing_once(database: Database) -> None:
     assert first is not None
     assert second is not None
     assert (False, first.closed_at) == (second.is_active, second.closed_at)
+
+
+async def test_object_is_read_as_it_is(database: Database) -> None:
+    """Also by the session that had it before it was changed."""
+    async with database.writing() as session:
+        new = await create_lead_and_source(session)
+        operator = await OperatorCRUD(session).create(name="Maria")
+        interactions = InteractionCRUD(session)
+        id = (await interactions.create(new.lead_uuid, new.source_id)).id
+        assigned = await interactions.set_operator(id, operator.id)
+        closed = await interactions.set_inactive(id)
+        found = await interactions.get_by_id(id)
+
+    assert found is not None
+    assert assigned is not None
+    assert (operator.id, True) == (assigned.operator_id, assigned.is_active)
+    assert assigned._replace(is_active=False, closed_at=found.closed_at) == closed
+    assert InteractionRow.of(found) == closed
 
 
 @pytest.mark.parametrize("method", ["get_by_id", "set_inactive"])

@@ -5,7 +5,14 @@ import asyncio
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from app.crud import Candidate, OperatorCRUD, Rotation, SourceCRUD, SourceOperatorSettingCRUD
+from app.crud import (
+    Candidate,
+    LockCRUD,
+    OperatorCRUD,
+    Rotation,
+    SourceCRUD,
+    SourceOperatorSettingCRUD,
+)
 from app.db.database import Database, WriteSession
 from tests.support.kinds import only_postgres
 from tests.support.rows import Rows
@@ -112,7 +119,7 @@ async def test_operators_of_new_weights_are_locked(database: Database, rows: Row
 
     async with database.writing() as admin:
         settings = SourceOperatorSettingCRUD(admin)
-        await settings.lock([source_id])
+        await LockCRUD(admin).lock([source_id])
         choosing = asyncio.create_task(choose())
         while rows.execute(waits) == [(0,)]:
             assert not choosing.done()

@@ -1,6 +1,9 @@
 """PostgreSQL only: lost connections, deadlocks, locks, timeouts, full disks and settings."""
 
 import asyncio
+import re
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,11 +15,11 @@ from app.core.errors import DatabaseUnavailable, RolledBack, StartupError, Stora
 from app.crud import LeadCRUD, OperatorCRUD
 from app.db.database import Database, WriteSession
 from app.schemas import CreateInteraction
-from app.services import interactions, operators, queue
+from app.services import interactions, operators, sources
 from app.services.intake import Inquiry, record
 from tests.support.events import until
 from tests.support.kinds import only_postgres
-from tests.support.rows import Rows
+from tests.support.rows import Rows, open_rows
 from tests.support.statements import noted
 
 pytestmark = only_postgres
@@ -109,32 +112,60 @@ async def test_deadlock_is_retried(database: Database, rows: Rows) -> None:
     assert {(f"first {last}",), (f"second {last}",)} == set(rows.execute(NAMES))
 
 
+def walks(plan: dict[str, Any], above: str = "") -> Iterator[str]:
+    """The steps of a plan that read all of a table, of an index, or of what they join."""
+    step = plan["Node Type"]
+    is_search = "Index" in step and ("Index Cond" in plan or above == "Limit")
+    if step in ("Seq Scan", "Hash Join", "Merge Join") or ("Index" in step and not is_search):
+        yield f"{step} {plan.get('Alias', plan.get('Index Name'))}"
+    for part in plan.get("Plans", []):
+        yield from walks(part, step)
+
+
 async def test_plans_for_small_tables_are_good_for_large_ones(
     database: Database, rows: Rows
 ) -> None:
-    """No plan has a sequential scan: a cached plan is used while its tables grow."""
+    """No plan walks a table or an index: it is kept while these grow, whatever it was made for."""
     rows.executescript(
         "INSERT INTO sources (id, description, sticky, enforce_load_limit)"
         " VALUES (1, 'bot', true, true);"
-        "INSERT INTO operators (id, name, active, load_limit) VALUES (1, 'Maria', true, 1);"
-        "INSERT INTO source_operator_settings (source_id, operator_id, weight) VALUES (1, 1, 1)"
+        "INSERT INTO operators (id, name, active, load_limit)"
+        " VALUES (1, 'Maria', true, 15), (2, 'Ivan', true, 3);"
+        "INSERT INTO source_operator_settings (source_id, operator_id, weight)"
+        " VALUES (1, 1, 1), (1, 2, 1)"
     )
     inquiries = [
         Inquiry(CreateInteraction(email=f"lead{number}@example.com", source_id=1), f"key{number}")
-        for number in range(40)
+        for number in range(20)
     ]
+    # An engine's statements are those of all its sessions.
     async with database.writing() as session:
         with noted(session) as statements:
-            await record(session, inquiries)
-            await queue.assign_waiting_of_source(session, 1)
+            await database.write(partial(record, inquiries=inquiries))
+            assert not (await interactions.close(database, 1)).is_active
+            assert not (await interactions.close(database, 1)).is_active
+            for operator_id in (1, 2):
+                await operators.update(database, operator_id, {"load_limit": 20})
+            moved = await interactions.assign(database, 2, None)
+            await interactions.assign(database, 2, moved.operator_id)
+            await sources.update(database, 1, {"sticky": False})
+            await sources.replace_weights(database, 1, {1: 2})
+        sent = {sql for sql, _ in statements}
+        kept_for_all = False
         connection = await session.connection()
-        for sql, parameters in statements:
-            example = parameters if isinstance(parameters, tuple) else parameters[0]
-            plan = await connection.exec_driver_sql(f"EXPLAIN {sql}", example)
-            scans = [line for (line,) in plan if "Seq Scan" in line]
+        for sql in sent:
+            parameters = len(set(re.findall(r"\$\d+", sql)))
+            nulls = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
+            await connection.exec_driver_sql(f"PREPARE kept AS {sql}")
+            plan = await connection.scalar(text(f"EXPLAIN (FORMAT JSON) EXECUTE kept{nulls}"))
+            await connection.exec_driver_sql("DEALLOCATE kept")
 
-            # The highest limit is found by a scan of the few operators.
-            assert not [line for line in scans if "on operators operators_1" not in line], sql
+            # The highest limit of all is looked for among the few operators.
+            assert {"Seq Scan operators_1"} >= set(walks(plan[0]["Plan"])), sql
+            kept_for_all |= "= $1" in str(plan)
+
+    assert 20 < len(sent)
+    assert kept_for_all
 
 
 THREE_SOURCES = """
@@ -160,11 +191,15 @@ def add_interaction(rows: Rows, source_id: int, operator_id: int | None) -> int:
     return int(id)
 
 
-def a_session_waits(rows: Rows) -> bool:
-    """Whether a session waits for a lock."""
-    # pg_stat_activity does not work: within a transaction it shows a snapshot.
-    [(waiting,)] = rows.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-    return bool(waiting)
+def waiting_sessions(rows: Rows) -> int:
+    """How many sessions of this database wait for a lock."""
+    # Not in pg_stat_activity, which a transaction sees as it was at its first look.
+    [(waiting,)] = rows.execute(
+        "SELECT count(DISTINCT wanted.pid) FROM pg_locks wanted JOIN pg_locks held USING (pid)"
+        " JOIN pg_database ON pg_database.oid = held.database"
+        " WHERE NOT wanted.granted AND datname = current_database()"
+    )
+    return int(waiting)
 
 
 async def test_sources_without_a_queue_are_not_locked(database: Database, rows: Rows) -> None:
@@ -195,7 +230,7 @@ async def test_interaction_queued_while_a_close_waits(database: Database, rows: 
     rows.execute("SELECT 1 FROM operators WHERE id = 1 FOR NO KEY UPDATE")
     add_interaction(rows, 2, None)
     closing = asyncio.create_task(interactions.close(database, held))
-    await until(lambda: a_session_waits(rows))
+    await until(lambda: waiting_sessions(rows) == 1)
     rows.execute("COMMIT")
     await closing
 
@@ -204,6 +239,47 @@ async def test_interaction_queued_while_a_close_waits(database: Database, rows: 
     )
     assert 1 == operator_id
     assert closed_by == assigned_by
+
+
+@pytest.mark.parametrize(
+    "free_operator",
+    [
+        lambda database: interactions.close(database, 1),
+        lambda database: operators.update(database, 1, {"load_limit": 2}),
+    ],
+    ids=["close", "change"],
+)
+async def test_queue_that_begins_meanwhile_is_locked_in_order(
+    database: Database,
+    rows: Rows,
+    database_url: str,
+    free_operator: Callable[[Database], Coroutine[Any, Any, object]],
+) -> None:
+    """No operator stays locked while the transaction waits for a source: that could deadlock."""
+    rows.executescript(THREE_SOURCES)
+    add_interaction(rows, 1, 1)
+    rows.execute("BEGIN")
+    rows.execute("SELECT 1 FROM sources WHERE id = 2 FOR NO KEY UPDATE")
+    rows.execute("SELECT 1 FROM operators WHERE id = 1 FOR NO KEY UPDATE")
+    waits = add_interaction(rows, 2, None)
+    freeing = asyncio.create_task(free_operator(database))
+    await until(lambda: waiting_sessions(rows) == 1)
+    with open_rows(database_url) as intake:
+        intake.execute("BEGIN")
+        locking = asyncio.create_task(
+            asyncio.to_thread(
+                intake.execute, "SELECT 1 FROM sources WHERE id = 2 FOR NO KEY UPDATE"
+            )
+        )
+        await until(lambda: waiting_sessions(rows) == 2)
+        rows.execute("COMMIT")
+        await locking
+        await until(lambda: waiting_sessions(rows) == 1)
+        intake.execute("SELECT 1 FROM operators WHERE id = 1 FOR NO KEY UPDATE NOWAIT")
+        intake.execute("COMMIT")
+    await freeing
+
+    assert [(1,)] == rows.execute(f"SELECT operator_id FROM interactions WHERE id = {waits}")
 
 
 async def test_interaction_moved_while_its_close_waits(database: Database, rows: Rows) -> None:
@@ -221,7 +297,7 @@ async def test_interaction_moved_while_its_close_waits(database: Database, rows:
     rows.execute(f"UPDATE interactions SET operator_id = 2 WHERE id = {held}")
     add_interaction(rows, 1, 1)
     closing = asyncio.create_task(interactions.close(database, held))
-    await until(lambda: a_session_waits(rows))
+    await until(lambda: waiting_sessions(rows) == 1)
     rows.execute("COMMIT")
     await closing
 

@@ -16,6 +16,8 @@ SESSION_TIMEOUT = 60
 """Seconds for which bots retry requests after they have stopped sending new inquiries."""
 PAUSE = 0.05
 """Seconds before a retry."""
+RECOVERY_TIMEOUT = 60
+"""Seconds after a fault within which all requests are answered 201 again."""
 _random = Random()
 
 
@@ -64,6 +66,18 @@ async def bots_at_work(
         yield
         finished.set()
         timeout.reschedule(asyncio.get_running_loop().time() + SESSION_TIMEOUT)
+
+
+async def recovered(history: History) -> None:
+    """Wait until the last twenty answers are 201.
+
+    Raises:
+        TimeoutError: they are not within `RECOVERY_TIMEOUT`.
+
+    """
+    async with asyncio.timeout(RECOVERY_TIMEOUT):
+        while {answer.status for answer in history.answers()[-20:]} != {201}:  # noqa: ASYNC110  # a file
+            await asyncio.sleep(0.2)
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.checker import check
 from tests.faults.history import History, refusals
-from tests.faults.load import bots_at_work, set_up
+from tests.faults.load import bots_at_work, recovered, set_up
 from tests.faults.process import Service, only_causes
 from tests.support.answer_time import AnswerTime
 from tests.support.postgres import PostgresServer
@@ -32,7 +32,7 @@ async def test_server_that_crashes_under_load(
             await asyncio.to_thread(own_postgres.stop)
             await asyncio.sleep(0.5)
             await asyncio.to_thread(own_postgres.start)
-        await asyncio.sleep(1)
+        await recovered(history)
 
     assert_guarantees_held(own_postgres, service, history, answer_time)
 
@@ -49,7 +49,7 @@ async def test_server_that_hangs_under_load(
         own_postgres.freeze()
         await asyncio.sleep(12)
         own_postgres.thaw()
-        await asyncio.sleep(3)
+        await recovered(history)
 
     assert_guarantees_held(own_postgres, service, history, answer_time)
 
@@ -62,6 +62,5 @@ def assert_guarantees_held(
     with open_rows(server.url()) as rows:
         assert [] == check(history.entries(), rows)
     assert {"database_unavailable"} == refusals(answers)
-    assert {201} == {answer.status for answer in answers[-20:]}
     assert answer_time.seconds >= max(answer.seconds for answer in answers)
     assert only_causes(service.log), service.log

@@ -17,7 +17,7 @@ from app.main import create_app
 from tests.faults.checker import check
 from tests.faults.disks import LimitedDisk, SmallDisk, can_mount, mounted
 from tests.faults.history import History, refusals
-from tests.faults.load import bots_at_work, reading, set_up
+from tests.faults.load import bots_at_work, reading, recovered, set_up
 from tests.faults.process import Service, only_causes
 from tests.support.answer_time import AnswerTime
 from tests.support.api import Api
@@ -91,7 +91,7 @@ async def test_full_disk_under_load(
                 await asyncio.sleep(2)
             full = len(history.answers())
             disk.free(service.pid)
-            await asyncio.sleep(1)
+            await recovered(history)
         answers = history.answers()
         with open_rows(f"sqlite:///{database}") as rows:
             found = check(history.entries(), rows)
@@ -100,7 +100,6 @@ async def test_full_disk_under_load(
 
     assert [] == found
     assert {disk.code} == refusals(answers)
-    assert {201} == {answer.status for answer in answers[-20:]}
     assert full < len(answers)
     assert {200} == {read.status_code for read in reads}
     assert only_causes(service.log)
@@ -128,12 +127,11 @@ async def test_locked_by_another_process_under_load(
         rows.rollback()
         unlocked.set()
         renames = [answer for of_admin in await at_once(admins) for answer in of_admin]
-        await asyncio.sleep(1)
+        await recovered(history)
 
     answers = history.answers()
     assert [] == check(history.entries(), rows)
     assert {"database_unavailable"} == refusals(answers)
-    assert {201} == {answer.status for answer in answers[-20:]}
     assert {200, 503} >= {answer.status_code for answer in renames}
     assert {200} == {read.status_code for read in reads}
     assert answer_time.seconds >= max(answer.seconds for answer in answers)

@@ -115,7 +115,7 @@ async def close_interaction(interaction_id: IdParameter, request: Request) -> Re
     Waiting interactions that its operator can now take are assigned to it, oldest first.
     """
     interaction = await interactions.close(database_of(request), interaction_id)
-    return interaction_response(InteractionRow.of(interaction))
+    return interaction_response(interaction)
 
 
 @router.post(
@@ -137,7 +137,7 @@ async def assign_interaction(
 ) -> Response:
     """Assign an interaction to an operator, or with `{}` choose one other than the current one."""
     interaction = await interactions.assign(database_of(request), interaction_id, body.operator_id)
-    return interaction_response(InteractionRow.of(interaction))
+    return interaction_response(interaction)
 
 
 @router.get(
