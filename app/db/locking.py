@@ -11,7 +11,7 @@ from app.db.bulk.execute import execute
 
 async def lock_rows(
     session: AsyncSession, statement: Executable, parameters: Mapping[str, Any]
-) -> Row[Any] | None:
+) -> Row[*tuple[Any, ...]] | None:
     """Lock the rows of a `SELECT … FOR UPDATE` until the transaction ends.
 
     Returns:
