@@ -49,9 +49,9 @@ _LIMITS = {
 }
 
 _WRITES = {
-    # Else it plans statements with lists anew each time, which took longer than running them.
+    # By default it plans a statement with lists for each execution, which takes longer than that.
     "plan_cache_mode": "force_generic_plan",
-    # As with seqscan: a batch looks up its own rows, and never reads all there are to join them.
+    # As with enable_seqscan: a batch looks up its own rows, and does not read a whole table.
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
 }
