@@ -164,8 +164,16 @@ def _database_url(value: str) -> str:
 
 @cli.command()
 def copy(
-    source: Annotated[str, typer.Option("--from", callback=_database_url, metavar="URL")],
-    target: Annotated[str, typer.Option("--to", callback=_database_url, metavar="URL")],
+    source: Annotated[
+        str,
+        typer.Option("--from", callback=_database_url, metavar="URL", help="The database to copy."),
+    ],
+    target: Annotated[
+        str,
+        typer.Option(
+            "--to", callback=_database_url, metavar="URL", help="The empty database to copy to."
+        ),
+    ],
 ) -> None:
     """Copy a database to an empty one, on SQLite or PostgreSQL; stop the service first."""
     rows = run_until_signal(copy_database(source, target))

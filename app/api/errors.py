@@ -37,7 +37,7 @@ class MalformedRequest(ServiceError):
 
 
 class MalformedBody(ServiceError):
-    """The body is not valid JSON: one value in UTF-8, without duplicate keys in an object."""
+    """The body must be one JSON value in UTF-8, without duplicate keys in an object."""
 
     status = 400
     code = "malformed_body"
@@ -101,7 +101,7 @@ class HeaderFieldsTooLarge(ServiceError):
 
 
 class InternalError(ServiceError):
-    """The service failed; whether anything was written is unknown."""
+    """The service failed. Whether anything was written is unknown."""
 
     status = 500
     code = "internal_error"

@@ -22,7 +22,8 @@ PAGE: dict[int | str, dict[str, Any]] = {
     200: {
         "headers": {
             "Link": {
-                "description": 'URL of the next page, as `<…>; rel="next"`; absent on the last.',
+                "description": 'URL of the next page, as `<…>; rel="next"`; absent on the last '
+                "page.",
                 "schema": {"type": "string"},
             }
         }

@@ -54,6 +54,6 @@ async def _check_repeatedly(database: Database) -> None:
             failed = True
         except Exception:  # noqa: BLE001  # the next check may succeed after any failure
             if not failed:
-                _log.exception("stalled queues could not be assigned")
+                _log.exception("the background task could not assign stalled queues")
             failed = True
         await asyncio.sleep(max(INTERVAL, seconds / LONGEST_SHARE))

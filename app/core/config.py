@@ -59,25 +59,34 @@ class Settings(BaseSettings):
         ),
     ] = "sqlite:///leads.db"
     database_readers: Annotated[
-        int, Field(ge=1, le=64, description="Read-only connections, beside those that write.")
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="Number of read-only connections, in addition to those that write.",
+        ),
     ] = 4
     intake_capacity: Annotated[
         int,
         Field(
-            ge=1, le=10_000, description="Inquiries that may be pending; the next one gets a 503."
+            ge=1,
+            le=10_000,
+            description="Maximum number of pending inquiries; further inquiries get a 503.",
         ),
     ] = 1024
     max_body_bytes: Annotated[
         int,
         Field(
-            ge=1024, le=16 * 1024 * 1024, description="A larger request body is refused with 413."
+            ge=1024,
+            le=16 * 1024 * 1024,
+            description="Maximum size of a request body in bytes; a larger body gets a 413.",
         ),
     ] = 64 * 1024
     max_connections: Annotated[
         Literal["auto"] | Annotated[int, Field(ge=1, le=1_000_000)],
         Field(
-            description="Connections that a process keeps open at once; `auto` is as many as its "
-            "file descriptors allow."
+            description="Maximum number of open connections per process; `auto` is as many as the "
+            "limit on file descriptors allows."
         ),
     ] = "auto"
     keep_alive: Annotated[

@@ -117,7 +117,7 @@ class Busy(ServiceError):
 
 
 class DatabaseUnavailable(ServiceError):
-    """The database is unavailable; whether anything was written is unknown. Retry the request."""
+    """The database is unavailable. Whether anything was written is unknown. Retry the request."""
 
     status = 503
     code = "database_unavailable"

@@ -50,7 +50,7 @@ class Backend(ABC):
         """A connection for schema changes, one process at a time; committed when the block ends.
 
         Raises:
-            StartupError: the changes would leave rows without their parent.
+            StartupError: the changes would leave rows that reference a missing row.
 
         """
 

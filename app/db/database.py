@@ -216,7 +216,7 @@ class Database:
             raise DatabaseUnavailable from error
         known = self._backend.service_error(error, committing=committing)
         if known is not None:
-            # The client receives what it can act on; the log names the cause.
+            # The client receives an error that it can act on; the log names the cause.
             if not _is_quiet.get():
                 _log.warning("%s", self._backend.cause(error))
             self._backend.look()

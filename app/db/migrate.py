@@ -61,7 +61,7 @@ async def upgraded(
         async with backend.migrating() as connection:
             before = await connection.run_sync(current_revision)
             if is_newer(before):
-                raise StartupError(made_by_newer(backend, before))
+                raise StartupError(newer_schema(backend, before))
             await connection.run_sync(_upgrade, revision)
             yield connection, before
     except CommandError as error:
@@ -90,11 +90,12 @@ def is_newer(revision: str | None) -> bool:
     return (revision or "").isdecimal() and int(revision or 0) > int(head_revision() or 0)
 
 
-def made_by_newer(backend: Backend, revision: str | None) -> str:
-    """The message that a newer version made the database, with what to do."""
+def newer_schema(backend: Backend, revision: str | None) -> str:
+    """The error message for a database whose schema is newer than this version."""
     return (
-        f"{backend.name} was made by a newer version of the service (revision {revision}; this one "
-        f"knows up to {head_revision()}): use that version, or restore a backup."
+        f"{backend.name} has the schema of a newer version of the service (revision {revision}; "
+        f"this version supports revisions up to {head_revision()}). Run the newer version, or "
+        "restore a backup."
     )
 
 

@@ -83,7 +83,9 @@ class SizedPage:
                 except Exception as error:
                     if not _is_unreadable_row(error):
                         raise
-                    _log.error("row %s cannot be read and is left out of a list", id)
+                    _log.error(
+                        "row %s of %s cannot be read; the response omits it", id, self._table.name
+                    )
                 if len(rows) == parameters["limit"]:
                     break
             ids = self._ids_after(ids[-1], session, parameters)

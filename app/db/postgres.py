@@ -140,7 +140,7 @@ class PostgreSQL(Backend):
         return DatabaseUnavailable() if state.startswith(_UNAVAILABLE) else None
 
     def cause(self, error: Exception) -> str:
-        return f"PostgreSQL: {type(original(error)).__name__}"
+        return f"PostgreSQL error: {type(original(error)).__name__}"
 
     def _pool(self, size: int, settings: dict[str, str], **options: Any) -> AsyncEngine:
         engine = self._engine(

@@ -67,7 +67,9 @@ async def open_session(
         except _NEXT_HOST as error:
             failure = error
         except asyncpg.TargetServerAttributeNotMatched:
-            failure = ConnectionError(f"the server is not {url.target_session_attrs}")
+            failure = ConnectionError(
+                f"the server does not match target_session_attrs={url.target_session_attrs}"
+            )
     raise failure
 
 

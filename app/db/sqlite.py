@@ -76,7 +76,8 @@ class SQLite(Backend):
                 orphans = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).all()
                 if orphans:
                     raise StartupError(
-                        f"The migration would leave {len(orphans)} rows without their parent."
+                        f"The migration would leave {len(orphans)} rows that reference a missing "
+                        "row."
                     )
         finally:
             await engine.dispose()
@@ -128,7 +129,7 @@ class SQLite(Backend):
                 return None
 
     def cause(self, error: Exception) -> str:
-        return f"SQLite: {getattr(original(error), 'sqlite_errorname', type(error).__name__)}"
+        return f"SQLite error: {getattr(original(error), 'sqlite_errorname', type(error).__name__)}"
 
 
 async def _committed(

@@ -87,7 +87,7 @@ class SQLiteFile:
             pass
         except OSError as error:
             raise StartupError(
-                f"The folder of the database {self.name}: {error.strerror}."
+                f"The folder of the database {self.name} cannot be used: {error.strerror}."
             ) from None
 
     def connect(self, mode: str) -> sqlite3.Connection:
@@ -207,7 +207,7 @@ class SQLiteFile:
         if self.restoring.exists():
             raise StartupError(
                 f"A restore of {self.name} was interrupted. Run `python -m app restore FILE` again,"
-                " with the backup or with the database that was put aside."
+                " with the backup or with the previous database, which the restore renamed."
             )
 
     def _require_no_orphan(self) -> None:
@@ -218,7 +218,7 @@ class SQLiteFile:
         if (self.log_bytes() and not has_content) or (self.log.exists() and not is_there):
             raise StartupError(
                 f"The database {self.name} is missing, but its log {self.log.name} exists."
-                " Move the database back beside its log, or move the log away."
+                " Move the database back to the folder of its log, or move the log to another one."
             )
 
     def _open(self) -> sqlite3.Connection:

@@ -40,7 +40,9 @@ def name_locked(path: Path) -> Iterator[None]:
     except Timeout:
         raise _already_served(path) from None
     except OSError as error:
-        raise StartupError(f"The folder of the database {path.name}: {error.strerror}.") from None
+        raise StartupError(
+            f"The folder of the database {path.name} cannot be used: {error.strerror}."
+        ) from None
     try:
         _give_to_owner(Path(lock.lock_file), path)
         yield
@@ -70,7 +72,9 @@ def identity_locked(path: Path) -> Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
-        raise StartupError(f"The database {path.name}: {error.strerror}.") from None
+        raise StartupError(
+            f"The database {path.name} cannot be opened: {error.strerror}."
+        ) from None
     try:
         _lock(descriptor, path)
         held = os.fstat(descriptor)

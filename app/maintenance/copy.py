@@ -16,7 +16,7 @@ from app.db.migrate import (
     current_revision,
     head_revision,
     is_newer,
-    made_by_newer,
+    newer_schema,
     upgraded,
 )
 from app.maintenance.progress import progress
@@ -55,7 +55,7 @@ async def _reading(source: Backend) -> AsyncIterator[AsyncConnection]:
         async with source.snapshot() as reader:
             revision = await reader.run_sync(current_revision)
             if is_newer(revision):
-                raise MaintenanceError(made_by_newer(source, revision))
+                raise MaintenanceError(newer_schema(source, revision))
             if revision != head_revision():
                 raise MaintenanceError(
                     f"{source.name} does not have the schema of this version; migrate it first."
@@ -67,13 +67,13 @@ async def _reading(source: Backend) -> AsyncIterator[AsyncConnection]:
 
 
 async def _require_parents(reader: AsyncConnection) -> None:
-    """Check for rows whose parent is missing, which only SQLite allows."""
+    """Check for rows that reference a missing row, which only SQLite allows."""
     if reader.dialect.name == "sqlite":
         orphan: Any = (await reader.exec_driver_sql("PRAGMA foreign_key_check")).first()
         if orphan is not None:
             # SQLite reports no row number for a table WITHOUT ROWID.
-            row = "a row" if orphan[1] is None else orphan[1]
-            raise MaintenanceError(f"{orphan[0]}: {row} has no parent in {orphan[2]}.")
+            row = "a row" if orphan[1] is None else f"row {orphan[1]}"
+            raise MaintenanceError(f"{row} of {orphan[0]} references a missing row of {orphan[2]}.")
 
 
 @asynccontextmanager
@@ -81,7 +81,9 @@ async def _writing(target: Backend) -> AsyncIterator[AsyncConnection]:
     async with target.serving(), upgraded(target) as (writer, _):
         for table in TABLES:
             if await table.count(writer):
-                raise MaintenanceError(f"{target.name} is not empty: it has {table.name}.")
+                raise MaintenanceError(
+                    f"{target.name} is not empty: the table {table.name} has rows."
+                )
         yield writer
 
 
@@ -104,7 +106,8 @@ async def _copy(
         raise MaintenanceError(f"copying {table.name} failed: {_cause(error)}.") from error
     if sent != stored:
         raise MaintenanceError(
-            f"the copy of {table.name} differs: {stored.rows} rows of {sent.rows}, or other values."
+            f"the copy of {table.name} does not match its source: it has {stored.rows} of "
+            f"{sent.rows} rows, or other values."
         )
     return sent.rows
 

@@ -72,7 +72,7 @@ def _mode(backup: Path) -> str:
 def _require_sound_rows(rows: sqlite3.Connection) -> None:
     orphans = len(rows.execute("PRAGMA foreign_key_check").fetchall())
     if orphans:
-        raise MaintenanceError(f"the backup has {orphans:,} rows without their parent.")
+        raise MaintenanceError(f"the backup has {orphans:,} rows that reference a missing row.")
 
 
 def _require_our_schema(rows: sqlite3.Connection) -> None:
@@ -80,7 +80,7 @@ def _require_our_schema(rows: sqlite3.Connection) -> None:
     if revision is None:
         raise MaintenanceError("the backup has no schema of the service.")
     if is_newer(revision):
-        raise MaintenanceError("the backup was made by a newer version of the service.")
+        raise MaintenanceError("the backup has the schema of a newer version of the service.")
     if foreign := foreign_objects(rows):
         raise MaintenanceError(f"the backup has objects that are not the service's: {foreign}.")
 

@@ -28,7 +28,7 @@ def file_of(url: str, otherwise: str) -> Path:
 
     """
     if is_postgres_url(url):
-        raise MaintenanceError(f"this is for SQLite; {otherwise}.")
+        raise MaintenanceError(f"this command supports only SQLite; {otherwise}.")
     return Path(make_url(url).database or "").resolve()
 
 
@@ -69,9 +69,11 @@ def check(draft: Path, *further: Callable[[sqlite3.Connection], None]) -> None:
         rows.set_progress_handler(lambda: 0, _INSTRUCTIONS)
         [(verdict,), *_] = rows.execute("PRAGMA integrity_check")
         if verdict != "ok":
-            raise MaintenanceError(f"the copy is damaged, and so may be the database: {verdict}.")
-        for look in further:
-            look(rows)
+            raise MaintenanceError(
+                f"the copy is damaged, and the database may be damaged as well: {verdict}."
+            )
+        for check_rows in further:
+            check_rows(rows)
 
 
 def sync(path: Path) -> None:

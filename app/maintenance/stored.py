@@ -94,7 +94,9 @@ class StoredTable:
 
     def _unreadable(self, key: Sequence[Any]) -> MaintenanceError:
         names = " ".join(map(str, key))
-        return MaintenanceError(f"{self.name} {names} has a value that the service cannot read.")
+        return MaintenanceError(
+            f"row {names} of {self.name} has a value that the service cannot read."
+        )
 
 
 @dataclass

@@ -49,12 +49,12 @@ class ReadOperatorPreview(ResponseSchema):
     weight: int
     picks: int
     share: float | None = Field(
-        description="The operator's share of all picks, 0 to 1; null if there were none."
+        description="The operator's share of all picks, from 0 to 1; null if there were no picks."
     )
     target_share: float = Field(description="The share expected in the long run, without limits.")
     full_after: int | None = Field(
         description="The number of the pick after which the operator is at its limit; 0 if it is "
-        "already, null if it does not reach it."
+        "at its limit already, null if it does not reach its limit."
     )
 
 
@@ -90,6 +90,6 @@ class ReadPreview(ResponseSchema):
     )
 
     sequence: list[ReadId | None] = Field(
-        description="The operators in order; null where none would be available."
+        description="The operators in order; null where no operator would be available."
     )
     operators: list[ReadOperatorPreview]

@@ -59,5 +59,6 @@ class InteractionQuery(PageQuery):
     source_id: IdParameter | None = None
     is_active: Flag | None = None
     waiting: Flag | None = Field(
-        default=None, description="Whether interactions are active and have no operator."
+        default=None,
+        description="`true` lists active interactions without an operator, `false` all others.",
     )

@@ -28,7 +28,9 @@ class CreateSource(RequestSchema):
         default=False, description="Whether operators at their load limit are passed over."
     )
     sticky: StrictBool = Field(
-        default=False, description="Whether a returning lead goes to its latest operator."
+        default=False,
+        description="Whether inquiries of a returning lead are assigned to its latest operator, if "
+        "that operator is available.",
     )
 
 
@@ -76,13 +78,13 @@ class SetSourceOperator(RequestSchema):
 
     operator_id: Id
     weight: Weight = Field(
-        description="The share grows with the weight; 0 keeps the link but assigns no inquiries."
+        description="The operator's share grows with its weight; with 0 it gets no inquiries."
     )
 
 
 def _each_operator_once(settings: list[SetSourceOperator]) -> list[SetSourceOperator]:
     if len({setting.operator_id for setting in settings}) != len(settings):
-        raise PydanticCustomError("duplicate_operator", "An operator is listed twice.")
+        raise PydanticCustomError("duplicate_operator", "An operator is listed more than once.")
     return settings
 
 
@@ -104,6 +106,6 @@ class ReadSourceOperator(ResponseSchema):
     operator_id: ReadId
     weight: int
     share: float = Field(
-        description="The currently expected share of the source's inquiries, 0 to 1; 0 for an "
+        description="The currently expected share of the source's inquiries, from 0 to 1; 0 for an "
         "inactive operator."
     )

@@ -38,7 +38,10 @@ class PeriodQuery(RequestSchema):
 
 
 class ReadOperatorShare(ResponseSchema):
-    """An operator's part of a source's inquiries. Shares are 0 to 1, or null without inquiries."""
+    """An operator's part of a source's inquiries.
+
+    Shares are from 0 to 1, or null if no inquiries were assigned.
+    """
 
     operator_id: ReadId
     weight: int = Field(
@@ -46,20 +49,22 @@ class ReadOperatorShare(ResponseSchema):
     )
     interactions: int = Field(description="Interactions assigned to it, including closed ones.")
     target: float = Field(
-        description="Inquiries due to its weight: for assigned ones the weight at that time, for "
-        "waiting ones the current weight. All targets sum to `interactions` + `waiting`, unless "
-        "interactions wait and no operator has a weight."
+        description="Inquiries that the operator should have received by its weight: the weight at "
+        "the time of assignment for assigned inquiries, the current weight for waiting ones. All "
+        "targets sum to `interactions` + `waiting`, unless interactions wait and no operator has a "
+        "weight above 0."
     )
     share: float | None = Field(description="Its share of all assigned interactions.")
     target_share: float | None = Field(
-        description="The share due to its weight at the time of each assignment."
+        description="The share that the operator should have received by its weight at the time of "
+        "each assignment."
     )
     deviation: float | None = Field(description="`share` minus `target_share`.")
     lost_to_limit: float = Field(
-        description="Interactions due to its weight while it was at its limit."
+        description="The part of `target` that accrued while the operator was at its limit."
     )
     lost_to_inactivity: float = Field(
-        description="Interactions due to its weight while it was inactive."
+        description="The part of `target` that accrued while the operator was inactive."
     )
 
 
@@ -120,4 +125,6 @@ class ReadOperatorLoad(ResponseSchema):
     active: bool
     load: int = Field(description="Active interactions over all sources.")
     load_limit: int | None
-    waiting: int = Field(description="Interactions that wait in sources where it has a weight.")
+    waiting: int = Field(
+        description="Waiting interactions of the sources where the operator has a weight above 0."
+    )

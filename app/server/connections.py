@@ -64,7 +64,10 @@ class Connections:
 
     def out_of_descriptors(self) -> None:
         """Log that a connection could not be accepted for lack of a file descriptor."""
-        self._warn("no file descriptor for a connection; %d connections are open", len(self._open))
+        self._warn(
+            "the process has no file descriptor left for a new connection; %d connections are open",
+            len(self._open),
+        )
 
     def _add_refused(self, connection: Connection) -> None:
         if len(self._refused) >= _MAX_REFUSED:

@@ -167,7 +167,9 @@ def _connection_limit(settings: Settings) -> int:
     if settings.max_connections == "auto":
         return allowed
     if allowed < settings.max_connections:
-        _log.warning("MAX_CONNECTIONS: file descriptors allow only %d connections", allowed)
+        _log.warning(
+            "MAX_CONNECTIONS: the limit on file descriptors allows only %d connections", allowed
+        )
     return min(allowed, settings.max_connections)
 
 

@@ -24,7 +24,7 @@ def explain(assignment: AssignmentRow, before: int | None, names: Names) -> str:
         case "waiting":
             sentences = [_why_it_waits(assignment), *_passed_over(assignment, before, names)]
         case "manual":
-            sentences = [f"It was assigned to {_name(operator_id, names)} by hand."]
+            sentences = [f"Staff assigned it to {_name(operator_id, names)}."]
         case "from_queue":
             sentences = ["It had waited until an operator was available."]
             sentences += _why_this_operator(assignment, operator_id, before, names)
@@ -47,7 +47,7 @@ def _why_it_waits(assignment: AssignmentRow) -> str:
 def _why_not_previous(before: int | None, names: Names) -> list[str]:
     if before is None:
         return []
-    return [f"It was to be assigned to an operator other than {_name(before, names)}."]
+    return [f"Staff requested an operator other than {_name(before, names)}."]
 
 
 def _why_this_operator(

@@ -270,7 +270,7 @@ async def test_assigned_manually(api: Api) -> None:
     assert maria == first["operator_id"]
     assert (boris, "manual", None) == (move["operator_id"], move["reason"], move["strategy"])
     assert [read_candidate(maria, 1)] == move["candidates"]
-    assert "It was assigned to Boris (operator 2) by hand." == move["explanation"]
+    assert "Staff assigned it to Boris (operator 2)." == move["explanation"]
 
 
 async def test_assigned_manually_to_the_present_operator(api: Api) -> None:
@@ -300,7 +300,7 @@ async def test_chosen_again(api: Api, strategy: str, how: str) -> None:
     name = {2: "Boris", 3: "Olga"}[chosen["operator_id"]]
     assert ("selected", strategy) == (move["reason"], move["strategy"])
     assert (
-        "It was to be assigned to an operator other than Maria (operator 1)."
+        "Staff requested an operator other than Maria (operator 1)."
         f" {name} (operator {chosen['operator_id']}) {how},"
         " with weight 3 of 6 among those available."
     ) == move["explanation"]
@@ -318,7 +318,7 @@ async def test_chosen_again_with_one_other(api: Api) -> None:
     await assign(api, interaction)
 
     assert (
-        "It was to be assigned to an operator other than Maria (operator 1). Boris (operator 2) was"
+        "Staff requested an operator other than Maria (operator 1). Boris (operator 2) was"
         " the only one available. Passed over: Ivan (operator 3), inactive."
     ) == await last_explanation(api, interaction)
 
@@ -400,12 +400,8 @@ async def test_assignments_in_pages(
     assert [3, 3, 3, 1] == [len(page) for page in pages]
     assert whole == [move for page in pages for move in page]
     assert whole[1]["explanation"].startswith("It had waited")
-    assert whole[3]["explanation"].startswith(
-        "It was to be assigned to an operator other than Boris"
-    )
-    assert whole[6]["explanation"].startswith(
-        "It was to be assigned to an operator other than Maria"
-    )
+    assert whole[3]["explanation"].startswith("Staff requested an operator other than Boris")
+    assert whole[6]["explanation"].startswith("Staff requested an operator other than Maria")
     assert [] == await api.call("GET", f"{path}?after={whole[-1]['id']}")
 
 

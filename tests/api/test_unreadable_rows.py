@@ -40,7 +40,7 @@ async def test_unreadable_row_is_left_out(
     alone = await client.get(f"/interactions/{ids[1]}")
 
     assert [ids[0], *ids[3:]] == seen
-    assert f"row {ids[1]} cannot be read" in caplog.text
+    assert f"row {ids[1]} of interactions cannot be read" in caplog.text
     assert "canary" not in "".join(record.getMessage() for record in caplog.records)
     read_problem(alone, 500, "internal_error")
 

@@ -146,7 +146,7 @@ async def test_standby_is_refused_or_skipped(own_postgres: PostgresServer) -> No
         await start_and_stop(own_postgres.url())
     address = make_url(own_postgres.url())
     twice = f"postgresql://postgres@127.0.0.1:{address.port},127.0.0.1:{address.port}/postgres"
-    with pytest.raises(StartupError, match="the server is not primary"):
+    with pytest.raises(StartupError, match="target_session_attrs=primary"):
         await start_and_stop(twice)
     own_postgres.promote()
     dead_first = own_postgres.url().replace("@127.0.0.1:", "@127.0.0.1:1,127.0.0.1:")

@@ -12,7 +12,7 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "app", "serve"]
-_CAUSE = re.compile(r"\S+ warning (SQLite: SQLITE_[A-Z_]+|PostgreSQL: [A-Za-z]+)")
+_CAUSE = re.compile(r"\S+ warning (SQLite error: SQLITE_[A-Z_]+|PostgreSQL error: [A-Za-z]+)")
 START_TIMEOUT = 120
 """Seconds after which a start has failed, enough for a busy machine."""
 

@@ -158,8 +158,8 @@ def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
     line = refusal(tmp_path, "postgresql://staff:hush-hush@localhost/leads")
 
     assert (
-        "Nothing was written: this is for SQLite; back up PostgreSQL with pg_dump or pg_basebackup."
-        == line
+        "Nothing was written: this command supports only SQLite; back up PostgreSQL with pg_dump or"
+        " pg_basebackup." == line
     )
 
 

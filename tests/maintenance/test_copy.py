@@ -184,7 +184,7 @@ async def test_copy_into_a_database_with_rows(sqlite_url: str, postgres: Postgre
         with open_rows(url) as rows:
             rows.execute("INSERT INTO sources (description) VALUES ('bot')")
         before = content(url)
-        with pytest.raises(MaintenanceError, match="is not empty: it has sources"):
+        with pytest.raises(MaintenanceError, match="is not empty: the table sources"):
             await copy_database(sqlite_url, url)
 
         assert before == content(url)
@@ -232,8 +232,8 @@ async def test_source_of_another_version(
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [
-        ("UPDATE interactions SET payload = '1' WHERE id = new.id", "27 rows of 27, or other"),
-        ("DELETE FROM interactions WHERE id = new.id", "26 rows of 27, or other"),
+        ("UPDATE interactions SET payload = '1' WHERE id = new.id", "27 of 27 rows, or other"),
+        ("DELETE FROM interactions WHERE id = new.id", "26 of 27 rows, or other"),
         ("RAISE 'canary'", "copying interactions failed: RaiseError"),
     ],
 )
@@ -275,21 +275,30 @@ async def test_foreign_objects_are_refused(
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ("interactions SET payload = '[NaN' WHERE id = 3", "interactions 3 has a value"),
-        ("interactions SET payload = '[NaN]' WHERE id = 3", "interactions 3 has a value"),
-        ("interactions SET payload = x'ff' WHERE id = 3", "interactions 3 has a value"),
+        ("interactions SET payload = '[NaN' WHERE id = 3", "row 3 of interactions has a value"),
+        ("interactions SET payload = '[NaN]' WHERE id = 3", "row 3 of interactions has a value"),
+        ("interactions SET payload = x'ff' WHERE id = 3", "row 3 of interactions has a value"),
         (
             "interactions SET payload = CAST(x'22ff22' AS TEXT) WHERE id = 3",
-            "interactions 3 has a value",
+            "row 3 of interactions has a value",
         ),
-        ("interactions SET created_at = 'canary' WHERE id = 3", "interactions 3 has a value"),
-        ("assignments SET candidates = '[{}]' WHERE id = 2", "assignments 2 has a value"),
-        ("operators SET load_limit = 'canary' WHERE id = 1", "operators 1 has a value"),
-        ("leads SET uuid = 'canary' WHERE email = 'bulk7@example.com'", "leads canary has"),
-        ("interactions SET lead_uuid = hex(randomblob(16)) WHERE id = 3", "no parent in leads"),
+        (
+            "interactions SET created_at = 'canary' WHERE id = 3",
+            "row 3 of interactions has a value",
+        ),
+        ("assignments SET candidates = '[{}]' WHERE id = 2", "row 2 of assignments has a value"),
+        ("operators SET load_limit = 'canary' WHERE id = 1", "row 1 of operators has a value"),
+        (
+            "leads SET uuid = 'canary' WHERE email = 'bulk7@example.com'",
+            "row canary of leads has",
+        ),
+        (
+            "interactions SET lead_uuid = hex(randomblob(16)) WHERE id = 3",
+            "row 3 of interactions references a missing row of leads",
+        ),
         (
             "daily_counts SET operator_id = operator_id + 90",
-            "daily_counts: a row has no parent in operators",
+            "a row of daily_counts references a missing row of operators",
         ),
     ],
 )
@@ -302,7 +311,7 @@ async def test_unreadable_rows_are_refused(
     with pytest.raises(MaintenanceError, match=named) as refused:
         await copy_database(sqlite_url, f"sqlite:///{tmp_path}/target.db")
 
-    assert "canary" not in str(refused.value) or "leads canary" in str(refused.value)
+    assert "canary" not in str(refused.value) or "row canary of leads" in str(refused.value)
     assert [] == in_file_or_nothing(tmp_path / "target.db")
 
 
@@ -354,7 +363,7 @@ def test_command_reports_its_result(sqlite_url: str, postgres_url: str, tmp_path
     assert first.stdout.endswith(f"\n{rows:,} rows copied, read back and verified.\n")
     assert 1 == second.returncode
     assert "" == second.stdout
-    assert second.stderr.endswith(" is not empty: it has leads.\n")
+    assert second.stderr.endswith(" is not empty: the table leads has rows.\n")
 
 
 @pytest.mark.parametrize(

@@ -114,11 +114,11 @@ def run(*statements: str) -> Callable[[Path], None]:
         (lambda path: path.write_bytes(b""), "no schema of the service"),
         (damage, "damaged|malformed"),
         (run("DROP TABLE alembic_version"), "no schema of the service"),
-        (run("UPDATE alembic_version SET version_num = '9999'"), "made by a newer version"),
+        (run("UPDATE alembic_version SET version_num = '9999'"), "schema of a newer version"),
         (run("CREATE VIEW v AS SELECT 1"), "not the service's: view 'v'"),
         (
             run("INSERT INTO source_operator_settings VALUES (1, 7, 7, 1, 0)"),
-            "2 rows without their parent",
+            "2 rows that reference a missing row",
         ),
     ],
 )
@@ -254,6 +254,6 @@ def test_command_reports_where_the_files_are(backup: Path, database_path: Path) 
         f"the previous database is now {aside}. "
     )
     assert (
-        "Nothing was written: this is for SQLite; restore PostgreSQL with pg_restore.\n"
-        == refused.stderr
+        "Nothing was written: this command supports only SQLite; restore PostgreSQL with "
+        "pg_restore.\n" == refused.stderr
     )

@@ -185,8 +185,9 @@ async def test_newer_database_is_refused(database_url: str) -> None:
             pass
 
     assert (
-        f"{database.name} was made by a newer version of the service (revision 0999; this one "
-        f"knows up to {head_revision()}): use that version, or restore a backup."
+        f"{database.name} has the schema of a newer version of the service (revision 0999; this "
+        f"version supports revisions up to {head_revision()}). Run the newer version, or restore "
+        "a backup."
     ) == str(refused.value)
     with open_rows(database_url) as rows:
         assert [("0999",)] == list(rows.execute("SELECT version_num FROM alembic_version"))
@@ -201,7 +202,7 @@ def test_newer_file_is_one_line(command: tuple[str, ...], tmp_path: Path) -> Non
     ended = run_command(*PYTHON_APP, *command, folder=tmp_path)
 
     assert 1 == ended.returncode
-    assert ended.stderr.startswith("Cannot start: leads.db was made by a newer version")
+    assert ended.stderr.startswith("Cannot start: leads.db has the schema of a newer version")
     assert 1 == len(ended.stderr.splitlines())
 
 

@@ -135,7 +135,10 @@ async def close_interaction(interaction_id: IdParameter, request: Request) -> Re
 async def assign_interaction(
     interaction_id: IdParameter, body: AssignInteraction, request: Request
 ) -> Response:
-    """Assign an interaction to an operator, or with `{}` choose one other than the current one."""
+    """Assign an interaction to an operator.
+
+    With `{}`, the service chooses an operator other than the current one.
+    """
     interaction = await interactions.assign(database_of(request), interaction_id, body.operator_id)
     return interaction_response(interaction)
 

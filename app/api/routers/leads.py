@@ -29,7 +29,7 @@ _FOUND: dict[int | str, dict[str, Any]] = {
     responses={**_FOUND, **problems(LeadNotFound, *READ_ERRORS, *BODY_ERRORS)},
 )
 async def search_lead(wanted: SearchLead, session: ReadSession) -> Lead:
-    """Find a lead by e-mail address. A POST, so that the address is not in a URL."""
+    """Find a lead by e-mail address. The method is POST so that the address is not in a URL."""
     return found(await LeadCRUD(session).get_by_email(wanted.email), LeadNotFound)
 
 

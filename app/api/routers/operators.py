@@ -42,7 +42,7 @@ async def list_operators(
     },
 )
 async def create_operator(new: CreateOperator, request: Request, response: Response) -> Operator:
-    """Create an operator. It gets inquiries once it has a weight in a source."""
+    """Create an operator. It gets inquiries once a source gives it a weight above 0."""
     operator = await operators.create(database_of(request), new.model_dump())
     response.headers["Location"] = address(request, f"/operators/{operator.id}")
     return operator

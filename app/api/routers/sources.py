@@ -53,7 +53,7 @@ async def list_sources(
     },
 )
 async def create_source(new: CreateSource, request: Request, response: Response) -> Source:
-    """Create a source. Its inquiries wait until an operator has a weight in it."""
+    """Create a source. Its inquiries wait until an active operator has a weight above 0 in it."""
     source = await sources.create(database_of(request), new.model_dump())
     response.headers["Location"] = address(request, f"/sources/{source.id}")
     return source
@@ -118,8 +118,8 @@ async def preview_source(source_id: IdParameter, body: PreviewSource, request: R
     """Preview which operators the next inquiries would be assigned to. Writes nothing.
 
     The preview simulates inquiries of new leads, under the current or other weights, while no
-    interaction is closed. Interactions that already wait would get the first picks. Previews run
-    one at a time; during a long one, other requests get `busy`.
+    interaction is closed. Interactions that already wait would get the first picks. Each process
+    runs one preview at a time; a preview that waits for more than a second gets `busy`.
     """
     preview = previews_of(request).preview(
         source_id,
