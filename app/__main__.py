@@ -13,7 +13,7 @@ import typer
 from app import __version__
 from app.core.config import check_database_url, load_settings, log_format, refusal
 from app.core.descriptors import allow_all_descriptors
-from app.core.errors import CutShort, MaintenanceError, ServiceError, StartupError
+from app.core.errors import Interrupted, MaintenanceError, ServiceError, StartupError
 from app.core.logging import Log, for_terminal
 from app.core.startup import begin
 from app.db.database import Database
@@ -193,7 +193,7 @@ def main() -> None:
         sys.exit(refusal(error.message()))
     except MaintenanceError as error:
         sys.exit(for_terminal(log_format(), logging.ERROR, f"Nothing was written: {error}"))
-    except CutShort as error:
+    except Interrupted as error:
         sys.exit(for_terminal(log_format(), logging.ERROR, str(error)))
 
 

@@ -17,7 +17,7 @@ from app.api.middleware import (
 )
 from app.api.routers import health, interactions, leads, metrics, operators, sources, stats
 from app.api.telemetry import telemetry
-from app.background.stalled_queues import giving_out_stalled_queues
+from app.background.stalled_queues import assigning_stalled_queues
 from app.core.config import Settings
 from app.core.gc_tuning import tuned_gc
 from app.core.logging import Log
@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             app.state.database, app.state.intake = database, intake
             app.state.previews = Previews(database)
             async with (
-                giving_out_stalled_queues(database),
+                assigning_stalled_queues(database),
                 sampling(intake.queue_depth, INTAKE_QUEUE_DEPTH.set),
             ):
                 with tuned_gc():

@@ -26,7 +26,7 @@ LONGEST_SHARE = 0.1
 
 
 @asynccontextmanager
-async def giving_out_stalled_queues(database: Database) -> AsyncIterator[None]:
+async def assigning_stalled_queues(database: Database) -> AsyncIterator[None]:
     """Check every few seconds until the block ends; an open transaction ends before it does."""
     task = asyncio.create_task(_check_repeatedly(database))
     try:

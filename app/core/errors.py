@@ -15,7 +15,7 @@ class MaintenanceError(Exception):
     """A database cannot be copied, backed up or restored; the message says why in one line."""
 
 
-class CutShort(Exception):
+class Interrupted(Exception):
     """An operation on database files was interrupted; the message says in one line to repeat it."""
 
 

@@ -63,7 +63,7 @@ class Backend(ABC):
         """Whether open connections use the file that a restart would open; a quick check."""
         return True
 
-    def look(self) -> bool:
+    def check_files(self) -> bool:
         """Check whether a restart can read what is committed now, and log a change."""
         return True
 

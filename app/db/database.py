@@ -152,7 +152,7 @@ class Database:
                     call()
             if not self._backend.is_same_file():
                 # The commit went to a file that a restart will not find.
-                self._backend.look()
+                self._backend.check_files()
                 raise DatabaseUnavailable
         except _FAILURES as error:
             self._raise_service_error(error, committing=committing)
@@ -190,7 +190,7 @@ class Database:
             SchemaOutdated: the schema is of another version, or missing.
 
         """
-        if not self._backend.look():
+        if not self._backend.check_files():
             raise DatabaseUnavailable
         async with self.reading() as session:
             try:
@@ -207,7 +207,7 @@ class Database:
         return self._backend.log_bytes()
 
     def _require_file(self) -> None:
-        if self._backend.is_lost and not self._backend.look():
+        if self._backend.is_lost and not self._backend.check_files():
             raise DatabaseUnavailable
 
     def _raise_service_error(self, error: Exception, *, committing: bool = False) -> None:
@@ -219,5 +219,5 @@ class Database:
             # The client receives an error that it can act on; the log names the cause.
             if not _is_quiet.get():
                 _log.warning("%s", self._backend.cause(error))
-            self._backend.look()
+            self._backend.check_files()
             raise known from error

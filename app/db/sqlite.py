@@ -89,8 +89,8 @@ class SQLite(Backend):
     def is_same_file(self) -> bool:
         return self._file.is_same_file()
 
-    def look(self) -> bool:
-        return self._file.look()
+    def check_files(self) -> bool:
+        return self._file.check_files()
 
     async def let_log_shrink(self) -> None:
         await self._watch.resumed.wait()

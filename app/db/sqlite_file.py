@@ -143,7 +143,7 @@ class SQLiteFile:
             self._problem is None and identity_of(self._path) == self._opened[self._path]
         )
 
-    def look(self) -> bool:
+    def check_files(self) -> bool:
         """Check the files, and log a change; return whether they have no problem."""
         problem = self._find_problem() if self._opened else None
         if problem != self._problem:
@@ -154,7 +154,7 @@ class SQLiteFile:
                 _log.error("%s", problem)
         return problem is None
 
-    def leave_log(self) -> bool:
+    def empty_log(self) -> bool:
         """Empty the log of a file that is lost; return whether that was possible.
 
         The file, wherever it was moved, then has everything. The log stays under the old name, and

@@ -50,8 +50,8 @@ class Watch:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            if not self._file.look():
-                self._file.leave_log()
+            if not self._file.check_files():
+                self._file.empty_log()
 
     async def _run(self) -> None:
         is_log_empty = False
@@ -59,12 +59,12 @@ class Watch:
             await asyncio.sleep(INTERVAL)
             # A failure of the disk or of a lock is temporary, and the requests log it.
             with suppress(DBAPIError, PoolTimeout, OSError, DatabaseUnavailable):
-                if self._file.look():
+                if self._file.check_files():
                     is_log_empty = False
                     if self._file.log_bytes() > LOG_LIMIT:
                         await self._shorten_log()
                 elif not is_log_empty:
-                    is_log_empty = self._file.leave_log()
+                    is_log_empty = self._file.empty_log()
 
     async def _shorten_log(self) -> None:
         """Empty the log, which takes a moment without readers; overlapping readers leave none."""

@@ -9,7 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 from stat import S_IMODE
 
-from app.core.errors import CutShort, MaintenanceError, StartupError
+from app.core.errors import Interrupted, MaintenanceError, StartupError
 from app.db.migrate import is_newer
 from app.db.private_files import beside
 from app.db.sqlite_file import SQLiteFile
@@ -30,7 +30,7 @@ def restore(url: str, backup: Path) -> Path | None:
     Raises:
         MaintenanceError: the database is being served, or the backup is not a valid one of the
             service; nothing was changed.
-        CutShort: the files could not be renamed.
+        Interrupted: the files could not be renamed.
 
     """
     file = SQLiteFile(file_of(url, "restore PostgreSQL with pg_restore"))
@@ -120,7 +120,7 @@ def _put_in_place(draft: Path, file: SQLiteFile) -> Path | None:
         file.restoring.unlink()
         sync(folder)
     except OSError as error:
-        raise CutShort(
+        raise Interrupted(
             f"The restore of {file.name} was interrupted: {error.strerror}. Run it again."
         ) from error
     return next((name for name in (before, aside) if name and name.exists()), None)
