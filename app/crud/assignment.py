@@ -16,7 +16,7 @@ _table = Base.metadata.tables[Assignment.__tablename__]
 
 
 class NewAssignment(NamedTuple):
-    """The assigned operator, the reason and the candidates; without an operator it waits."""
+    """The values of a new assignment; `operator_id` is None if the interaction has to wait."""
 
     interaction_id: int
     operator_id: int | None
@@ -62,7 +62,7 @@ class AssignmentCRUD:
         return [AssignmentRow._make(row) for row in rows]
 
     async def get_operator_at(self, interaction_id: int, assignment_id: int) -> int | None:
-        """The operator that an interaction had after this assignment, if it had one."""
+        """The operator of an interaction after this assignment; None if it had no operator."""
         return await self._session.scalar(
             select(_table.c.operator_id)
             .where(_table.c.interaction_id == interaction_id, _table.c.id <= assignment_id)

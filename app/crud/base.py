@@ -22,7 +22,7 @@ class ResourceCRUD(Generic[Resource]):
         self._session = session
 
     async def create(self, **values: Any) -> Resource:
-        """A new row, with its id; ids are committed in their order."""
+        """Insert a row and return it with its id; transactions commit rows in id order."""
         await draw_alone(self._session, self.model.__table__)
         resource: Resource = self.model(**values)
         self._session.add(resource)
@@ -30,11 +30,11 @@ class ResourceCRUD(Generic[Resource]):
         return resource
 
     async def get_by_id(self, id: int) -> Resource | None:
-        """The row with this id as it is, if there is one."""
+        """The row with this id, read again from the database; None if there is no such row."""
         return await self._session.get(self.model, id, populate_existing=True)
 
     async def lock(self, id: int) -> Resource | None:
-        """The row with this id, read again and locked until the transaction ends."""
+        """Lock the row with this id until the transaction ends; return it, or None if missing."""
         return await self._session.get(
             self.model, id, populate_existing=True, with_for_update={"key_share": True}
         )

@@ -5,7 +5,7 @@ from datetime import date
 from typing import NamedTuple
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert  # SQLite takes it, too; its own only SQLite
+from sqlalchemy.dialects.postgresql import insert  # also compiles for SQLite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.bulk.statement import bulk_insert
@@ -56,7 +56,7 @@ class DailyCountCRUD:
     async def sum_by_operator(
         self, source_id: int, since: date | None, until: date | None
     ) -> dict[int, Counts]:
-        """A source's counts from one day to another, both included, summed by operator id."""
+        """A source's counts from `since` to `until`, both included, summed by operator id."""
         rows = await self._session.execute(
             select(_table.c.operator_id, *(func.sum(column) for column in _COUNTED))
             .where(

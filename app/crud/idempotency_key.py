@@ -12,7 +12,7 @@ from app.db.bulk.in_list import in_list
 from app.models import Base, IdempotencyKey, Interaction
 
 _table = Base.metadata.tables[IdempotencyKey.__tablename__]
-# Not by pairs: for those SQLite scans the whole table.
+# Two conditions instead of one on pairs, for which SQLite scans the whole table.
 _ANSWERS = (
     select(_table.c.key, _table.c.fingerprint, _table.c.operator_id, *COLUMNS)
     .join(Interaction, Interaction.id == _table.c.interaction_id)
@@ -41,7 +41,7 @@ class IdempotencyKeyCRUD:
         self._session = session
 
     async def get_answers(self, slots: Iterable[IdempotencySlot]) -> dict[IdempotencySlot, Answer]:
-        """The stored answers, of those keys that were used before, in one statement."""
+        """The stored answers of the keys that were used before, in one statement."""
         wanted = set(slots)
         rows = await execute(
             self._session,

@@ -73,7 +73,7 @@ class InteractionRow(NamedTuple):
 
     @classmethod
     def of(cls, interaction: Interaction) -> Self:
-        """The row of this object."""
+        """Convert an ORM object to a row."""
         payload = interaction.payload_text
         return cls.checked(
             payload if name == "payload" else getattr(interaction, name) for name in cls._fields
@@ -81,7 +81,7 @@ class InteractionRow(NamedTuple):
 
     @classmethod
     def checked(cls, values: Iterable[Any]) -> Self:
-        """The row of values as they are stored, whose payload may be no JSON."""
+        """Make a row from stored values; a payload that is not JSON becomes `DAMAGED`."""
         row = cls._make(values)
         return row if row.payload is None or is_json(row.payload) else row._replace(payload=DAMAGED)
 
@@ -127,7 +127,7 @@ _LATEST = (
     )
     .where(in_list(_leads.c.uuid, "lead_uuids"))
 )
-# As it is stored: in RETURNING, SQLite 3.40 takes a NULL for a text that is no JSON.
+# Without `sound_json`: in RETURNING, SQLite 3.40 treats NULL as a text that is not JSON.
 _UPDATE = (
     update(_table)
     .where(_table.c.id == bindparam("of_id"))
@@ -184,11 +184,11 @@ class InteractionCRUD:
         ]
 
     async def get_by_id(self, id: int) -> Interaction | None:
-        """The interaction with this id as it is, if there is one."""
+        """The interaction with this id, read again from the database; None if there is none."""
         return await self._session.get(Interaction, id, populate_existing=True)
 
     async def set_inactive(self, id: int) -> InteractionRow | None:
-        """Close the interaction with this id, unless it is closed; None if there is none."""
+        """Close the interaction with this id if it is active, and return it; None if missing."""
         row = await self._update(_CLOSE, id, now=utc_now())
         if row is not None:
             return row
@@ -196,7 +196,7 @@ class InteractionCRUD:
         return None if interaction is None else InteractionRow.of(interaction)
 
     async def set_operator(self, id: int, operator_id: int) -> InteractionRow | None:
-        """The interaction with this id, assigned to this operator."""
+        """Assign the interaction with this id to this operator, and return it; None if missing."""
         return await self._update(_ASSIGN, id, new_operator_id=operator_id)
 
     async def get_latest(self, lead_uuids: Iterable[UUID]) -> dict[UUID, Latest]:
@@ -222,7 +222,7 @@ class InteractionCRUD:
     async def count_waiting(
         self, source_id: int, since: date | None = None, until: date | None = None
     ) -> int:
-        """How many interactions of a source wait, of those created on these days, in UTC."""
+        """The number of a source's waiting interactions created on these days, in UTC."""
         waiting = select(func.count()).where(IS_WAITING, _table.c.source_id == source_id)
         if since is not None:
             first = datetime.combine(since, time.min, UTC)

@@ -25,11 +25,11 @@ class LeadCRUD:
         self._session = session
 
     async def get_by_uuid(self, uuid: UUID) -> Lead | None:
-        """The lead with this UUID, if there is one."""
+        """The lead with this UUID; None if there is none."""
         return await self._session.get(Lead, uuid)
 
     async def get_by_email(self, email: str) -> Lead | None:
-        """The lead of this address, in any case, if there is one."""
+        """The lead with this address, compared case-insensitively; None if there is none."""
         return await self._get_by_email(fold_email(email))
 
     async def get_or_create_by_email(self, email: str) -> Lead:

@@ -32,7 +32,10 @@ _sources, _operators, _settings = (
 
 
 class Locked(NamedTuple):
-    """What a transaction has locked; of its sources, the operators from before the wait."""
+    """The ids that a transaction has locked.
+
+    Operators that another transaction added to a source during the wait for the lock are missing.
+    """
 
     source_ids: frozenset[int] = frozenset()
     operator_ids: frozenset[int] = frozenset()
@@ -51,8 +54,8 @@ def _ids(query: SelectBase) -> ColumnElement[Any]:
 
 
 def _lock(source_ids: ColumnElement[Any], *operator_ids: Select[Any]) -> Select[Any]:
-    """Locks these sources with their operators, and these operators; its row is what it locked."""
-    # FOR NO KEY UPDATE does not block inserts of rows that refer to these, which do no harm.
+    """Locks these sources, their operators and these operators; its only row has the locked ids."""
+    # FOR NO KEY UPDATE does not block inserts of rows that reference these, which do no harm.
     locked_sources = (
         select(_sources.c.id)
         .where(_sources.c.id == func.any(source_ids))
@@ -100,7 +103,7 @@ _INTERACTION = _lock(
 
 
 class LockCRUD:
-    """Locks sources and operators; in each case also all operators of the sources."""
+    """Locks sources and operators; each method also locks all operators of the sources."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -111,13 +114,13 @@ class LockCRUD:
         return await self._lock(_NAMED, parameters)
 
     async def lock_operator(self, operator_id: int, *, limit: int) -> Locked:
-        """Lock an operator and, at most `limit` of them, the sources of its oldest queues."""
+        """Lock an operator and the sources of its oldest queues, at most `limit` sources."""
         return await self._lock(_OPERATOR, {"operator_id": operator_id, "limit": limit})
 
     async def lock_interaction(
         self, interaction_id: int, operator_id: int | None = None, *, limit: int
     ) -> Locked:
-        """Lock an interaction's source, its operator as `lock_operator` does, and this operator."""
+        """Lock an interaction's source, its operator (as `lock_operator`) and a further one."""
         parameters = {"interaction_id": interaction_id, "operator_id": operator_id, "limit": limit}
         return await self._lock(_INTERACTION, parameters)
 

@@ -30,8 +30,8 @@ LOAD_AGAINST_LIMIT = case(
         select(func.count()).select_from(_active_interactions).scalar_subquery(),
     )
 )
-"""Active interactions, counted no further than any limit; NULL without a limit."""
-# Once for all operators, only of sources with a queue: an operator may be in thousands of sources.
+"""Active interactions, counted up to the highest load limit; NULL without a load limit."""
+# Computed once for all operators, as an operator may be in thousands of sources.
 _QUEUES = (
     select(Source.id.label("source_id"), QUEUE_LENGTH.label("length"))
     .where(exists().where(IS_WAITING, Interaction.source_id == Source.id).correlate(Source))
@@ -55,7 +55,7 @@ _WAITING = (
 
 
 class OperatorLoad(NamedTuple):
-    """An operator's load, and what waits in the sources that give it a weight above 0."""
+    """An operator's load, and the length of the queues of sources that give it a weight above 0."""
 
     id: int
     name: str
@@ -94,7 +94,7 @@ class OperatorCRUD(ResourceCRUD[Operator]):
         return {operator.id: operator.name for operator in await self.get_by_ids(ids)}
 
     async def get_loads(self, ids: Iterable[int]) -> dict[int, int | None]:
-        """Active interactions of each, counted no further than any limit; None without a limit."""
+        """Active interactions by operator, as `LOAD_AGAINST_LIMIT`; None without a load limit."""
         rows = await self._session.execute(
             select(Operator.id, LOAD_AGAINST_LIMIT).where(Operator.id.in_(ids))
         )

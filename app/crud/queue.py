@@ -28,19 +28,20 @@ from app.models import Base, Interaction, Operator, Source, SourceOperatorSettin
 from app.models.interaction import IS_ACTIVE, IS_WAITING
 
 FEW = 100
-"""Up to this many sources of an operator, each is looked up; above, each source with a queue."""
+"""Up to this number of sources of an operator, a statement looks up each of them; beyond it, each
+source with a queue."""
 
 _interactions, _operators, _settings, _sources = (
     Base.metadata.tables[model.__tablename__]
     for model in (Interaction, Operator, SourceOperatorSetting, Source)
 )
-# Were this condition taken for rare, SQLite would use the index by operator, in which all waiting
-# interactions have the same key.
+# If SQLite assumed that few rows meet this condition, it would use the index by operator, in which
+# all waiting interactions have the same key.
 _next_waiting = select(func.min(_interactions.c.source_id)).where(
     IS_ACTIVE, likely(_interactions.c.operator_id.is_(None))
 )
-# Goes from one source with a queue to the next, however long the queues are. PostgreSQL's wiki
-# calls it a loose index scan.
+# Steps from one source with a queue to the next, at a cost that does not depend on the length of
+# the queues. PostgreSQL's wiki calls it a loose index scan.
 _first = select(_next_waiting.scalar_subquery().label("source_id")).cte("queues", recursive=True)
 _queues = _first.union_all(
     select(
@@ -76,7 +77,7 @@ def queues_of(operator_id: ColumnElement[int]) -> CompoundSelect[int, int]:
         .prefix_with("MATERIALIZED")
     )
     are_few = select(func.count()).select_from(few).scalar_subquery() <= FEW
-    # Looked up for each queue: EXISTS becomes a join on PostgreSQL, which reads all the sources.
+    # A subquery for each queue: PostgreSQL turns EXISTS into a join, which reads all the sources.
     weight_in_queue = (
         select(_settings.c.weight)
         .where(_settings.c.source_id == _queues.c.source_id, is_of_operator)
@@ -124,7 +125,7 @@ _AVAILABLE = select(_sources.c.id, _oldest_in(_sources.c.id)).where(
 
 
 class QueueCRUD:
-    """Reads which sources have a queue, at a cost that grows with their number only."""
+    """Reads which sources have a queue; the cost grows only with the number of these sources."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -141,7 +142,7 @@ class QueueCRUD:
     async def get_place_and_oldest(
         self, interaction_id: int
     ) -> tuple[Place, dict[int, int]] | None:
-        """Where an interaction is, with `get_oldest_of_operator` of its operator, in one statement.
+        """An interaction's place, and `get_oldest_of_operator` of its operator, in one statement.
 
         None if there is no such interaction.
         """

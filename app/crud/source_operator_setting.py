@@ -27,7 +27,7 @@ _sources, _operators, _settings, _interactions = (
     Base.metadata.tables[model.__tablename__]
     for model in (Source, Operator, SourceOperatorSetting, Interaction)
 )
-# Not EXISTS: PostgreSQL may read all that waits, to look each source up in it.
+# Instead of EXISTS, for which PostgreSQL may read all waiting interactions.
 _HAS_QUEUE = (
     select(literal(1))
     .where(_interactions.c.source_id == _sources.c.id, IS_WAITING)
@@ -73,7 +73,7 @@ class Candidate(NamedTuple):
     load_limit: int | None = None
     credit: int = 0
     load: int | None = None
-    """Active interactions over all sources; None where no limit is enforced."""
+    """Active interactions over all sources; None if no limit is enforced."""
 
 
 class Rotation(NamedTuple):
@@ -130,7 +130,7 @@ class SourceOperatorSettingCRUD:
     async def lock_rotations(
         self, source_ids: Collection[int], locked: Locked | None = None
     ) -> dict[int, Rotation]:
-        """The rules and operators of several sources, locked unless they already are."""
+        """Lock several sources, unless `locked` covers them; return their rules and operators."""
         while True:
             locked = locked or await LockCRUD(self._session).lock(source_ids)
             rotations = await self.get_rotations(source_ids)

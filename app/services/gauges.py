@@ -8,7 +8,7 @@ from app.crud import OperatorCRUD, SourceCRUD
 from app.crud.operator import LoadAndLimit
 
 MAX_SHOWN = 1000
-"""The most sources, and the most operators, in the metrics: each adds time series."""
+"""Maximum number of sources, and of operators, in the metrics: each adds a time series."""
 
 
 class Gauges(NamedTuple):

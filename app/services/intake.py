@@ -32,11 +32,11 @@ class Inquiry(NamedTuple):
         return None if self.key is None else IdempotencySlot(self.body.source_id, self.key)
 
     def fingerprint(self) -> bytes:
-        """SHA-256 of the request's content; the order of an object's members does not count.
+        """SHA-256 of the request's content; the order of an object's members is ignored.
 
-        Numbers count as they were written.
+        Numbers are compared as they were written: `1.0` and `1.00` differ.
         """
-        # The old form's text begins with a bracket, so the two forms never hash the same text.
+        # The text begins with `2`, that of `_old_fingerprint` with `[`, so the two are never equal.
         return sha256(b"2" + encode_canonical_json(self._content()).encode()).digest()
 
     def has_fingerprint(self, stored: bytes) -> bool:
@@ -44,7 +44,7 @@ class Inquiry(NamedTuple):
         return stored == self.fingerprint() or stored == self._old_fingerprint()
 
     def _old_fingerprint(self) -> bytes:
-        """The form stored by releases that did not keep numbers as they were written."""
+        """The fingerprint of releases that did not keep numbers as they were written."""
         text = json.dumps(self._content(), sort_keys=True, default=ExactNumber.plain)
         return sha256(text.encode()).digest()
 
@@ -71,7 +71,7 @@ class Intake:
         Raises:
             Busy: the limit of pending requests is reached, or the service is shutting down;
                 nothing was written.
-            DatabaseUnavailable: no result before the timeout; the inquiry may still be written.
+            DatabaseUnavailable: the transaction did not finish in time; it may still be committed.
             SourceNotFound: there is no such source.
             IdempotencyKeyReused: the key was used for a different request.
 
@@ -127,7 +127,10 @@ async def _stored_answers(
 def _positions_to_write(
     inquiries: Sequence[Inquiry], sources: Container[int], answers: Container[IdempotencySlot]
 ) -> Iterator[int]:
-    """Positions of inquiries to a known source that are the first under their key, or have none."""
+    """Positions of the inquiries to write: the source exists, and there is no key or a new one.
+
+    Of several inquiries with the same new key, only the first is written.
+    """
     claimed: set[IdempotencySlot] = set()
     for position, inquiry in enumerate(inquiries):
         if inquiry.body.source_id not in sources:
@@ -169,10 +172,10 @@ async def _choose(
     leads: Mapping[str, UUID],
     distributor: Distributor,
 ) -> list[Choice]:
-    """Choose an operator for each inquiry, in order; a lead's later ones see its earlier choices.
+    """Choose an operator for each inquiry, in order; a lead's later inquiries see earlier choices.
 
-    Where interactions already wait, new ones wait behind them even if an operator is available:
-    a long queue is assigned in several transactions.
+    If the source has a queue, an inquiry joins it even if an operator is available: a long queue is
+    assigned in several transactions.
     """
     sticky = {
         leads[inquiry.body.email]

@@ -1,4 +1,4 @@
-"""Interactions: closing, assigning by hand, and reading the history of moves."""
+"""Interactions: closing, assigning by staff, and reading the history of moves."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,10 +28,10 @@ from app.utils.distribution import Choice, Distributor, open_distributor, write_
 from app.utils.explanation import explain
 
 PAGE_BYTES = 2**20
-"""Approximate size of a page, at most: the next move starts another page."""
+"""Approximate maximum size of a page in bytes; a move that exceeds it starts the next page."""
 
 _CANDIDATE_BYTES = 128
-"""The most bytes that a candidate takes in a response."""
+"""Maximum size of a candidate in a response, in bytes."""
 
 _READ_AT_ONCE = 20
 """Rows per statement; each may have a thousand candidates, and a page holds eight thousand."""
@@ -139,7 +139,7 @@ async def list_moves(
 ) -> tuple[list[Move], bool]:
     """An interaction's moves after this id, oldest first, and whether there are more of them.
 
-    At most `limit` moves and about `PAGE_BYTES`, but at least one move.
+    Returns at most `limit` moves and about `PAGE_BYTES`, but at least one move if there is one.
 
     Raises:
         InteractionNotFound: there is no such interaction.

@@ -1,11 +1,11 @@
-"""Row locks for events that free capacity: on an interaction, an operator, and its queues.
+"""Locks on sources and operators for transactions that free capacity.
 
 A transaction locks sources, then operators, each in id order, so that no two transactions deadlock.
 A source's queue grows only under the locks of the source and of all its operators. So once an
 operator is locked, no further queue can form in its sources, and a read after the lock finds those
 that formed while the transaction waited for it. Locking these now would break the order, so the
-transaction rolls back and retries. On SQLite one transaction writes at a time: nothing changes
-before the read.
+transaction rolls back and retries. On SQLite only one transaction writes at a time, so nothing
+changes between the lock and the read.
 """
 
 from collections.abc import Mapping
@@ -17,20 +17,21 @@ from app.crud.interaction import Place
 from app.db.database import WriteSession
 
 MAX_SOURCES = 500
-"""The most sources that one transaction assigns from: intake of other sources does not wait."""
+"""Maximum number of sources that one transaction locks: inquiries of other sources do not wait."""
 
 
 class Queues(NamedTuple):
-    """Queues to assign from, up to the oldest interaction of the queues left for later.
+    """The queues that one transaction assigns from.
 
-    So no interaction overtakes an older one that waits for the same operator.
+    It assigns only interactions that are older than those in the queues left for later, so no
+    interaction overtakes an older one that waits for the same operator.
     """
 
     source_ids: set[int]
     others: set[int]
     """The sources of the queues left for later."""
     before: int | None
-    """The lowest interaction id that waits in `others`; None if they are empty."""
+    """The lowest id of a waiting interaction in `others`; None if `others` is empty."""
     locked: Locked | None = None
     """The locks that the transaction holds for them; None if it holds none."""
 
@@ -43,7 +44,10 @@ def oldest_queues(oldest: Mapping[int, int]) -> Queues:
 
 
 async def lock_operator(session: WriteSession, operator_id: int) -> Queues:
-    """Lock an operator and its queues, first in the transaction, which it may roll back."""
+    """Lock an operator and its queues.
+
+    Call this first in the transaction: it may roll the transaction back and retry.
+    """
     while True:
         locked = await LockCRUD(session).lock_operator(operator_id, limit=MAX_SOURCES)
         queues = oldest_queues(await QueueCRUD(session).get_oldest_of_operator(operator_id))
@@ -57,7 +61,7 @@ async def lock_interaction(
 ) -> tuple[Place, Queues]:
     """Lock an interaction's source, its operator, and the queues of that operator.
 
-    Call it first in the transaction, which it may roll back.
+    Call this first in the transaction: it may roll the transaction back and retry.
 
     Args:
         session: the transaction.
@@ -76,7 +80,7 @@ async def lock_interaction(
             await QueueCRUD(session).get_place_and_oldest(interaction_id), InteractionNotFound
         )
         queues = oldest_queues(oldest)
-        # Another transaction may have assigned it elsewhere before the lock was acquired.
+        # Another transaction may have reassigned the interaction before the lock was acquired.
         if locked.covers({place.source_id} | queues.source_ids, filter(None, [place.operator_id])):
             return place, queues._replace(locked=locked)
         await session.rollback()

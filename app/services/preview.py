@@ -19,24 +19,27 @@ from app.db.database import Database
 from app.utils.distribution import Distributor, expected_shares
 
 TURN_TIMEOUT = 1.0
-"""Seconds that a preview waits for its turn, at most."""
+"""Maximum seconds that a preview waits for its turn."""
 MAX_WAITING = 8
-"""Previews that wait at once, at most."""
+"""Maximum number of previews that wait for their turn."""
 _SLICE = 0.002
 """Seconds of picks after which the simulation lets other threads run."""
 
 
 class OperatorPreview(NamedTuple):
-    """What an operator would get."""
+    """An operator's part of a preview."""
 
     operator_id: int
     weight: int
     picks: int
     share: float | None
-    """Its part of all picks, 0 to 1; None without picks."""
+    """The operator's share of all picks, from 0 to 1; None if there were no picks."""
     target_share: float
     full_after: int | None
-    """The number of the pick that reaches its limit; 0 if it is at it now, None if none does."""
+    """The number of the pick after which the operator is at its limit.
+
+    0 if it is at its limit already, None if it does not reach its limit.
+    """
 
 
 class Preview(NamedTuple):
@@ -48,7 +51,7 @@ class Preview(NamedTuple):
 
 
 class Previews:
-    """Runs previews one at a time: a long one takes a second of a core, which intake needs."""
+    """Runs previews one at a time: a long one occupies a core for a second, and intake needs it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -66,18 +69,18 @@ class Previews:
     ) -> Preview:
         """Simulate the next `count` inquiries of new leads, with no interaction closed meanwhile.
 
-        A caller that is cancelled lets the next one run. No connection is held while a preview
-        waits or runs.
+        If the caller is cancelled, the simulation stops and the next preview starts. No connection
+        is held while a preview waits or runs.
 
         Args:
             source_id: the source.
             count: the number of inquiries.
-            weights: by operator id, instead of the current ones.
-            strategy: instead of the current one.
+            weights: weights by operator id that replace the current ones.
+            strategy: a strategy that replaces the current one.
             seed: makes `random` draw the same operators each time.
 
         Raises:
-            Busy: no turn within `TURN_TIMEOUT`, or `MAX_WAITING` previews already wait.
+            Busy: the preview got no turn within `TURN_TIMEOUT`, or `MAX_WAITING` already wait.
             SourceNotFound: there is no such source.
             OperatorNotFound: a weight is for an operator that does not exist.
 

@@ -11,15 +11,16 @@ from app.services.tally import Tally
 from app.utils.distribution import Distributor, open_distributor, write_credits
 
 CHUNK = 500
-"""Waiting interactions that one transaction reads, at most; intake runs after each."""
+"""Maximum number of waiting interactions per transaction; intake runs between transactions."""
 MAX_CANDIDATES = 50_000
-"""Candidates that it reads, at most: for sources with very many operators it assigns fewer."""
+"""Maximum number of candidates per transaction, which assigns fewer interactions of sources with
+very many operators."""
 
 
 async def assign_waiting(session: WriteSession, queues: Queues) -> set[int]:
-    """Assign what waits in these queues, oldest first, reading at most `CHUNK` interactions.
+    """Assign waiting interactions of these queues, oldest first; read at most `CHUNK` of them.
 
-    Call it in the transaction that may have freed capacity.
+    Call this in the transaction that may have freed capacity.
 
     Returns:
         The sources for which an operator may still be available, for `assign_remaining`.
@@ -63,8 +64,8 @@ async def assign_waiting_of_source(session: WriteSession, source_id: int) -> set
 async def assign_remaining(database: Database, source_ids: Collection[int]) -> None:
     """Continue where `assign_waiting` stopped, in transactions between which intake runs.
 
-    New interactions do not overtake waiting ones: see `intake`. If this is interrupted,
-    `background` continues.
+    New interactions do not overtake waiting ones: see `app.services.intake`. If this is
+    interrupted, `app.background` continues.
     """
     while source_ids:
         async with database.reading() as session:

@@ -13,7 +13,10 @@ from app.services.tally import BILLION
 
 
 class OperatorShare(NamedTuple):
-    """An operator's part in a source's inquiries. Shares are 0 to 1; None without inquiries."""
+    """An operator's part in a source's inquiries.
+
+    Shares are from 0 to 1, or None if no inquiries were assigned.
+    """
 
     operator_id: int
     weight: int
@@ -39,8 +42,8 @@ async def report_source(
 ) -> SourceReport:
     """Shares of the inquiries received from `since` to `until`, both included, in UTC.
 
-    A day that is None sets no bound. The targets sum to the interactions assigned and waiting,
-    unless some wait and no operator has a weight.
+    A day that is None sets no bound. The targets sum to the number of assigned and waiting
+    interactions, unless interactions wait and no operator has a weight above 0.
 
     Raises:
         SourceNotFound: there is no such source.

@@ -1,7 +1,7 @@
 """Sources: changes by admins to rules and weights, and the assignments from queues that follow.
 
-A change may free capacity for thousands of waiting interactions. It is committed with the first of
-them; further transactions assign the rest before the admin gets the response.
+A change may free capacity for thousands of waiting interactions. The transaction of the change
+assigns the first of them; further transactions assign the rest before the admin gets the response.
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ async def update(database: Database, source_id: int, changes: Mapping[str, objec
 
 
 async def read_weights(session: AsyncSession, source_id: int) -> list[WeightShare]:
-    """The weights of a source and the shares expected of them, by operator id.
+    """The weights and expected shares of a source's operators, in id order.
 
     Raises:
         SourceNotFound: there is no such source.
@@ -75,7 +75,7 @@ async def replace_weights(
 ) -> list[WeightShare]:
     """Replace all weights of a source with these, by operator id.
 
-    If they are the same, nothing is written and nothing assigned.
+    If no weight changes, the transaction writes and assigns nothing.
 
     Raises:
         SourceNotFound: there is no such source.

@@ -21,9 +21,9 @@ class Tally:
     """The changes of one transaction to the daily counts.
 
     When an interaction is assigned for the first time, the target of each operator of the source
-    grows by its quota: its weight's part of one interaction, whether it is available or not. Where
-    no operator has a weight, the quota of the assigned operator is the whole interaction. So
-    targets sum to what was assigned, to the last billionth.
+    grows by its quota: its weight's part of one interaction, whether it is available or not. If no
+    operator has a weight above 0, the quota of the assigned operator is the whole interaction. So
+    the targets sum exactly to the number of assigned interactions.
     """
 
     def __init__(self, rotations: Mapping[int, Rotation]) -> None:
