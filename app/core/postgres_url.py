@@ -92,7 +92,7 @@ class PostgresURL(NamedTuple):
 
     @property
     def location(self) -> str:
-        """Identifies the database among others of its name; without user and password."""
+        """The hosts and the name of the database, without user and password."""
         hosts = (f"{host.name}:{host.port}" if host.port else host.name for host in self.hosts)
         return f"postgresql://{','.join(hosts)}/{self.database}"
 

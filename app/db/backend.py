@@ -20,7 +20,7 @@ class Backend(ABC):
     name: str
     """The name of the database in messages, without folder or password."""
     location: str
-    """Identifies it among others of its name, by folder or host; without user and password."""
+    """The folder or host of the database, as names may repeat; without user and password."""
     serves_many: bool
     """Whether several processes may serve it at once."""
     readers: AsyncEngine
@@ -56,7 +56,7 @@ class Backend(ABC):
 
     @property
     def is_lost(self) -> bool:
-        """Whether the last check found that a restart would not find what is committed now."""
+        """Whether the last check found that a restart would miss what is committed now."""
         return False
 
     def is_same_file(self) -> bool:
@@ -64,7 +64,7 @@ class Backend(ABC):
         return True
 
     def check_files(self) -> bool:
-        """Check whether a restart can read what is committed now, and log a change."""
+        """Return whether a restart would find what is committed now; log a changed result."""
         return True
 
     async def let_log_shrink(self) -> None:  # noqa: B027  # PostgreSQL has nothing to wait for
@@ -101,7 +101,7 @@ def original(error: Exception) -> Exception:
 
 
 def reason(error: Exception) -> str:
-    """The message of an error in one line; the details that follow may quote values."""
+    """The first line of an error's message; further lines may quote values."""
     driver_error = original(error)
     if isinstance(driver_error, TimeoutError):
         return "the server did not answer in time"

@@ -1,10 +1,10 @@
-"""How an assignment's candidates are stored: a hundred take about a kilobyte at most.
+"""How an assignment's candidates are stored: a hundred take about 1 KB.
 
-A few are stored as JSON. Of many, each field is a column of integers with a minimum and a span, the
-number of values from the minimum to the maximum. A row's values, less the minimums, are the digits
-of one number, each in the base of its column's span; the numbers of several rows are in turn the
-digits of one number. So values that all candidates share take no space, and the others hardly more
-than necessary.
+Up to `FEW` candidates are stored as JSON. More are stored by column: each field is a column of
+integers with a minimum and a span, the number of values from the minimum to the maximum. A row
+becomes one number: its digits are the values minus the minimums, each in the base of its column's
+span. Several rows are combined into one number in the same way. So a value that all candidates
+share takes no space, and the others take little more than necessary.
 """
 
 from collections.abc import Sequence
@@ -22,10 +22,11 @@ from app.core.credits import INQUIRY
 from app.core.distribution import CandidateSnapshot, PassedOver
 
 FEW = 16
-"""Up to this number, candidates are stored as JSON: it is faster, and a kilobyte at most."""
+"""Maximum number of candidates that are stored as JSON, which is faster and then at most 1 KB."""
 
 _JSON, _COLUMNS = b"\x01", b"\x02"
-"""The first byte of the stored form; before 0004 it was bare JSON, with credits in weights."""
+"""The first byte of the stored form. Before migration 0004 it was JSON without this byte, and
+credits were in units of weight."""
 
 _MILLION = 1_000_000
 _MILLIONTHS = _MILLION / INQUIRY
@@ -157,7 +158,7 @@ def _unpack(stored: BytesIO, count: int, *, columns: int) -> list[list[int]]:
 
 
 def _width(base: int, rows: int) -> int:
-    """The length in bytes of the largest number for so many rows."""
+    """The length in bytes of the largest number for this number of rows."""
     return (int(base**rows - 1).bit_length() + 7) // 8
 
 

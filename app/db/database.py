@@ -38,7 +38,7 @@ _is_quiet = ContextVar("is_quiet", default=False)
 
 @contextmanager
 def quiet(*, when: bool) -> Iterator[None]:
-    """Do not log failures of the database in this block: its task has logged one before."""
+    """If `when` is true, log no database failures in this block: its task has logged one."""
     token = _is_quiet.set(when)
     try:
         yield
@@ -84,7 +84,7 @@ class Database:
 
     @property
     def location(self) -> str:
-        """Identifies it among others of its name, by folder or host."""
+        """The folder or host of the database."""
         return self._backend.location
 
     @property
@@ -103,7 +103,7 @@ class Database:
         """
         async with self._backend.serving():
             self.is_new = await upgrade(self._backend)
-            head_revision()  # Cached here, for when no more files can be opened.
+            head_revision()  # Cached now: later the process may be unable to open files.
             yield
 
     @asynccontextmanager
@@ -132,8 +132,8 @@ class Database:
         """A session that writes: committed when the block ends, rolled back when it raises.
 
         Raises:
-            DatabaseUnavailable: no connection or lock in time; or the connection was lost during
-                COMMIT, whose outcome is then unknown; or the file was deleted or moved away.
+            DatabaseUnavailable: no connection or lock was free in time; or the connection was lost
+                during COMMIT, whose outcome is then unknown; or the file was deleted or moved away.
             RolledBack: the database rolled the transaction back; the caller may retry it.
             StorageFull: the disk is full; nothing was written.
 

@@ -21,7 +21,7 @@ ANSWER_TIMEOUT = 4.5
 """Seconds after which the oldest pending request, and all requests pending with it, fail."""
 
 _LOOP_TICKS = 3
-"""Iterations of the event loop that a request takes from its socket to `submit`, at most."""
+"""Maximum number of event loop iterations from reading a request's socket to `submit`."""
 _BATCH_TARGET = 128
 """Requests for which a transaction begins without waiting for more."""
 
@@ -32,7 +32,8 @@ Work = Callable[[WriteSession, Sequence[Request]], Awaitable[Sequence[Result | S
 """Does the work of a batch; returns the result or error of each request, in order."""
 
 Observe = Callable[[int, float, float], None]
-"""Called after each transaction with its number of requests, its seconds, and its COMMIT's."""
+"""Called after each transaction with its number of requests, and the seconds that it and its COMMIT
+took."""
 
 
 class _Pending(NamedTuple, Generic[Request, Result]):
@@ -76,7 +77,8 @@ class GroupCommit(Generic[Request, Result]):
 
         Raises:
             Busy: `capacity` requests are pending, or `drain` was called; nothing was written.
-            DatabaseUnavailable: no result within `ANSWER_TIMEOUT`; it may still be written.
+            DatabaseUnavailable: the transaction did not finish within `ANSWER_TIMEOUT`; it may
+                still be committed.
             ServiceError: this request's own error, or that of the transaction.
 
         """
@@ -121,7 +123,7 @@ class GroupCommit(Generic[Request, Result]):
             self._runner = None
 
     async def _coalesce(self) -> None:
-        """Wait for requests that have arrived: half as many transactions, a fifth faster."""
+        """Let requests that have arrived join: half as many transactions, a fifth more requests."""
         depth = 0
         while depth < len(self._pending) < _BATCH_TARGET:
             depth = len(self._pending)
@@ -137,11 +139,11 @@ class GroupCommit(Generic[Request, Result]):
         try:
             outcomes = await self._commit([pending.request for pending in batch])
         except ServiceError as error:
-            # The database is unavailable or full, for each request alike.
+            # The database is unavailable or full: every request of the batch gets this error.
             outcomes = [type(error)() for _ in batch]
         except Exception as error:  # noqa: BLE001  # whatever it is, each caller must get it
             if len(batch) > 1:
-                # One request makes the transaction fail; alone, it fails only its own.
+                # Retry each request in its own transaction, so that only the faulty one fails.
                 for pending in batch:
                     await self._settle([pending])
                 return

@@ -1,7 +1,7 @@
 """Lists in id order that skip no row, although several processes write to PostgreSQL.
 
 A sequence allocates ids before their rows are committed, so a row may become visible after rows
-with higher ids. A client that asks for what follows the last id it knows would never see it.
+with higher ids. A client that asks for rows after the last id that it knows would never see it.
 
 For tables with many writes (`announcement`, `rows_in_order`): a transaction announces a lower bound
 of its ids, the sequence's last value, before it allocates them, by a shared advisory lock that it

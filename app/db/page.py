@@ -1,4 +1,4 @@
-"""Pages of rows that are also limited in bytes, and read hardly more than they show."""
+"""Pages of rows with a maximum size in bytes; few rows are read that a page does not show."""
 
 import logging
 import sqlite3
@@ -68,7 +68,7 @@ class SizedPage:
         driver = connection.connection.driver_connection
         if not isinstance(driver, InThreadConnection):
             return connection.execute(self._statement, parameters).all()
-        # SQLite finds each row on demand, and reads the whole of a text to know its size.
+        # SQLite fetches each row on demand, and reads a whole text to determine its size.
         with driver.fetching(self._until_full):
             return connection.execute(self._statement, parameters).all()
 

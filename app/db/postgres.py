@@ -27,8 +27,8 @@ from app.db.postgres_start import inspect
 WRITERS = 4
 """Connections that write: one for intake, the others for requests of staff and admins."""
 SESSION_TIMEOUT = 2.5
-"""Seconds for a session, including the wait for its connection. SQLAlchemy allows two more seconds
-to close a connection that does not answer, which together stays within five."""
+"""Seconds for a session, including the wait for its connection. SQLAlchemy may take two more to
+close a connection that does not answer, so a session ends within five."""
 LOCK_TIMEOUT = 1.5
 """Seconds that PostgreSQL waits for a lock on a row or table."""
 IDLE_TIMEOUT = 10
@@ -43,13 +43,14 @@ _LIMITS = {
     "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
     # Compiling takes longer than any of the service's short statements.
     "jit": "off",
-    # Plans are cached, and one made for a small table would scan all of it as it grows, until an
-    # ANALYZE: a third of the speed after half a minute. All tables that grow have indexes.
+    # PostgreSQL caches plans. One made while a table is small scans the whole table as it grows,
+    # until an ANALYZE: after half a minute the rate was a third. All tables that grow have indexes.
     "enable_seqscan": "off",
 }
 
 _WRITES = {
-    # By default it plans a statement with lists for each execution, which takes longer than that.
+    # By default PostgreSQL plans a statement with arrays at each execution, which takes longer than
+    # executing it.
     "plan_cache_mode": "force_generic_plan",
     # As with enable_seqscan: a batch looks up its own rows, and does not read a whole table.
     "enable_hashjoin": "off",
@@ -162,7 +163,7 @@ class PostgreSQL(Backend):
 
         @event.listens_for(engine.sync_engine, "checkout")
         def replace_if_closed(connection: Any, _record: object, _fairy: object) -> None:
-            # After a restart of the server; this takes no round trip.
+            # The server closes it when it restarts; this check takes no round trip.
             if connection.driver_connection.is_closed():
                 raise DisconnectionError
 

@@ -1,7 +1,8 @@
 """Sessions on PostgreSQL: their host and their settings.
 
-The service sets what it relies on, whatever the defaults of the role, the database or the server.
-It does so after the session is open, as PgBouncer accepts few settings before.
+The service sets every setting that it relies on, so the defaults of the role, the database and the
+server do not matter. It does so after the session is open, as PgBouncer accepts few settings
+before.
 """
 
 import asyncio
@@ -49,7 +50,8 @@ async def open_session(
     Args:
         url: the database.
         settings: set in addition to those of every session; None sets nothing at all.
-        at_most: seconds, if the URL's `connect_timeout` is longer. The hosts share them.
+        at_most: maximum seconds to connect, even if the URL's `connect_timeout` is longer; divided
+            equally among the hosts.
 
     Raises:
         OSError: no server answers in time.

@@ -83,8 +83,8 @@ async def _is_shared(session: asyncpg.Connection, url: PostgresURL) -> bool:
     """Whether a pooler runs each transaction in any free session of the server.
 
     If so, a transaction of a second client is found in the session that the first client has just
-    used, or makes the first client change its session. Other clients may interfere, but hardly each
-    time.
+    used, or makes the first client change its session. Other clients may disturb one attempt, but
+    are unlikely to disturb all of them.
     """
     other = await open_session(url, None)
     try:

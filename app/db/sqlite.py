@@ -19,7 +19,7 @@ from app.db.sqlite_file import SQLiteFile
 from app.db.sqlite_watch import LOG_KEPT, Watch
 
 TURN_TIMEOUT = 2.0
-"""Seconds that a request waits for a connection; with SQLite's own timeout, five at most."""
+"""Seconds that a request waits for a connection; with SQLite's lock timeout, at most five."""
 
 DRIVER: type[aiosqlite.Connection] = InThreadConnection
 """The driver; the tests also run on the stock one."""
@@ -65,7 +65,7 @@ class SQLite(Backend):
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
         if not self._file.is_served:
             self._file.create()
-        # With foreign keys on, SQLite does not drop a table that rows reference, as a rebuild must.
+        # A rebuild drops the table; with foreign keys on, SQLite refuses if rows reference it.
         engine = _engine(
             self._file, "rw", [*_DURABLE, "PRAGMA foreign_keys = OFF"], poolclass=NullPool
         )
@@ -137,9 +137,9 @@ async def _committed(
 ) -> Result:
     result = await work(session)
     await session.flush()
-    # Not by the session, which would return the connection to the pool in this thread: the pool
-    # belongs to the event loop. The session's own COMMIT has nothing to do then, and takes no round
-    # trip.
+    # `session.commit()` would return the connection to the pool in this thread, but the pool
+    # belongs to the event loop. The session's later commit finds no open transaction, and takes no
+    # round trip.
     await session.run_sync(lambda sync: sync.connection().exec_driver_sql("COMMIT"))
     return result
 

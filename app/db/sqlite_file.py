@@ -75,7 +75,7 @@ class SQLiteFile:
                     self._opened, self._problem, self._keeper = {}, None, None
 
     def create(self) -> None:
-        """Create an empty file for its owner alone, whatever the umask, unless it exists.
+        """Create an empty file that only its owner can access, unless the file exists.
 
         Raises:
             StartupError: the folder cannot be written.
@@ -134,7 +134,7 @@ class SQLiteFile:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the last check found that a restart would not find what is committed now."""
+        """Whether the last check found that a restart would miss what is committed now."""
         return self._problem is not None
 
     def is_same_file(self) -> bool:
@@ -144,7 +144,7 @@ class SQLiteFile:
         )
 
     def check_files(self) -> bool:
-        """Check the files, and log a change; return whether they have no problem."""
+        """Return whether the files have no problem; log a changed result."""
         problem = self._find_problem() if self._opened else None
         if problem != self._problem:
             self._problem = problem
@@ -155,9 +155,9 @@ class SQLiteFile:
         return problem is None
 
     def empty_log(self) -> bool:
-        """Empty the log of a file that is lost; return whether that was possible.
+        """Write the log into a lost file, and truncate it; return whether this succeeded.
 
-        The file, wherever it was moved, then has everything. The log stays under the old name, and
+        The file, wherever it was moved, then has every commit. The log keeps the old name, and
         SQLite would write its content over the file that the next start finds there. This blocks
         the event loop, which has nothing else to do for such a file.
         """
@@ -211,8 +211,8 @@ class SQLiteFile:
             )
 
     def _require_no_orphan(self) -> None:
-        # SQLite would delete the log, and with it the last commits. The service leaves an empty log
-        # when its file was moved away: a new file would be mistaken for that one.
+        # SQLite would delete the log and the latest commits in it. When its file is moved away, the
+        # service leaves an empty log, so that a later start does not create a new database.
         is_there = self.path.exists()
         has_content = is_there and self.path.stat().st_size
         if (self.log_bytes() and not has_content) or (self.log.exists() and not is_there):
@@ -253,7 +253,7 @@ class SQLiteFile:
     def _require_writable(self, connection: sqlite3.Connection) -> None:
         if not self._is_writable():
             raise self._not_writable()
-        # The system may refuse writes all the same; BEGIN IMMEDIATE alone would then only read.
+        # The system may still refuse writes; BEGIN IMMEDIATE then starts a transaction that reads.
         connection.execute("BEGIN IMMEDIATE")
         [(version,)] = connection.execute("PRAGMA user_version")
         connection.execute(f"PRAGMA user_version = {version}")

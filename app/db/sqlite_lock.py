@@ -56,8 +56,8 @@ def identity_locked(path: Path) -> Iterator[None]:
 
     Opening and closing a file drops all locks that SQLite holds on it in the same process (its "How
     to corrupt an SQLite database file", 2.2). So the block begins before SQLite's first connection
-    and ends after its last one. On Linux this lock is independent of SQLite's own; other systems
-    mix the two up, and use the lock of the name alone.
+    and ends after its last one. On Linux this lock is independent of SQLite's own; on other systems
+    the two conflict, so only the name is locked.
 
     Raises:
         StartupError: another process holds the lock, or the file cannot be opened.

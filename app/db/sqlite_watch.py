@@ -16,11 +16,11 @@ from app.db.sqlite_file import BUSY_TIMEOUT, SQLiteFile
 INTERVAL = 1.0
 """Seconds between two checks."""
 LOG_KEPT = 16 * 2**20
-"""Bytes to which SQLite truncates the log when it restarts it."""
+"""Size in bytes to which SQLite truncates the log when it begins to overwrite it."""
 LOG_LIMIT = 64 * 2**20
 """Bytes above which new readers wait until the log is empty."""
 _READERS_WAIT = 0.5
-"""Seconds that new readers wait at most for earlier readers to finish."""
+"""Maximum seconds that new readers wait for earlier readers to finish."""
 RETRY = 10.0
 """Seconds after which a delayed checkpoint is retried."""
 _POLL = 0.005
@@ -57,7 +57,7 @@ class Watch:
         is_log_empty = False
         while True:
             await asyncio.sleep(INTERVAL)
-            # A failure of the disk or of a lock is temporary, and the requests log it.
+            # A disk error or lock timeout is temporary, and the requests that it affects log it.
             with suppress(DBAPIError, PoolTimeout, OSError, DatabaseUnavailable):
                 if self._file.check_files():
                     is_log_empty = False
@@ -67,7 +67,7 @@ class Watch:
                     is_log_empty = self._file.empty_log()
 
     async def _shorten_log(self) -> None:
-        """Empty the log, which takes a moment without readers; overlapping readers leave none."""
+        """Truncate the log, which requires a moment without readers; so new readers wait."""
         loop = asyncio.get_running_loop()
         if loop.time() < self._not_before:
             return

@@ -1,7 +1,6 @@
 """Rows as one array per column, for PostgreSQL.
 
-A statement then runs once for all rows; run for one set of parameters after another, it takes twice
-as long.
+A statement then runs once for all rows. Running it once per row takes twice as long.
 """
 
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ def insert_from_arrays(
 
 
 def rows_of_arrays(table: FromClause, names: Sequence[str]) -> TableValuedAlias:
-    """The rows of `as_arrays` within a statement, for columns of this table; with a `position`."""
+    """The arrays of `as_arrays` as a table within a statement, with a column `position`."""
     arrays = [
         bindparam(f"all_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in names
     ]

@@ -28,7 +28,7 @@ class BulkStatement:
     """A statement that runs for many rows, given as tuples.
 
     `Session.execute()` requires a dict for each row, and looks up each value by name. This class
-    converts whole columns, and values that all rows share only once.
+    converts one column at a time, and a value that all rows share only once.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ def bulk_insert(
 
 
 def bulk_update(table: Table, keys: Sequence[str], columns: Sequence[str]) -> BulkStatement:
-    """An UPDATE from rows of the keys by which a row is found, and of the new column values."""
+    """An UPDATE by rows that are tuples: the keys that identify a row, then its new values."""
     names = [*keys, *columns]
 
     def statement(new: Any) -> Update:

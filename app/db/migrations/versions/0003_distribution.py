@@ -62,7 +62,7 @@ def upgrade() -> None:
         ),
         sqlite_with_rowid=False,
     )
-    # The weights of the past are unknown: what was given out then counts as what was due.
+    # Past weights are unknown: each operator's target is the number of interactions assigned to it.
     op.execute(
         "INSERT INTO daily_counts"
         " SELECT source_id, date(created_at), operator_id, count(*), 1000000 * count(*), 0, 0"

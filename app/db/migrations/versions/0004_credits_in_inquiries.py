@@ -17,7 +17,7 @@ down_revision = "0003"
 INQUIRY = 72_201_776_446_800
 BILLION = 1_000_000_000
 MOST = 100 * INQUIRY
-"""No rotation owes more: what is stored beyond it is damaged, or may not fit into 64 bits."""
+"""No valid credit is larger. A larger one is damaged, or its new value may not fit into 64 bits."""
 
 operators = sa.table("operators", sa.column("id"), sa.column("active", sa.Boolean))
 settings = sa.table(
@@ -42,7 +42,7 @@ counts = sa.table(
 
 
 def upgrade() -> None:
-    """Change the units of what is stored, and the type of the candidates."""
+    """Convert stored credits and counts to the new units, and change the type of the candidates."""
     _convert_credits()
     _convert_counts()
     if op.get_context().dialect.name == "sqlite":
@@ -57,7 +57,7 @@ def upgrade() -> None:
 
 
 def _convert_credits() -> None:
-    """From units of weight to inquiries, by the sum of the source's eligible weights."""
+    """Convert credits from units of weight to inquiries, by the sum of eligible weights."""
     rows = op.get_bind().execute(
         sa.select(settings, operators.c.active)
         .join_from(settings, operators, operators.c.id == settings.c.operator_id)
@@ -88,7 +88,7 @@ def _in_inquiries(rows: Sequence[Any]) -> Iterator[tuple[Any, int]]:
 
 
 def _convert_counts() -> None:
-    """From millionths, rounded down, to billionths: of a day as many as there were interactions."""
+    """Convert targets from millionths, rounded down, to billionths that sum to the interactions."""
     rows = op.get_bind().execute(
         sa.select(counts).order_by(counts.c.source_id, counts.c.day, counts.c.operator_id)
     )
@@ -109,8 +109,8 @@ def _convert_counts() -> None:
 def _in_billionths(rows: Sequence[Any]) -> Iterator[tuple[Any, int]]:
     """Each of a day's counts with its new target.
 
-    What was lost by rounding, and what was given out by hand without a target, is made good in
-    proportion to the others.
+    The parts lost by rounding, and the interactions that staff assigned without a target, are
+    divided in proportion to the targets.
     """
     weights = {row.operator_id: max(0, row.target) for row in rows}
     if not any(weights.values()):
@@ -122,7 +122,7 @@ def _in_billionths(rows: Sequence[Any]) -> Iterator[tuple[Any, int]]:
 
 
 def _rebuild_assignments() -> None:
-    """Make the candidates bytes, which are the same text; SQLite changes no type in place."""
+    """Change the candidates' type to bytes of the same content; SQLite cannot do so in place."""
     op.rename_table("assignments", "assignments_before")
     op.create_table(
         "assignments",
