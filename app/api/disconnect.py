@@ -11,7 +11,9 @@ Result = TypeVar("Result")
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of work, which is cancelled if the client disconnects. Read the body first.
+    """Run work and return its result; cancel it if the client disconnects.
+
+    Call this after the body has been read.
 
     Raises:
         ClientDisconnect: the client has disconnected.

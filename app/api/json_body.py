@@ -28,8 +28,8 @@ Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 class JSONRoute(APIRoute):
     """A route whose body and query are parsed strictly.
 
-    FastAPI itself accepts other encodings and duplicate keys, and passes a body of another content
-    type as bytes. Of a repeated parameter it uses the last.
+    FastAPI itself accepts other encodings and duplicate keys, passes a body of another content type
+    as bytes, and uses the last value of a repeated parameter.
     """
 
     def get_route_handler(self) -> Handle:

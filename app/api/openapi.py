@@ -153,7 +153,7 @@ def _exact(part: Any) -> Any:
     """Add exact bounds and formats to integers.
 
     FastAPI writes bounds as floats, which rounds the greatest id to 2^63. Without a format,
-    generated clients assume 32 bits; ids in responses have theirs by `ReadId`.
+    generated clients assume 32 bits; `ReadId` gives ids in responses their format.
     """
     if isinstance(part, list):
         return [_exact(item) for item in part]

@@ -35,7 +35,7 @@ PAGE: dict[int | str, dict[str, Any]] = {
 def paginate(
     items: Sequence[Item], page: PageQuery, request: Request, response: Response
 ) -> Sequence[Item]:
-    """Return `page.limit` of at most one item more, and link to the next page if there is one."""
+    """Return the first `page.limit` items; if there is one more, link to the next page."""
     if len(items) <= page.limit:
         return items
     shown = items[: page.limit]

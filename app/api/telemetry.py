@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry, if the starting process has configured where they go."""
+"""Traces by OpenTelemetry, if a tracer provider is configured when the process starts."""
 
 from contextlib import AbstractContextManager
 from typing import Any

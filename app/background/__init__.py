@@ -1,1 +1,1 @@
-"""Background tasks, which run beside requests."""
+"""Background tasks, which run concurrently with requests."""

@@ -1,8 +1,8 @@
 """Assigns interactions from queues that stalled although an operator is available.
 
-The request that frees capacity also assigns what waits. It may be interrupted: by a lock, a full
-disk, a lost database, the end of its process. This task then continues, in the same process or in
-another one.
+The request that frees capacity also assigns waiting interactions. A lock timeout, a full disk, an
+unavailable database or the exit of its process can interrupt it. This task then continues, in the
+same process or in another one.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ INTERVAL = 2
 STALL = 1
 """Seconds without an assignment after which a queue counts as stalled."""
 LONGEST_SHARE = 0.1
-"""The largest share of its time that the task spends on checks, with very many queues."""
+"""Maximum fraction of its time that the task spends on checks, however many queues there are."""
 
 
 @asynccontextmanager
 async def assigning_stalled_queues(database: Database) -> AsyncIterator[None]:
-    """Check every few seconds until the block ends; an open transaction ends before it does."""
+    """Check every few seconds until the block ends, which waits for an open transaction."""
     task = asyncio.create_task(_check_repeatedly(database))
     try:
         yield

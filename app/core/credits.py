@@ -1,10 +1,10 @@
-"""Credits: what operators are owed of a source's inquiries, in integer fractions of one inquiry."""
+"""Credits: how many inquiries a source owes each of its operators, as integers."""
 
 from collections.abc import Mapping
 from math import lcm
 
 INQUIRY = lcm(*range(1, 32))
-"""A credit of one inquiry, which the sums of ordinary weights divide without remainder."""
+"""The credit of one inquiry. Every sum of weights up to 31 divides it without remainder."""
 
 
 def apportion(amount: int, weights: Mapping[int, int]) -> dict[int, int]:
@@ -38,7 +38,7 @@ def carry_over(credits: Mapping[int, int], weights: Mapping[int, int]) -> dict[i
 
     Operators that stay keep their credits, and share by their new weights the credits of removed
     operators, positive or negative. If all that stay have weight 0, they share equally. New
-    operators start with 0; if no operator stays, all do.
+    operators start with 0; if no operator stays, all operators start with 0.
 
     Args:
         credits: credits of the present operators, by id; they sum to 0.

@@ -6,10 +6,11 @@ from typing_extensions import TypeAliasType
 
 # Named types, so that the OpenAPI document and generated clients use these names.
 Strategy = TypeAliasType("Strategy", Literal["smooth", "random"])
-"""Evenly at every moment, or at random; by weight either way."""
+"""`smooth` keeps shares close to the weights after every inquiry; `random` draws by weight."""
 
 Reason = TypeAliasType("Reason", Literal["selected", "sticky", "waiting", "from_queue", "manual"])
-"""Picked at once; the lead's latest operator; none available; from the queue; by hand."""
+"""`selected`: the strategy chose the operator. `sticky`: the lead's latest operator. `waiting`: no
+operator was available. `from_queue`: assigned after waiting. `manual`: staff chose the operator."""
 
 PassedOver = TypeAliasType("PassedOver", Literal["inactive", "at_limit", "zero_weight"])
 """Why a candidate was not eligible."""
@@ -21,8 +22,11 @@ class CandidateSnapshot(NamedTuple):
     operator_id: int
     weight: int
     credit: int
-    """What it is owed under `smooth`, negative if it owes; see `core.credits`."""
+    """What `smooth` owes the operator, negative if the operator is ahead; see `core.credits`."""
     load: int | None
-    """Active interactions over all sources, counted up to the limit; None if none is enforced."""
+    """Active interactions over all sources, counted up to the highest load limit.
+
+    None if the source enforces no limit, or the operator has none.
+    """
     load_limit: int | None
     passed_over: PassedOver | None

@@ -45,7 +45,9 @@ def parse_int(text: str) -> int | ExactNumber:
 
 
 def encode_json(value: Any) -> str:
-    """Encode a JSON value without white space; members keep their order, exact numbers their text.
+    """Encode a JSON value without white space.
+
+    Members keep their order, and exact numbers keep their text.
 
     Raises:
         ValueError: a number is not finite.
@@ -55,7 +57,7 @@ def encode_json(value: Any) -> str:
 
 
 def encode_canonical_json(value: Any) -> str:
-    """Encode a JSON value likewise, with the members of each object sorted by name."""
+    """Encode a JSON value as `encode_json`, but with the members of each object sorted by name."""
     return _with_exact_numbers(_encode_sorted(value))
 
 

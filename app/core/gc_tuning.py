@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def tuned_gc() -> Iterator[None]:
-    """Exempt objects of the start-up, and collect young ones less often, until the block ends.
+    """Until the block ends, exclude objects created at startup, and collect young ones less often.
 
-    A full collection that included objects of the start-up took 70 ms; collecting young objects
-    every 700 allocations took 7 % of the time under load.
+    A full collection that included the objects created at startup took 70 ms; collecting young
+    objects every 700 allocations took 7 % of the time under load.
     """
     threshold = gc.get_threshold()
     gc.freeze()

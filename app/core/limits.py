@@ -7,8 +7,8 @@ MAX_OPERATORS_PER_SOURCE = 1_000
 MAX_PREVIEW = 1_000
 MAX_LOAD_LIMIT = 1_000_000
 MAX_PAGE_BYTES = 1024 * 1024
-"""Bytes of payloads on a page with more than one interaction."""
+"""Maximum bytes of payloads on a page with more than one interaction."""
 MAX_EMAIL_LENGTH = 254
 """Characters; the longest address that SMTP can carry (RFC 5321, erratum 1690)."""
 MAX_SHOWN_ERRORS = 20
-"""Errors of one request that the response lists; the rest are counted."""
+"""Maximum number of errors that a response lists; it counts further errors."""

@@ -10,9 +10,9 @@ from typing import TextIO
 INTERVAL = 0.2
 """Seconds between two writes; the lines of an interval are written together."""
 CAPACITY = 100_000
-"""Lines queued at most while the reader does not read; further lines are dropped."""
+"""Maximum number of queued lines; further lines are dropped until the reader reads."""
 _FLUSH_TIMEOUT = 2
-"""Seconds that a slow reader has at shutdown."""
+"""Seconds that a slow reader has at shutdown to read the remaining lines."""
 
 _log = logging.getLogger(__name__)
 

@@ -68,9 +68,9 @@ class Log:
 
 
 def format_outside_log(format: LogFormat) -> None:
-    """Write what is logged while no `Log` is installed as JSON, too, if that is the format.
+    """Also use the format `json`, if set, for messages logged while no `Log` is installed.
 
-    These are messages of uvicorn at start and shutdown, and warnings of libraries.
+    These are messages of uvicorn at startup and shutdown, and warnings of libraries.
     """
     handlers = [*logging.getLogger("uvicorn").handlers, logging.lastResort]
     for handler in handlers if format == "json" else ():

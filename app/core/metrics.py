@@ -1,7 +1,7 @@
-"""Metrics for Prometheus: counters and times of this process, or of all that serve together.
+"""Metrics for Prometheus: counters and durations of this process, or of several together.
 
 With `PROMETHEUS_MULTIPROC_DIR` set, each process keeps its metrics in a file in that folder, and
-any process exposes those of all.
+exposes the metrics of all processes that share it.
 """
 
 import os
@@ -73,7 +73,7 @@ def _requests_of(route: str, method: str, status: int) -> Histogram:
 
 
 def count_request(route: str, method: str, status: int, seconds: float) -> None:
-    """Count a request; only known routes and methods, as each creates a time series."""
+    """Count a request; pass only known routes and methods, as each creates a time series."""
     _requests_of(route, method, status).observe(seconds)
 
 
@@ -111,6 +111,6 @@ def _source() -> Collector:
     return _registry
 
 
-# Memory, CPU time and open files; with several processes they would be those of one.
+# Memory, CPU time and open files: of several processes, a scrape would show only one.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     ProcessCollector(registry=_registry)

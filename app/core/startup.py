@@ -11,7 +11,7 @@ from app.core.logging import format_outside_log, log_line
 from app.core.setting_names import doubtful_names
 
 WORKER = "worker"
-"""The name of the processes that `serve --workers` starts; their supervisor warns for all."""
+"""The name of the processes that `serve --workers` starts; their supervisor logs the warnings."""
 
 
 def begin() -> Settings:

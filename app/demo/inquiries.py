@@ -1,6 +1,6 @@
 """Inquiries about flats in several languages, the same on every run."""
 
-# Leads write letters that look like Latin ones.
+# Some sample texts have letters that look like Latin ones.
 
 from collections.abc import Sequence
 from random import Random

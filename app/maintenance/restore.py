@@ -21,11 +21,12 @@ from app.maintenance.sqlite_files import check, copy_into, draft_beside, file_of
 def restore(url: str, backup: Path) -> Path | None:
     """Replace the database at a URL, which no process serves, by a copy of a backup.
 
-    At every moment the old database is in place, or the new one, or a file beside them keeps the
-    service from starting until the restore is run again.
+    At every moment the old or the new database is in place, or a marker file in the same folder
+    keeps the service from starting until the restore is run again.
 
     Returns:
-        The path of the old database, with its write-ahead log beside it; None if there was none.
+        The path of the old database, with its write-ahead log in the same folder; None if there
+        was no old database.
 
     Raises:
         MaintenanceError: the database is being served, or the backup is not a valid one of the
@@ -62,10 +63,10 @@ def _locked(database: Path) -> Iterator[None]:
 
 
 def _mode(backup: Path) -> str:
-    """The mode to open a backup with: its write-ahead log, if it has one, is part of it."""
+    """The mode in which to open a backup; its write-ahead log, if it has one, is part of it."""
     log, _ = beside(backup)
     has_log = log.exists() and log.stat().st_size
-    # Without a log, SQLite needs to write no file beside the backup, which may be impossible.
+    # Without a log, `immutable=1` keeps SQLite from writing to the folder, which may be read-only.
     return "mode=ro" if has_log else "mode=ro&immutable=1"
 
 
@@ -86,8 +87,8 @@ def _require_our_schema(rows: sqlite3.Connection) -> None:
 
 
 def _present(file: SQLiteFile) -> Path | None:
-    """The database, or the one that an interrupted restore has put aside."""
-    return next((path for path in (file.path, _put_aside(file)) if path and path.exists()), None)
+    """The database, or the previous one that an interrupted restore has renamed."""
+    return next((path for path in (file.path, _renamed(file)) if path and path.exists()), None)
 
 
 def _copy_owner(before: Path | None, draft: Path) -> None:
@@ -102,9 +103,9 @@ def _copy_owner(before: Path | None, draft: Path) -> None:
 
 def _put_in_place(draft: Path, file: SQLiteFile) -> Path | None:
     folder = file.path.parent
-    before = _put_aside(file)
+    before = _renamed(file)
     aside = before if before and not before.exists() else _free_name(file.path)
-    # While there is no database, the log belongs to the one that was put aside first.
+    # If there is no database, the log belongs to the one that the interrupted restore renamed.
     log_owner = before if before and not file.path.exists() else aside
     try:
         if before is None:
@@ -127,15 +128,15 @@ def _put_in_place(draft: Path, file: SQLiteFile) -> Path | None:
 
 
 def _mark(file: SQLiteFile, aside: Path, note: Path) -> None:
-    """Keep the service from starting, and record where the present database is moved."""
+    """Keep the service from starting, and record the new path of the present database."""
     note.write_text(aside.name, encoding="utf-8")
     sync(note)
     note.rename(file.restoring)
     sync(file.path.parent)
 
 
-def _put_aside(file: SQLiteFile) -> Path | None:
-    """Where an interrupted restore has put the database aside, or was about to."""
+def _renamed(file: SQLiteFile) -> Path | None:
+    """The path to which an interrupted restore has renamed the database, or was about to."""
     try:
         return file.path.with_name(file.restoring.read_text(encoding="utf-8"))
     except FileNotFoundError:

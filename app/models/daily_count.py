@@ -25,6 +25,6 @@ class DailyCount(Base):
     target: Mapped[int] = mapped_column(BigInteger)
     """The sum of its quotas, in billionths of an interaction, one for each first assignment."""
     lost_to_limit: Mapped[int] = mapped_column(BigInteger)
-    """The part of the target, in billionths, that fell due while it was at its limit."""
+    """The part of the target, in billionths, that accrued while the operator was at its limit."""
     lost_to_inactivity: Mapped[int] = mapped_column(BigInteger)
-    """The part of the target, in billionths, that fell due while it was inactive."""
+    """The part of the target, in billionths, that accrued while the operator was inactive."""

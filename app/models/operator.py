@@ -15,4 +15,4 @@ class Operator(Base):
     name: Mapped[str]
     active: Mapped[bool] = mapped_column(default=True)
     load_limit: Mapped[int | None]
-    """The most active interactions, where a source enforces limits; None for no limit."""
+    """Maximum number of active interactions, for sources that enforce limits; None for no limit."""

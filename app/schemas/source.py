@@ -21,8 +21,8 @@ class CreateSource(RequestSchema):
     description: Text
     strategy: Strategy = Field(
         default="smooth",
-        description="`smooth` keeps shares close to the weights at every moment; `random` draws "
-        "operators by weight.",
+        description="`smooth` keeps shares close to the weights after every inquiry; `random` "
+        "draws operators by weight.",
     )
     enforce_load_limit: StrictBool = Field(
         default=False, description="Whether operators at their load limit are passed over."

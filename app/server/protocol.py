@@ -19,7 +19,7 @@ _STALL_TIMEOUT = 30
 _LINGER = 2
 """Seconds that a refused client has to read the response."""
 _ARRIVAL_TIMEOUT = 1
-"""Seconds after shutdown begins in which a request on its way must arrive."""
+"""Seconds that a client has at shutdown to finish sending a request."""
 _MAX_DISCARDED = 2 * 1024 * 1024
 """Bytes that a refused client may still send."""
 

@@ -1,4 +1,4 @@
-"""Checks that every server reads the head of a request in the same way."""
+"""Rejects request heads that two servers could interpret differently."""
 
 import re
 from collections.abc import Iterable

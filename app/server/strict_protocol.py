@@ -15,15 +15,15 @@ from app.server.answering import Answering
 from app.server.request_head import check_head
 
 _MAX_PIPELINED = 100
-"""Requests on a connection that may wait for the one before them."""
+"""Maximum number of requests per connection that wait for the response to an earlier one."""
 
 
 class StrictProtocol(HttpToolsProtocol):
     """uvicorn's protocol with stricter parsing.
 
-    Every head must pass `check_head`. `Upgrade` is ignored, as RFC 9110 section 7.8 allows. A
-    pipelined request starts when the client has read the response before it; while any wait,
-    nothing is read from the connection.
+    Every head must pass `check_head`. `Upgrade` is ignored, as RFC 9110 section 7.8 allows. The
+    application starts a pipelined request when the client has read the previous response. While a
+    request waits for that, the server reads nothing from the connection.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -114,7 +114,7 @@ class StrictProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if self.flow.write_paused:  # The client has not read the response before it yet.
+        if self.flow.write_paused:  # The client has not read the previous response yet.
             self.flow.pause_reading()
             self.pipeline.append((cycle, app))
             return

@@ -98,7 +98,7 @@ class _Workers(Multiprocess):
                 self.processes[index] = self._start()
 
     def terminate_all(self) -> None:
-        # Left open here, the listener would accept connections that no process serves any more.
+        # If it stayed open here, the kernel would accept connections that no process serves.
         for listener in self.sockets:
             listener.close()
         super().terminate_all()

@@ -38,9 +38,9 @@ def pick_smooth(weights: Mapping[int, int], credits: dict[int, int]) -> int:
     """Pick the operator that is next in turn, and update the credits of all.
 
     Tijdeman's chairman assignment, with credits in inquiries. While the set of n operators does not
-    change, each is within 1 - 1/(2n-2) inquiries of its exact share after every pick, the best
-    bound there is. When the set changes, credits stay; none grows without bound, as an operator
-    that is owed a whole inquiry or more is picked first, the largest credit before others.
+    change, each is within 1 - 1/(2n-2) inquiries of its exact share after every pick, which is the
+    best possible bound. When the set changes, credits do not. No credit grows without bound, as an
+    operator that is owed a whole inquiry or more is picked first, the largest credit before others.
     Otherwise, of the operators that are owed at least the slack of 1/(2n-2), the one with the
     earliest deadline is picked; if there are none, the one with the largest credit. Ties go to the
     lower id.
@@ -49,8 +49,8 @@ def pick_smooth(weights: Mapping[int, int], credits: dict[int, int]) -> int:
 
     Args:
         weights: the positive weights of the n eligible operators, by id.
-        credits: what each is owed, less what it owes; `INQUIRY` is one inquiry. Updated in place
-            with their sum unchanged; operators that are not eligible keep theirs.
+        credits: what each is owed, negative if it is ahead; `INQUIRY` is one inquiry. Updated in
+            place with their sum unchanged; operators that are not eligible keep theirs.
 
     """
     if len(weights) == 1:
