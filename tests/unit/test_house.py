@@ -42,7 +42,7 @@ packages = sorted(file.parent for file in APP.rglob("__init__.py"))
 
 
 def test_imports_run_downward() -> None:
-    """Every package imports only from those below it, and only the API knows of HTTP."""
+    """Every package imports only from those below it; only `api` and `server` depend on HTTP."""
     pytest.importorskip("importlinter", reason="import-linter is in tests/requirements.txt")
 
     check = subprocess.run(
@@ -87,13 +87,13 @@ def test_packages_say_what_they_are() -> None:
     assert [1] * len(packages) == [len(docstring.splitlines()) for docstring in docstrings]
 
 
-def test_map_shows_every_room() -> None:
-    """The map in `app/README.md` has a line for every room, and for none that is gone."""
+def test_map_shows_every_package() -> None:
+    """The table in `app/README.md` has a line for every package, and for none that is gone."""
     modules = {file.name for file in APP.glob("*.py")} - {"__init__.py"}
-    rooms = {f"{package.relative_to(APP).as_posix()}/" for package in packages} - {"./"}
+    folders = {f"{package.relative_to(APP).as_posix()}/" for package in packages} - {"./"}
     mapped = re.findall(r"^\| `([^`]+)`", CODE.read_text(encoding="utf-8"), re.MULTILINE)
 
-    assert modules | rooms == set(mapped)
+    assert modules | folders == set(mapped)
 
 
 def test_next_migration_is_numbered() -> None:
