@@ -96,7 +96,7 @@ def growth_table(trials: Trials) -> str:
 
 
 def chart(trials: Trials) -> str:
-    """Requests a second by the number of connections, as SVG."""
+    """Requests per second by number of connections, as SVG."""
     steps = sorted({connections for _, connections in trials})
     scale = _Scale(steps, max(_rate(measured) for measured in trials.values()) * 1.05)
     return "\n".join(
@@ -134,7 +134,8 @@ def _axes(scale: _Scale) -> Iterator[str]:
         yield _text(_LEFT - 8, y + 4, f"{rate:,}", anchor="end")
     for step in scale.steps:
         yield _text(scale.x(step), _HEIGHT - _BOTTOM + 18, str(step))
-    yield _text(_WIDTH / 2, _HEIGHT - 10, "POST /interaction: requests a second over connections")
+    title = "POST /interaction: requests per second by number of connections"
+    yield _text(_WIDTH / 2, _HEIGHT - 10, title)
 
 
 def _line(scale: _Scale, contender: str, colour: str, rates: Sequence[float]) -> str:

@@ -13,7 +13,7 @@ class Measurement(NamedTuple):
     """One run at one number of connections."""
 
     rate: float
-    """Requests a second."""
+    """Requests per second."""
     p50: float
     """Milliseconds."""
     p99: float
