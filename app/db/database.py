@@ -211,7 +211,7 @@ class Database:
             raise DatabaseUnavailable
 
     def _raise_service_error(self, error: Exception, *, committing: bool = False) -> None:
-        """Raise the error that the client receives instead, if there is one."""
+        """Raise the error that the client receives instead; return if the service is at fault."""
         if isinstance(error, PoolTimeout):
             raise DatabaseUnavailable from error
         known = self._backend.service_error(error, committing=committing)

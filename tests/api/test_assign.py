@@ -147,7 +147,7 @@ async def test_freed_operator_takes_from_the_queue(api: Api, client: httpx.Async
 
 
 async def test_two_full_operators(api: Api) -> None:
-    """The operator whose limit was raised takes over; the freed place goes to the next inquiry."""
+    """The operator whose limit was raised takes over; the next inquiry gets the freed capacity."""
     first, second = [await api.create_operator(load_limit=1) for _ in range(2)]
     source = await api.create_source({first: 1, second: 1}, enforce_load_limit=True)
     posted = [await api.post(source) for _ in range(2)]

@@ -222,7 +222,7 @@ async def test_choice_from_the_queue(api: Api) -> None:
 
 
 async def test_returning_lead_from_the_queue(api: Api) -> None:
-    """A waiting interaction goes to its lead's operator as well."""
+    """A waiting interaction is assigned to its lead's latest operator as well."""
     maria, boris = await api.create_operator("Maria"), await api.create_operator("Boris")
     known = await api.post(await api.create_source({boris: 1}))
     source = await api.create_source()

@@ -163,7 +163,7 @@ def test_every_body_has_an_example_that_is_valid(
 
 
 def test_every_request_shows_an_example(operations: list[Operation]) -> None:
-    """A user who tries a call by hand sees its parameters and body."""
+    """A user who sends a request from Swagger UI sees its parameters and body."""
     for name, spec in operations:
         for parameter in spec.get("parameters", ()):
             assert parameter["schema"]["examples"], f"{name} {parameter['name']}"

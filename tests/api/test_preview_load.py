@@ -1,4 +1,4 @@
-"""Long previews: one at a time, beside everything else that the service does."""
+"""Long previews run one at a time, concurrently with all other requests."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""With a sticky source, a returning lead goes to its latest operator."""
+"""In a sticky source, inquiries of a returning lead are assigned to its latest operator."""
 
 import pytest
 

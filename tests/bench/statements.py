@@ -1,4 +1,4 @@
-"""`python -m tests.bench.statements`: the builders of `app/db/bulk` beside SQLAlchemy's own ways.
+"""`python -m tests.bench.statements`: the builders of `app/db/bulk` compared with SQLAlchemy's own.
 
 Prints for each what it saves of a statement's time, for a batch of 36 rows and for a single one.
 """

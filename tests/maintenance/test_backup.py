@@ -30,7 +30,7 @@ def make_large(database: Path) -> None:
 
 
 def names(folder: Path) -> set[str]:
-    """The files in a folder, without those that SQLite keeps beside an open database."""
+    """The files in a folder, without those that SQLite keeps for an open database."""
     return {file.name for file in folder.iterdir() if not file.name.endswith(("-wal", "-shm"))}
 
 

@@ -22,7 +22,7 @@ class Found(list[tuple[Any, ...]]):
     """The rows of a statement, with values as SQLite stores them: a UUID or a time is text."""
 
     def fetchone(self) -> tuple[Any, ...] | None:
-        """The first row, if there is one."""
+        """The first row; None if there is none."""
         return self[0] if self else None
 
     def fetchall(self) -> list[tuple[Any, ...]]:

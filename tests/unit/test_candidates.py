@@ -88,7 +88,7 @@ def test_equal_fields_take_no_space() -> None:
 
 
 def test_candidates_of_earlier_versions_are_read() -> None:
-    """Their credits were in units of weight: of the eligible ones, or of all if none was."""
+    """Their credits were in units of weight: of the eligible candidates, or of all if none was."""
     eligible = b'[[1,3,2,null,null,null],[2,1,-1,3,3,"at_limit"]]'
     none_eligible = b'[[1,3,2,null,null,"inactive"],[2,1,-2,3,3,"at_limit"]]'
     weightless = b'[[1,0,0,null,null,"zero_weight"]]'
