@@ -142,6 +142,7 @@ _WAITING = (
     .where(
         IS_WAITING,
         any_of(_table.c.source_id, "source_ids"),
+        _table.c.id >= bindparam("since", type_=_table.c.id.type),
         _table.c.id < bindparam("before", type_=_table.c.id.type),
     )
     .order_by(_table.c.id)
@@ -188,8 +189,13 @@ class InteractionCRUD:
         """The interaction with this id as it is, if there is one."""
         return await self._session.get(Interaction, id, populate_existing=True)
 
-    async def set_inactive(self, id: int) -> InteractionRow | None:
+    async def set_inactive(self, id: int) -> Interaction | None:
         """The interaction with this id, closed now unless it was closed before."""
+        await self.close(id)
+        return await self.get_by_id(id)
+
+    async def close(self, id: int) -> InteractionRow | None:
+        """The row of `set_inactive`, without its object."""
         row = await self._update(_CLOSE, id, now=utc_now())
         if row is not None:
             return row
@@ -206,15 +212,16 @@ class InteractionCRUD:
         return {lead_uuid: Latest(*latest) for lead_uuid, *latest in rows}
 
     async def list_waiting(
-        self, source_ids: Iterable[int], *, limit: int, before: int | None = None
+        self, source_ids: Iterable[int], *, limit: int, since: int = 0, before: int | None = None
     ) -> list[WaitingRow]:
-        """Interactions of these sources that wait, oldest first, with ids below this one."""
+        """Interactions of these sources that wait, oldest first, with ids in this range."""
         rows = await execute(
             self._session,
             _WAITING,
             {
                 "source_ids": list(source_ids),
                 "limit": limit,
+                "since": since,
                 "before": MAX_ID if before is None else before,
             },
         )

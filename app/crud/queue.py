@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.crud.interaction import IS_ACTIVE, IS_WAITING, Place
+from app.crud.interaction import IS_ACTIVE, Place
 from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.db.any_of import any_of
 from app.db.execute import execute
@@ -35,9 +35,8 @@ _interactions, _operators, _settings, _sources = (
 )
 # As a rare condition, it would send SQLite to the index by operator, where all that wait stand
 # together.
-_next_waiting = select(func.min(_interactions.c.source_id)).where(
-    IS_ACTIVE, likely(_interactions.c.operator_id.is_(None))
-)
+_IS_WAITING = (IS_ACTIVE, likely(_interactions.c.operator_id.is_(None)))
+_next_waiting = select(func.min(_interactions.c.source_id)).where(*_IS_WAITING)
 # From each source to the next one that has a queue, however long the queues are. PostgreSQL's wiki
 # calls it a loose index scan.
 _first = select(_next_waiting.scalar_subquery().label("source_id")).cte("queues", recursive=True)
@@ -51,11 +50,14 @@ _queues = _first.union_all(
 _ALL = select(_queues.c.source_id).where(_queues.c.source_id.is_not(None))
 
 
-def _oldest_in(source_id: ColumnElement[int]) -> ScalarSelect[int]:
+def oldest_in(source_id: ColumnElement[int]) -> ScalarSelect[int]:
+    """The id of what waits longest in a source, or NULL if nothing does."""
+    # As a range, in the order of the only index that has it: by `source_id = x ORDER BY id LIMIT 1`
+    # PostgreSQL may walk all that is active, or read the whole queue.
     return (
         select(_interactions.c.id)
-        .where(IS_WAITING, _interactions.c.source_id == source_id)
-        .order_by(_interactions.c.id)
+        .where(*_IS_WAITING, _interactions.c.source_id.between(source_id, source_id))
+        .order_by(_interactions.c.source_id, _interactions.c.id)
         .limit(1)
         .scalar_subquery()
     )
@@ -82,8 +84,8 @@ def queues_of(operator_id: ColumnElement[int]) -> CompoundSelect[int, int]:
         .scalar_subquery()
     )
     return union_all(
-        select(few.c.source_id, _oldest_in(few.c.source_id).label("oldest")).where(are_few),
-        select(_queues.c.source_id, _oldest_in(_queues.c.source_id)).where(
+        select(few.c.source_id, oldest_in(few.c.source_id).label("oldest")).where(are_few),
+        select(_queues.c.source_id, oldest_in(_queues.c.source_id)).where(
             not_(are_few), weight_in_queue > 0
         ),
     )
@@ -109,7 +111,7 @@ _below_limit = (
     .cte("below_limit")
     .prefix_with("MATERIALIZED")
 )
-_AVAILABLE = select(_sources.c.id, _oldest_in(_sources.c.id)).where(
+_AVAILABLE = select(_sources.c.id, oldest_in(_sources.c.id)).where(
     any_of(_sources.c.id, "source_ids"),
     exists().where(
         _settings.c.source_id == _sources.c.id,

@@ -8,32 +8,23 @@ from sqlalchemy import (
     case,
     delete,
     insert,
-    literal,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.credits import carry_over
 from app.core.distribution import Strategy
-from app.crud.interaction import IS_WAITING
+from app.core.errors import RolledBack
 from app.crud.lock import LockCRUD, Locked
 from app.crud.operator import LOAD_AGAINST_LIMIT
+from app.crud.queue import oldest_in
 from app.db.any_of import any_of
 from app.db.bulk_statement import bulk_insert, bulk_update
 from app.db.execute import execute
-from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
+from app.models import Base, Operator, Source, SourceOperatorSetting
 
-_sources, _operators, _settings, _interactions = (
-    Base.metadata.tables[model.__tablename__]
-    for model in (Source, Operator, SourceOperatorSetting, Interaction)
-)
-# Not EXISTS: PostgreSQL may read all that waits, to look each source up in it.
-_HAS_QUEUE = (
-    select(literal(1))
-    .where(_interactions.c.source_id == _sources.c.id, IS_WAITING)
-    .limit(1)
-    .scalar_subquery()
-    .is_not(None)
+_sources, _operators, _settings = (
+    Base.metadata.tables[model.__tablename__] for model in (Source, Operator, SourceOperatorSetting)
 )
 _ROTATIONS = (
     select(
@@ -41,7 +32,7 @@ _ROTATIONS = (
         _sources.c.strategy,
         _sources.c.enforce_load_limit,
         _sources.c.sticky,
-        _HAS_QUEUE,
+        oldest_in(_sources.c.id).is_not(None),
         _settings.c.operator_id,
         _settings.c.weight,
         _operators.c.active,
@@ -127,17 +118,19 @@ class SourceOperatorSettingCRUD:
     async def lock_rotations(
         self, source_ids: Collection[int], locked: Locked | None = None
     ) -> dict[int, Rotation]:
-        """The rules and operators of several sources, locked now unless they were before."""
-        while True:
-            locked = locked or await LockCRUD(self._session).lock(source_ids)
-            rotations = await self.get_rotations(source_ids)
-            found = (
-                one.operator_id for rotation in rotations.values() for one in rotation.candidates
-            )
-            # Somebody may have put others in place before we had the lock of the source.
-            if locked.covers(rotations.keys(), found):
-                return rotations
-            locked = None
+        """The rules and operators of several sources, locked now unless they were before.
+
+        Raises:
+            RolledBack: weights were replaced before the sources were locked. To lock the new
+                operators now would be out of order.
+
+        """
+        locked = locked or await LockCRUD(self._session).lock(source_ids)
+        rotations = await self.get_rotations(source_ids)
+        found = (one.operator_id for rotation in rotations.values() for one in rotation.candidates)
+        if not locked.covers(rotations.keys(), found):
+            raise RolledBack
+        return rotations
 
     async def set_credits(self, credits: Mapping[tuple[int, int], int]) -> None:
         """Write credits by source and operator, in one statement."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.distribution import Considered, Reason, Strategy
-from app.core.errors import InteractionNotFound
+from app.core.errors import InteractionNotFound, found
 from app.crud import AssignmentCRUD, InteractionCRUD, OperatorCRUD
 from app.crud.assignment import AssignmentRow
 from app.utils.explanation import explain
@@ -45,8 +45,7 @@ async def list_moves(
         InteractionNotFound: there is no such interaction.
 
     """
-    if await InteractionCRUD(session).get_by_id(interaction_id) is None:
-        raise InteractionNotFound
+    found(await InteractionCRUD(session).get_by_id(interaction_id), InteractionNotFound)
     assignments = AssignmentCRUD(session)
     operator_before = await assignments.get_operator_at(interaction_id, after) if after else None
     moves: list[Move] = []

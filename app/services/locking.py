@@ -27,6 +27,8 @@ class Queues(NamedTuple):
     """
 
     source_ids: set[int]
+    since: int
+    """The oldest interaction id that waits in them, or a lower one."""
     others: set[int]
     before: int | None
     """The oldest interaction id of the others; None if there are none."""
@@ -38,7 +40,12 @@ def oldest_queues(oldest: Mapping[int, int]) -> Queues:
     """The queues to begin with, by the id of what waits longest in each source."""
     by_age = sorted(oldest, key=oldest.__getitem__)
     first, others = by_age[:MOST_SOURCES], by_age[MOST_SOURCES:]
-    return Queues(set(first), set(others), oldest[others[0]] if others else None)
+    return Queues(
+        set(first),
+        oldest[first[0]] if first else 0,
+        set(others),
+        oldest[others[0]] if others else None,
+    )
 
 
 async def lock_operator(session: AsyncSession, operator_id: int) -> Queues:

@@ -70,7 +70,7 @@ async def assign(
 
 async def _close(session: AsyncSession, interaction_id: int) -> tuple[InteractionRow, set[int]]:
     place, queues = await lock_interaction(session, interaction_id)
-    closed = await InteractionCRUD(session).set_inactive(interaction_id)
+    closed = await InteractionCRUD(session).close(interaction_id)
     rest = await drain(session, queues) if place.is_active else set()
     return found(closed, InteractionNotFound), rest
 
@@ -108,9 +108,7 @@ async def _assign(
 async def _choose_by_hand(
     session: AsyncSession, distributor: Distributor, source_id: int, operator_id: int
 ) -> Choice:
-    operator = await OperatorCRUD(session).lock(operator_id)
-    if operator is None:
-        raise OperatorNotFound
+    operator = found(await OperatorCRUD(session).lock(operator_id), OperatorNotFound)
     if not operator.active:
         raise OperatorInactive
     if distributor.rotations[source_id].enforce_load_limit:
@@ -140,7 +138,7 @@ async def drain(session: AsyncSession, queues: Queues) -> set[int]:
     while (room := distributor.room(sources)) and left:
         most = int(min(left, sum(room.values())))
         waiting = await InteractionCRUD(session).list_waiting(
-            room, limit=most, before=queues.before
+            room, limit=most, since=queues.since, before=queues.before
         )
         if waiting:
             await _give_out(session, distributor, tally, waiting)
