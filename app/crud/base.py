@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.bulk.execute import execute
 from app.db.id_order import draw_alone
 from app.models import Operator, Source
 
@@ -50,7 +49,8 @@ class ResourceCRUD(Generic[Resource]):
         """Change the named columns of the row with this id; None if there is no such row."""
         if not changes:
             return await self.get_by_id(id)
-        columns = self.model.__table__.c
-        statement = update(columns.id.table).where(columns.id == id).values(**changes)
-        row = (await execute(self._session, statement.returning(*columns), {})).one_or_none()
-        return None if row is None else self.model(**dict(zip(columns.keys(), row, strict=True)))
+        rows = await self._session.scalars(
+            update(self.model).where(self.model.id == id).values(changes).returning(self.model),
+            execution_options={"synchronize_session": False, "populate_existing": True},
+        )
+        return rows.one_or_none()

@@ -141,6 +141,7 @@ _WAITING = (
     .where(
         IS_WAITING,
         in_list(_table.c.source_id, "source_ids"),
+        _table.c.id >= bindparam("since", type_=_table.c.id.type),
         _table.c.id < bindparam("before", type_=_table.c.id.type),
     )
     .order_by(_table.c.id)
@@ -187,8 +188,13 @@ class InteractionCRUD:
         """The interaction with this id, read again from the database; None if there is none."""
         return await self._session.get(Interaction, id, populate_existing=True)
 
-    async def set_inactive(self, id: int) -> InteractionRow | None:
+    async def set_inactive(self, id: int) -> Interaction | None:
         """Close the interaction with this id if it is active, and return it; None if missing."""
+        await self.close(id)
+        return await self.get_by_id(id)
+
+    async def close(self, id: int) -> InteractionRow | None:
+        """Do the same, but return the row instead of an object."""
         row = await self._update(_CLOSE, id, now=utc_now())
         if row is not None:
             return row
@@ -205,15 +211,16 @@ class InteractionCRUD:
         return {lead_uuid: Latest(*latest) for lead_uuid, *latest in rows}
 
     async def list_waiting(
-        self, source_ids: Iterable[int], *, limit: int, before: int | None = None
+        self, source_ids: Iterable[int], *, limit: int, since: int = 0, before: int | None = None
     ) -> list[WaitingRow]:
-        """Waiting interactions of these sources, with ids below `before`, oldest first."""
+        """Waiting interactions of these sources with `since` <= id < `before`, oldest first."""
         rows = await execute(
             self._session,
             _WAITING,
             {
                 "source_ids": list(source_ids),
                 "limit": limit,
+                "since": since,
                 "before": MAX_ID if before is None else before,
             },
         )

@@ -69,7 +69,7 @@ def _lock(source_ids: ColumnElement[Any], *operator_ids: Select[Any]) -> Select[
     )
     locked_operators = (
         select(_operators.c.id)
-        .where(_operators.c.id.in_(union_all(of_sources, *operator_ids)))
+        .where(_operators.c.id == func.any(_ids(union_all(of_sources, *operator_ids))))
         .order_by(_operators.c.id)
         .with_for_update(key_share=True)
         .cte("locked_operators")

@@ -25,7 +25,7 @@ from app.db.bulk.execute import execute
 from app.db.bulk.in_list import in_list
 from app.db.bulk.likely import likely
 from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
-from app.models.interaction import IS_ACTIVE, IS_WAITING
+from app.models.interaction import IS_ACTIVE
 
 FEW = 100
 """Up to this number of sources of an operator, a statement looks up each of them; beyond it, each
@@ -37,9 +37,8 @@ _interactions, _operators, _settings, _sources = (
 )
 # If SQLite assumed that few rows meet this condition, it would use the index by operator, in which
 # all waiting interactions have the same key.
-_next_waiting = select(func.min(_interactions.c.source_id)).where(
-    IS_ACTIVE, likely(_interactions.c.operator_id.is_(None))
-)
+_IS_WAITING = (IS_ACTIVE, likely(_interactions.c.operator_id.is_(None)))
+_next_waiting = select(func.min(_interactions.c.source_id)).where(*_IS_WAITING)
 # Steps from one source with a queue to the next, at a cost that does not depend on the length of
 # the queues. PostgreSQL's wiki calls it a loose index scan.
 _first = select(_next_waiting.scalar_subquery().label("source_id")).cte("queues", recursive=True)
@@ -53,11 +52,14 @@ _queues = _first.union_all(
 _ALL = select(_queues.c.source_id).where(_queues.c.source_id.is_not(None))
 
 
-def _oldest_in(source_id: ColumnElement[int]) -> ScalarSelect[int]:
+def oldest_in(source_id: ColumnElement[int]) -> ScalarSelect[int]:
+    """The id of the oldest waiting interaction of a source, or NULL if there is none."""
+    # A range in the order of the one index that has it: for `source_id = x ORDER BY id LIMIT 1`,
+    # PostgreSQL may read all active interactions, or the whole queue.
     return (
         select(_interactions.c.id)
-        .where(IS_WAITING, _interactions.c.source_id == source_id)
-        .order_by(_interactions.c.id)
+        .where(*_IS_WAITING, _interactions.c.source_id.between(source_id, source_id))
+        .order_by(_interactions.c.source_id, _interactions.c.id)
         .limit(1)
         .scalar_subquery()
     )
@@ -84,8 +86,8 @@ def queues_of(operator_id: ColumnElement[int]) -> CompoundSelect[int, int]:
         .scalar_subquery()
     )
     return union_all(
-        select(few.c.source_id, _oldest_in(few.c.source_id).label("oldest")).where(are_few),
-        select(_queues.c.source_id, _oldest_in(_queues.c.source_id)).where(
+        select(few.c.source_id, oldest_in(few.c.source_id).label("oldest")).where(are_few),
+        select(_queues.c.source_id, oldest_in(_queues.c.source_id)).where(
             not_(are_few), weight_in_queue > 0
         ),
     )
@@ -111,7 +113,7 @@ _below_limit = (
     .cte("below_limit")
     .prefix_with("MATERIALIZED")
 )
-_AVAILABLE = select(_sources.c.id, _oldest_in(_sources.c.id)).where(
+_AVAILABLE = select(_sources.c.id, oldest_in(_sources.c.id)).where(
     in_list(_sources.c.id, "source_ids"),
     exists().where(
         _settings.c.source_id == _sources.c.id,

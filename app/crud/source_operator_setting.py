@@ -8,32 +8,23 @@ from sqlalchemy import (
     case,
     delete,
     insert,
-    literal,
     select,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.credits import carry_over
 from app.core.distribution import Strategy
+from app.core.errors import RolledBack
 from app.crud.lock import LockCRUD, Locked
 from app.crud.operator import LOAD_AGAINST_LIMIT
+from app.crud.queue import oldest_in
 from app.db.bulk.execute import execute
 from app.db.bulk.in_list import in_list
 from app.db.bulk.statement import bulk_insert, bulk_update
-from app.models import Base, Interaction, Operator, Source, SourceOperatorSetting
-from app.models.interaction import IS_WAITING
+from app.models import Base, Operator, Source, SourceOperatorSetting
 
-_sources, _operators, _settings, _interactions = (
-    Base.metadata.tables[model.__tablename__]
-    for model in (Source, Operator, SourceOperatorSetting, Interaction)
-)
-# Instead of EXISTS, for which PostgreSQL may read all waiting interactions.
-_HAS_QUEUE = (
-    select(literal(1))
-    .where(_interactions.c.source_id == _sources.c.id, IS_WAITING)
-    .limit(1)
-    .scalar_subquery()
-    .is_not(None)
+_sources, _operators, _settings = (
+    Base.metadata.tables[model.__tablename__] for model in (Source, Operator, SourceOperatorSetting)
 )
 _ROTATIONS = (
     select(
@@ -41,7 +32,7 @@ _ROTATIONS = (
         _sources.c.strategy,
         _sources.c.enforce_load_limit,
         _sources.c.sticky,
-        _HAS_QUEUE,
+        oldest_in(_sources.c.id).is_not(None),
         _settings.c.operator_id,
         _settings.c.weight,
         _operators.c.active,
@@ -130,19 +121,23 @@ class SourceOperatorSettingCRUD:
     async def lock_rotations(
         self, source_ids: Collection[int], locked: Locked | None = None
     ) -> dict[int, Rotation]:
-        """Lock several sources, unless `locked` covers them; return their rules and operators."""
-        while True:
-            locked = locked or await LockCRUD(self._session).lock(source_ids)
-            rotations = await self.get_rotations(source_ids)
-            found = (
-                candidate.operator_id
-                for rotation in rotations.values()
-                for candidate in rotation.candidates
-            )
-            # Weights may have been replaced before the source was locked.
-            if locked.covers(rotations.keys(), found):
-                return rotations
-            locked = None
+        """Lock several sources, unless `locked` covers them; return their rules and operators.
+
+        Raises:
+            RolledBack: weights were replaced before the sources were locked. Locking the new
+                operators now would break the order.
+
+        """
+        locked = locked or await LockCRUD(self._session).lock(source_ids)
+        rotations = await self.get_rotations(source_ids)
+        found = (
+            candidate.operator_id
+            for rotation in rotations.values()
+            for candidate in rotation.candidates
+        )
+        if not locked.covers(rotations.keys(), found):
+            raise RolledBack
+        return rotations
 
     async def set_credits(self, credits: Mapping[tuple[int, int], int]) -> None:
         """Write credits by source and operator, in one statement."""

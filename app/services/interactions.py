@@ -86,7 +86,7 @@ async def assign(
 
 async def _close(session: WriteSession, interaction_id: int) -> tuple[InteractionRow, set[int]]:
     place, queues = await lock_interaction(session, interaction_id)
-    closed = await InteractionCRUD(session).set_inactive(interaction_id)
+    closed = await InteractionCRUD(session).close(interaction_id)
     rest = await assign_waiting(session, queues) if place.is_active else set()
     return found(closed, InteractionNotFound), rest
 
@@ -145,8 +145,7 @@ async def list_moves(
         InteractionNotFound: there is no such interaction.
 
     """
-    if await InteractionCRUD(session).get_by_id(interaction_id) is None:
-        raise InteractionNotFound
+    found(await InteractionCRUD(session).get_by_id(interaction_id), InteractionNotFound)
     assignments = AssignmentCRUD(session)
     previous_id = await assignments.get_operator_at(interaction_id, after) if after else None
     moves: list[Move] = []

@@ -28,6 +28,8 @@ class Queues(NamedTuple):
     """
 
     source_ids: set[int]
+    since: int
+    """The lowest id of a waiting interaction in `source_ids`, or a lower id."""
     others: set[int]
     """The sources of the queues left for later."""
     before: int | None
@@ -40,7 +42,12 @@ def oldest_queues(oldest: Mapping[int, int]) -> Queues:
     """The queues to assign from first, given the oldest waiting interaction of each source."""
     by_age = sorted(oldest, key=oldest.__getitem__)
     first, others = by_age[:MAX_SOURCES], by_age[MAX_SOURCES:]
-    return Queues(set(first), set(others), oldest[others[0]] if others else None)
+    return Queues(
+        set(first),
+        oldest[first[0]] if first else 0,
+        set(others),
+        oldest[others[0]] if others else None,
+    )
 
 
 async def lock_operator(session: WriteSession, operator_id: int) -> Queues:

@@ -39,7 +39,7 @@ async def assign_waiting(session: WriteSession, queues: Queues) -> set[int]:
     while (capacity := distributor.free_capacity(sources)) and left:
         limit = int(min(left, sum(capacity.values())))
         waiting = await InteractionCRUD(session).list_waiting(
-            capacity, limit=limit, before=queues.before
+            capacity, limit=limit, since=queues.since, before=queues.before
         )
         if waiting:
             await _assign(session, distributor, tally, waiting)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.credits import apportion
-from app.core.errors import SourceNotFound
+from app.core.errors import SourceNotFound, found
 from app.crud import DailyCountCRUD, InteractionCRUD, SourceCRUD, SourceOperatorSettingCRUD
 from app.crud.daily_count import Counts
 from app.services.tally import BILLION
@@ -49,8 +49,7 @@ async def report_source(
         SourceNotFound: there is no such source.
 
     """
-    if await SourceCRUD(session).get_by_id(source_id) is None:
-        raise SourceNotFound
+    found(await SourceCRUD(session).get_by_id(source_id), SourceNotFound)
     settings = await SourceOperatorSettingCRUD(session).list_by_source(source_id)
     counts = await DailyCountCRUD(session).sum_by_operator(source_id, since, until)
     waiting = await InteractionCRUD(session).count_waiting(source_id, since, until)

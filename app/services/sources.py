@@ -86,8 +86,7 @@ async def replace_weights(
     async def change(session: WriteSession) -> tuple[list[WeightShare], set[int]]:
         settings = SourceOperatorSettingCRUD(session)
         await LockCRUD(session).lock([source_id], weights)
-        if await SourceCRUD(session).get_by_id(source_id) is None:
-            raise SourceNotFound
+        found(await SourceCRUD(session).get_by_id(source_id), SourceNotFound)
         if weights.keys() - await OperatorCRUD(session).existing_ids(weights):
             raise OperatorNotFound
         changed = await settings.replace_source_weights(source_id, weights)

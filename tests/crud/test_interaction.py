@@ -83,17 +83,19 @@ async def test_object_is_read_as_it_is(database: Database) -> None:
         interactions = InteractionCRUD(session)
         id = (await interactions.create(new.lead_uuid, new.source_id)).id
         assigned = await interactions.set_operator(id, operator.id)
-        closed = await interactions.set_inactive(id)
+        closed = await interactions.close(id)
         found = await interactions.get_by_id(id)
+        await OperatorCRUD(session).update(operator.id, {"name": "Masha"})
 
     assert found is not None
     assert assigned is not None
     assert (operator.id, True) == (assigned.operator_id, assigned.is_active)
     assert assigned._replace(is_active=False, closed_at=found.closed_at) == closed
     assert InteractionRow.of(found) == closed
+    assert "Masha" == operator.name
 
 
-@pytest.mark.parametrize("method", ["get_by_id", "set_inactive"])
+@pytest.mark.parametrize("method", ["get_by_id", "set_inactive", "close"])
 async def test_unknown_id_gives_none(database: Database, method: str) -> None:
     """An unknown id is not an error to the repository."""
     async with database.writing() as session:

@@ -59,6 +59,18 @@ async def test_place_of_an_interaction(session: WriteSession) -> None:
     assert {} == waiting
 
 
+async def test_waiting_are_listed_from_an_id_to_another(session: WriteSession) -> None:
+    """The oldest first, of these sources, and no more than asked for."""
+    interactions = InteractionCRUD(session)
+    every = await interactions.list_waiting([1, 2, 3], limit=9)
+    between = await interactions.list_waiting([1, 2, 3], limit=9, since=2, before=4)
+    one = await interactions.list_waiting([1, 3], limit=1, since=2)
+
+    assert [1, 2, 3, 4] == [row.id for row in every]
+    assert [2, 3] == [row.id for row in between]
+    assert [2] == [row.id for row in one]
+
+
 @only_postgres
 async def test_locks_of_an_interaction(session: WriteSession) -> None:
     """Its source, and the sources of the oldest queues of its operator; with their operators."""

@@ -111,16 +111,15 @@ async def test_operators_of_new_weights_are_locked(database: Database, rows: Row
     )
     free = "SELECT id FROM operators FOR NO KEY UPDATE SKIP LOCKED"
 
-    async def choose() -> None:
-        async with database.writing() as session:
-            rotations = await SourceOperatorSettingCRUD(session).lock_rotations([source_id])
-            assert [Candidate(2, 20)] == rotations[source_id].candidates
-            assert (2,) not in rows.execute(free)
+    async def choose(session: WriteSession) -> None:
+        rotations = await SourceOperatorSettingCRUD(session).lock_rotations([source_id])
+        assert [Candidate(2, 20)] == rotations[source_id].candidates
+        assert (2,) not in rows.execute(free)
 
     async with database.writing() as admin:
         settings = SourceOperatorSettingCRUD(admin)
         await LockCRUD(admin).lock([source_id])
-        choosing = asyncio.create_task(choose())
+        choosing = asyncio.create_task(database.write(choose))
         while rows.execute(waits) == [(0,)]:
             assert not choosing.done()
             await asyncio.sleep(0.01)
