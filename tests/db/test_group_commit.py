@@ -119,10 +119,13 @@ async def test_those_on_their_way_join(line: Line, rows: Rows) -> None:
 
 async def test_endless_arrivals_hold_nobody_up(line: Line, database: Database, rows: Rows) -> None:
     """A transaction begins though more come with every turn."""
-    long = Line(database, capacity=1000)
-    await asyncio.gather(*(submit_after(long, turns, f"after {turns}") for turns in range(400)))
+    arrivals = 250
+    long = Line(database, capacity=arrivals)
+    await asyncio.gather(
+        *(submit_after(long, turns, f"after {turns}") for turns in range(arrivals))
+    )
 
-    assert 400 == sum(sizes(rows))
+    assert arrivals == sum(sizes(rows))
     assert len(sizes(rows)) > 1
 
 
