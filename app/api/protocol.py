@@ -15,7 +15,7 @@ _WATCH_INTERVAL = 1
 _REQUEST_TIMEOUT = 10 - _WATCH_INTERVAL
 """Seconds that a request may take to come; noticed in time to close it within 10."""
 _STALL_TIMEOUT = 30
-"""Seconds without a byte taken, after which nobody is thought to read the answer."""
+"""Seconds in which the client takes no byte of the answer, before its connection is closed."""
 _LINGER = 2
 """Seconds that a refused client has to read why."""
 _ARRIVAL = 1
@@ -25,7 +25,7 @@ _MOST_DISCARDED = 2 * 1024 * 1024
 
 
 class PatientProtocol(StrictProtocol):
-    """A connection with an end to its patience.
+    """A connection that closes when its client is too slow.
 
     A request must be complete 10 s after the connection was made, or after its first byte on a
     connection that was kept alive: else it is answered with 408. However long the service itself

@@ -9,7 +9,7 @@ Strategy = TypeAliasType("Strategy", Literal["smooth", "random"])
 """Evenly at every moment, or by lot; by weight either way."""
 
 Reason = TypeAliasType("Reason", Literal["selected", "sticky", "waiting", "from_queue", "manual"])
-"""Picked at once; the lead's latest operator; nobody was there; picked from the queue; by hand."""
+"""Picked at once; the lead's latest operator; no operator available; from the queue; by hand."""
 
 PassedOver = TypeAliasType("PassedOver", Literal["inactive", "at_limit", "zero_weight"])
 """Why a candidate could not be picked."""

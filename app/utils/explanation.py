@@ -22,9 +22,9 @@ def explain(assignment: AssignmentRow, before: int | None, names: Mapping[int, s
         return f"It was given to {winner} by hand."
     sentences = []
     if assignment.reason == "from_queue":
-        sentences.append("It had waited until somebody was available.")
+        sentences.append("It had waited until an operator was available.")
     elif before is not None:
-        sentences.append(f"It was to go to somebody other than {_name(before, names)}.")
+        sentences.append(f"It was to go to an operator other than {_name(before, names)}.")
     if assignment.strategy is None:
         sentences.append(f"{winner} was the lead's latest operator, and available.")
     else:
@@ -38,7 +38,7 @@ def _why_it_waits(assignment: AssignmentRow) -> str:
         return "It had to wait: its source has no operators."
     if any(one.passed_over is None for one in assignment.candidates):
         return "It had to wait behind older ones, which go first."
-    return "It had to wait: nobody was available."
+    return "It had to wait: no operator was available."
 
 
 def _how(assignment: AssignmentRow, winner: str, before: int | None) -> str:

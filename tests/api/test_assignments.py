@@ -192,8 +192,8 @@ async def test_wait_until_somebody_is_available(api: Api) -> None:
 
     assert (None, "waiting", None) == (wait["operator_id"], wait["reason"], wait["strategy"])
     assert (
-        "It had to wait: nobody was available. Passed over: Maria (operator 1), at the limit of"
-        " 1; Boris (operator 2), inactive."
+        "It had to wait: no operator was available. Passed over: Maria (operator 1), at the limit"
+        " of 1; Boris (operator 2), inactive."
     ) == wait["explanation"]
     assert (maria, "from_queue", "smooth") == (
         move["operator_id"],
@@ -201,8 +201,8 @@ async def test_wait_until_somebody_is_available(api: Api) -> None:
         move["strategy"],
     )
     assert (
-        "It had waited until somebody was available. Maria (operator 1) was the only one available."
-        " Passed over: Boris (operator 2), inactive."
+        "It had waited until an operator was available. Maria (operator 1) was the only one"
+        " available. Passed over: Boris (operator 2), inactive."
     ) == move["explanation"]
     assert [0, None] == [one["load"] for one in move["candidates"]]
 
@@ -216,7 +216,7 @@ async def test_choice_from_the_queue(api: Api) -> None:
     await api.set_weights(source, operators)
 
     assert (
-        "It had waited until somebody was available. Maria (operator 1) was next in turn,"
+        "It had waited until an operator was available. Maria (operator 1) was next in turn,"
         " with weight 3 of 4 among those available."
     ) == await last_words(api, waiting)
 
@@ -235,7 +235,7 @@ async def test_returning_lead_from_the_queue(api: Api) -> None:
     assert boris == known["operator_id"] == move["operator_id"]
     assert ("from_queue", None) == (move["reason"], move["strategy"])
     assert (
-        "It had waited until somebody was available."
+        "It had waited until an operator was available."
         " Boris (operator 2) was the lead's latest operator, and available."
     ) == move["explanation"]
 
@@ -298,7 +298,7 @@ async def test_chosen_again(api: Api, strategy: str, how: str) -> None:
     name = {2: "Boris", 3: "Olga"}[chosen["operator_id"]]
     assert ("selected", strategy) == (move["reason"], move["strategy"])
     assert (
-        "It was to go to somebody other than Maria (operator 1)."
+        "It was to go to an operator other than Maria (operator 1)."
         f" {name} (operator {chosen['operator_id']}) {how},"
         " with weight 3 of 6 among those available."
     ) == move["explanation"]
@@ -316,7 +316,7 @@ async def test_chosen_again_with_one_other(api: Api) -> None:
     await assign(api, interaction)
 
     assert (
-        "It was to go to somebody other than Maria (operator 1). Boris (operator 2) was the only"
+        "It was to go to an operator other than Maria (operator 1). Boris (operator 2) was the only"
         " one available. Passed over: Ivan (operator 3), inactive."
     ) == await last_words(api, interaction)
 
@@ -395,8 +395,8 @@ async def test_moves_in_pages(api: Api, client: httpx.AsyncClient, moved: dict[s
     assert [3, 3, 3, 1] == [len(page) for page in pages]
     assert whole == [move for page in pages for move in page]
     assert whole[1]["explanation"].startswith("It had waited")
-    assert whole[3]["explanation"].startswith("It was to go to somebody other than Boris")
-    assert whole[6]["explanation"].startswith("It was to go to somebody other than Maria")
+    assert whole[3]["explanation"].startswith("It was to go to an operator other than Boris")
+    assert whole[6]["explanation"].startswith("It was to go to an operator other than Maria")
     assert [] == await api.call("GET", f"{path}?after={whole[-1]['id']}")
 
 

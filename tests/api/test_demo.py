@@ -101,9 +101,9 @@ def test_moves_of_an_inquiry_are_explained(report: subprocess.CompletedProcess[s
     _, _, moves = report.stdout.partition("The moves of inquiry ")
     words = " ".join(moves.split())
 
-    assert re.search(r"\d\d:\d\d:\d\d waiting It had to wait: nobody was available\.", words)
+    assert re.search(r"\d\d:\d\d:\d\d waiting It had to wait: no operator was available\.", words)
     assert "Aiko Tanaka (operator 6), at the limit of 3" in words
-    assert "from_queue It had waited until somebody was available." in words
+    assert "from_queue It had waited until an operator was available." in words
     assert "was the only one available." in words
 
 

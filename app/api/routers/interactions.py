@@ -63,7 +63,7 @@ _CREATED: dict[str, Any] = {
 async def create_interaction(body: CreateInteraction, request: Request) -> Response:
     """Take an inquiry in: find or create the lead, pick the operator, write the interaction.
 
-    201 means that all of it is on disk. With nobody available `operator_id` is null and the
+    201 means that all of it is on disk. If no operator is available, `operator_id` is null and the
     interaction waits.
 
     Without an answer, or with a 5xx, send the same request again: with the same `Idempotency-Key`
