@@ -14,6 +14,7 @@ from app.main import create_app
 from tests.faults.checker import check
 from tests.faults.history import Answer, Entry, History
 from tests.faults.load import bots_at_work, new_inquiry, set_up
+from tests.support.events import until
 from tests.support.rows import Rows, open_rows
 from tests.support.server import run_server
 
@@ -184,6 +185,10 @@ MUTANTS = {
 }
 
 
+ENOUGH = 200
+"""Answers after which each source surely has some, and the limit of the fourth is reached."""
+
+
 class Run(NamedTuple):
     """The history and the database of a run."""
 
@@ -206,7 +211,7 @@ async def _work(history: History, database: Path) -> None:
     async with run_server(create_app(settings)) as server:
         sources = await set_up(server.url)
         async with bots_at_work(server.url, history, sources):
-            await asyncio.sleep(1)
+            await until(lambda: len(history.answers()) >= ENOUGH)
 
 
 @pytest.fixture
