@@ -157,7 +157,7 @@ def _protocol(connections: Connections) -> Any:
     if find_spec("httptools") is None:
         # h11 is less strict about headers that proxies read differently.
         return "h11"
-    from app.server.protocol import DeadlineProtocol  # noqa: PLC0415  # needs httptools
+    from app.server.deadlines import DeadlineProtocol  # noqa: PLC0415  # needs httptools
 
     return partial(DeadlineProtocol, connections=connections)
 

@@ -12,7 +12,7 @@ from app.server.connections import Connections
 
 pytest.importorskip("httptools")
 
-from app.server.protocol import DeadlineProtocol  # it needs httptools
+from app.server.deadlines import DeadlineProtocol  # it needs httptools
 
 Seen = tuple[str, str, bytes]
 
