@@ -5,8 +5,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
-from random import random
 from typing import Any, TypeVar
 
 from sqlalchemy import text
@@ -15,19 +15,17 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.core.errors import DatabaseUnavailable, RolledBack, SchemaOutdated
+from app.core.errors import DatabaseUnavailable, SchemaOutdated
 from app.core.postgres_url import is_postgres_url, parse_postgres_url
 from app.db.backend import Backend
 from app.db.migrate import head_revision, upgrade
 from app.db.postgres import PostgreSQL
+from app.db.retry import retry_rolled_back
 from app.db.sqlite import SQLite
 
 _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-RETRY_DELAYS = (0.02, 0.1)
-"""Maximum seconds before each retry; jitter keeps two transactions from colliding again."""
 
 # With any driver, a failure to connect raises the system's own error.
 _FAILURES = (DBAPIError, PoolTimeout, OSError)
@@ -169,12 +167,7 @@ class Database:
             ServiceError: as `writing`, or what the work raises.
 
         """
-        for delay in RETRY_DELAYS:
-            try:
-                return await self._write_once(work)
-            except RolledBack:
-                await asyncio.sleep(delay * random())
-        return await self._write_once(work)
+        return await retry_rolled_back(partial(self._write_once, work))
 
     async def _write_once(
         self, work: Callable[[WriteSession], Coroutine[Any, Any, Result]]
