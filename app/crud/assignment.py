@@ -47,7 +47,7 @@ class AssignmentCRUD:
 
     async def create_many(self, assignments: Sequence[NewAssignment]) -> None:
         """Insert these assignments, in one statement."""
-        await _INSERT(self._session, assignments, utc_now())
+        await _INSERT.run(self._session, assignments, utc_now())
 
     async def list_by_interaction(
         self, interaction_id: int, *, limit: int, after: int = 0

@@ -51,7 +51,7 @@ class DailyCountCRUD:
     async def add(self, changes: Mapping[CountKey, Counts]) -> None:
         """Add these to the stored counts, in one statement."""
         # In key order, so that two transactions with the same keys cannot deadlock.
-        await _ADD(self._session, [(*key, *changes[key]) for key in sorted(changes)])
+        await _ADD.run(self._session, [(*key, *changes[key]) for key in sorted(changes)])
 
     async def sum_by_operator(
         self, source_id: int, since: date | None, until: date | None

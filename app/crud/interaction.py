@@ -178,7 +178,7 @@ class InteractionCRUD:
     async def create_many(self, interactions: Sequence[NewInteraction]) -> list[InteractionRow]:
         """Create interactions, in at most two statements; ids ascend in the order given."""
         now = utc_now()
-        ids = await _INSERT(self._session, interactions, True, now)
+        ids = await _INSERT.insert(self._session, interactions, True, now)
         return [
             InteractionRow(id, *new, is_active=True, created_at=now)
             for id, new in zip(ids, interactions, strict=True)
@@ -241,7 +241,7 @@ class InteractionCRUD:
 
     async def set_operators(self, operators: Mapping[int, int]) -> None:
         """Assign interactions to operators, by interaction id, in one statement."""
-        await _SET_OPERATORS(self._session, list(operators.items()))
+        await _SET_OPERATORS.run(self._session, list(operators.items()))
 
     async def list_by_lead(
         self, lead_uuid: UUID, *, limit: int, after: int = 0

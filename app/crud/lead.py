@@ -44,7 +44,7 @@ class LeadCRUD:
     async def get_or_create_by_emails(self, emails: Iterable[str]) -> dict[str, UUID]:
         """Leads' UUIDs by folded address, in a fixed number of statements."""
         new = {fold_email(email): uuid7() for email in emails}
-        return await UUIDS_BY_EMAIL(self._session, new, utc_now())
+        return await UUIDS_BY_EMAIL.get_or_insert(self._session, new, utc_now())
 
     async def _get_by_email(self, email: str) -> Lead | None:
         return await self._session.scalar(select(Lead).where(Lead.email == email))

@@ -141,7 +141,7 @@ class SourceOperatorSettingCRUD:
 
     async def set_credits(self, credits: Mapping[tuple[int, int], int]) -> None:
         """Write credits by source and operator, in one statement."""
-        await _SET_CREDITS(
+        await _SET_CREDITS.run(
             self._session, [(*key, credit) for key, credit in sorted(credits.items())]
         )
 
@@ -175,7 +175,7 @@ class SourceOperatorSettingCRUD:
         if removed:
             await execute(self._session, _DELETE, {"of_source": source_id, "operator_ids": removed})
         if added:
-            await _INSERT(self._session, added)
+            await _INSERT.run(self._session, added)
         if changed:
-            await _UPDATE(self._session, changed)
+            await _UPDATE.run(self._session, changed)
         return bool(removed or added or changed)

@@ -95,7 +95,7 @@ async def _copy(
         insert_rows = bulk_insert(insert(table.clause), table.columns)
         async with AsyncSession(writer) as session:
             async for batch in table.batches(reader):
-                await insert_rows(session, batch)
+                await insert_rows.run(session, batch)
                 sent.add(batch)
                 advance(len(batch))
         await _advance_sequence(table, writer)

@@ -97,12 +97,12 @@ PAIRS = (
     ),
     Pair(
         "bulk_insert",
-        lambda session, leads: _INSERT(session, leads, _NOW),
+        lambda session, leads: _INSERT.run(session, leads, _NOW),
         lambda session, leads: session.execute(insert(_leads), _dicts(leads)),
     ),
     Pair(
         "bulk_update",
-        lambda session, leads: _UPDATE(session, [(1, id + 1, 7) for id in range(len(leads))]),
+        lambda session, leads: _UPDATE.run(session, [(1, id + 1, 7) for id in range(len(leads))]),
         lambda session, leads: session.execute(
             _UPDATE_EACH,
             [{"source": 1, "operator": id + 1, "new": 7} for id in range(len(leads))],
@@ -110,7 +110,7 @@ PAIRS = (
     ),
     Pair(
         "InsertReturningIds",
-        lambda session, leads: _INSERT_IDS(session, [(FIRST, 1) for _ in leads], True, _NOW),
+        lambda session, leads: _INSERT_IDS.insert(session, [(FIRST, 1) for _ in leads], True, _NOW),
         lambda session, leads: session.execute(
             insert(_interactions).returning(_interactions.c.id, sort_by_parameter_order=True),
             _new_interactions(leads),
@@ -118,7 +118,9 @@ PAIRS = (
     ),
     Pair(
         "GetOrInsert",
-        lambda session, leads: _GET_OR_INSERT(session, {e: uuid for uuid, e in leads}, _NOW),
+        lambda session, leads: _GET_OR_INSERT.get_or_insert(
+            session, {e: uuid for uuid, e in leads}, _NOW
+        ),
         _get_or_insert,
     ),
 )

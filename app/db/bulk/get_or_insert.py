@@ -33,7 +33,7 @@ class GetOrInsert:
         rows = await execute(session, self._find, {"wanted": list(wanted)})
         return {value: key for value, key in rows}  # noqa: C416  # dict() has no type for rows
 
-    async def __call__(
+    async def get_or_insert(
         self, session: AsyncSession, new: Mapping[Any, Any], *shared: Any
     ) -> dict[Any, Any]:
         """The keys by the unique column, in a fixed number of statements.
@@ -65,7 +65,7 @@ class GetOrInsert:
     async def _insert_on_sqlite(
         self, session: AsyncSession, rows: Sequence[tuple[Any, Any]], shared: Sequence[Any]
     ) -> dict[Any, Any]:
-        inserted = await self._insert(session, rows, *shared)
+        inserted = await self._insert.run(session, rows, *shared)
         return {value: key for key, value in rows} if inserted.rowcount == len(rows) else {}
 
     async def _insert_on_postgres(

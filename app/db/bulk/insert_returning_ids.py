@@ -17,11 +17,11 @@ class InsertReturningIds:
 
     def __init__(self, table: Table, columns: Sequence[str], shared: Sequence[str] = ()) -> None:
         self._names = [*columns, *shared]
-        self._insert = bulk_insert(insert(table), columns, shared)
+        self._bulk_insert = bulk_insert(insert(table), columns, shared)
         from_arrays = insert_from_arrays(insert(table), self._names, announcement(table))
         self._from_arrays = from_arrays.returning(table.c.id)
 
-    async def __call__(
+    async def insert(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
     ) -> Sequence[int]:
         """Insert rows of the columns; each row also has the shared values.
@@ -37,7 +37,7 @@ class InsertReturningIds:
             return sorted((await execute(session, self._from_arrays, values)).scalars())
         # Under the write lock no other transaction allocates ids, and SQLite would run
         # INSERT … RETURNING once for each row.
-        first_id = (await self._insert(session, rows[:1], *shared)).lastrowid
+        first_id = (await self._bulk_insert.run(session, rows[:1], *shared)).lastrowid
         if len(rows) > 1:
-            await self._insert(session, rows[1:], *shared)
+            await self._bulk_insert.run(session, rows[1:], *shared)
         return range(first_id, first_id + len(rows))

@@ -44,7 +44,7 @@ class BulkStatement:
         self._names = [*columns, *shared]
         self._compiled: _Compiled | None = None
 
-    async def __call__(
+    async def run(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
     ) -> CursorResult[*tuple[Any, ...]]:
         """Run it for rows of the columns; each row also has the shared values.
