@@ -15,6 +15,8 @@ from app.crud.interaction import InteractionRow
 from app.db.page import Page
 from app.db.sound_json import DAMAGED
 
+_JSON = "application/json"
+
 _log = logging.getLogger(__name__)
 
 
@@ -22,17 +24,14 @@ def interaction_response(
     interaction: InteractionRow, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """One interaction."""
-    return _response(_text(interaction), status, headers)
+    return Response(_text(interaction), status, headers, media_type=_JSON)
 
 
 def interactions_response(page: Page[InteractionRow], request: Request) -> Response:
     """A page of interactions, with a link to the next page if there is one."""
     headers = next_page(request, page.items[-1].id) if page.has_more else None
-    return _response(f"[{','.join(map(_text, page.items))}]", 200, headers)
-
-
-def _response(text: str, status: int, headers: Mapping[str, str] | None) -> Response:
-    return Response(text, status, headers, media_type="application/json")
+    text = f"[{','.join(map(_text, page.items))}]"
+    return Response(text, headers=headers, media_type=_JSON)
 
 
 def _text(row: InteractionRow) -> str:

@@ -17,7 +17,7 @@ import aiosqlite
 Result = TypeVar("Result")
 
 
-class OneHopCursor:
+class InThreadCursor:
     """A cursor for SQLAlchemy's adapter, whose rows are already fetched."""
 
     arraysize = 1
@@ -125,9 +125,9 @@ class InThreadConnection(aiosqlite.Connection):
             self._conn.execute("BEGIN IMMEDIATE")
         return self._conn
 
-    def cursor(self) -> OneHopCursor:  # type: ignore[override]  # SQLAlchemy uses no more of it
+    def cursor(self) -> InThreadCursor:  # type: ignore[override]  # SQLAlchemy uses no more of it
         """A cursor; creating it does not use the thread."""
-        return OneHopCursor(self)
+        return InThreadCursor(self)
 
     async def rollback(self) -> None:
         """Roll back; without a transaction this takes no round trip."""
