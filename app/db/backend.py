@@ -14,6 +14,27 @@ Session = TypeVar("Session", bound=AsyncSession)
 Result = TypeVar("Result")
 
 
+class Files:
+    """The files of a database that the service itself opens: of PostgreSQL's, none."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the last check found that a restart would miss what is committed now."""
+        return False
+
+    def are_same(self) -> bool:
+        """Whether open connections use the file that a restart would open; a quick check."""
+        return True
+
+    def check(self) -> bool:
+        """Return whether a restart would find what is committed now; log a changed result."""
+        return True
+
+    def log_bytes(self) -> int | None:
+        """The size of the write-ahead log in bytes; None if the service does not manage it."""
+        return None
+
+
 class Backend(ABC):
     """One database of a certain kind."""
 
@@ -23,6 +44,8 @@ class Backend(ABC):
     """The folder or host of the database, as names may repeat; without user and password."""
     serves_many: bool
     """Whether several processes may serve it at once."""
+    files: Files
+    """Its files, which may be lost while they are served."""
     readers: AsyncEngine
     """Read-only connections."""
     writers: AsyncEngine
@@ -54,25 +77,8 @@ class Backend(ABC):
 
         """
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether the last check found that a restart would miss what is committed now."""
-        return False
-
-    def is_same_file(self) -> bool:
-        """Whether open connections use the file that a restart would open; a quick check."""
-        return True
-
-    def check_files(self) -> bool:
-        """Return whether a restart would find what is committed now; log a changed result."""
-        return True
-
     async def let_log_shrink(self) -> None:  # noqa: B027  # PostgreSQL has nothing to wait for
         """Wait briefly before reading, if readers delay a checkpoint."""
-
-    def log_bytes(self) -> int | None:
-        """The size of the write-ahead log in bytes; None if the service does not manage it."""
-        return None
 
     @abstractmethod
     def snapshot(self) -> AbstractAsyncContextManager[AsyncConnection]:

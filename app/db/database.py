@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -148,14 +147,15 @@ class Database:
                 await session.commit()
                 for call in session.committed:
                     call()
-            if not self._backend.is_same_file():
+            if not self._backend.files.are_same():
                 # The commit went to a file that a restart will not find.
-                self._backend.check_files()
+                self._backend.files.check()
                 raise DatabaseUnavailable
         except _FAILURES as error:
             self._raise_service_error(error, committing=committing)
             raise
 
+    @retry_rolled_back
     async def write(self, work: Callable[[WriteSession], Coroutine[Any, Any, Result]]) -> Result:
         """Run work in a transaction and commit it; retry it if the database rolls it back.
 
@@ -167,11 +167,6 @@ class Database:
             ServiceError: as `writing`, or what the work raises.
 
         """
-        return await retry_rolled_back(partial(self._write_once, work))
-
-    async def _write_once(
-        self, work: Callable[[WriteSession], Coroutine[Any, Any, Result]]
-    ) -> Result:
         async with self.writing() as session:
             return await self._backend.run(work, session)
 
@@ -183,7 +178,7 @@ class Database:
             SchemaOutdated: the schema is of another version, or missing.
 
         """
-        if not self._backend.check_files():
+        if not self._backend.files.check():
             raise DatabaseUnavailable
         async with self.reading() as session:
             try:
@@ -197,10 +192,10 @@ class Database:
 
     def log_bytes(self) -> int | None:
         """The size of SQLite's write-ahead log in bytes; None on PostgreSQL."""
-        return self._backend.log_bytes()
+        return self._backend.files.log_bytes()
 
     def _require_file(self) -> None:
-        if self._backend.is_lost and not self._backend.check_files():
+        if self._backend.files.is_lost and not self._backend.files.check():
             raise DatabaseUnavailable
 
     def _raise_service_error(self, error: Exception, *, committing: bool = False) -> None:
@@ -212,5 +207,5 @@ class Database:
             # The client receives an error that it can act on; the log names the cause.
             if not _is_quiet.get():
                 _log.warning("%s", self._backend.cause(error))
-            self._backend.check_files()
+            self._backend.files.check()
             raise known from error

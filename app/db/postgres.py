@@ -19,7 +19,7 @@ from app.core.errors import (
     StorageFull,
 )
 from app.core.postgres_url import PostgresURL
-from app.db.backend import Backend, original
+from app.db.backend import Backend, Files, original
 from app.db.id_order import KNOWN
 from app.db.postgres_session import READ_ONLY, open_session
 from app.db.postgres_start import inspect
@@ -83,6 +83,7 @@ class PostgreSQL(Backend):
     """
 
     serves_many = True
+    files = Files()
     session_timeout = SESSION_TIMEOUT
 
     def __init__(self, url: PostgresURL, readers: int) -> None:

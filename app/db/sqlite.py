@@ -1,11 +1,14 @@
 """SQLite: engines, pragmas, and the meaning of its errors."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
+from weakref import WeakSet
 
 import aiosqlite
 from sqlalchemy import Connection, event
@@ -24,6 +27,13 @@ TURN_TIMEOUT = 2.0
 DRIVER: type[aiosqlite.Connection] = InThreadConnection
 """The driver; the tests also run on the stock one."""
 
+JOIN_TIMEOUT = 5.0
+"""Seconds at shutdown for the last statements of connections whose request was cancelled."""
+_JOIN_POLL = 0.005
+
+Threads = WeakSet[Thread]
+"""The threads of a database's connections."""
+
 _DEFENSIVE = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
 _DURABLE = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
@@ -32,18 +42,20 @@ class SQLite(Backend):
     """One file: a single connection that writes, and a pool of connections that read."""
 
     serves_many = False
+    files: SQLiteFile
 
     def __init__(self, path: Path, readers: int) -> None:
         self.name = path.name
-        self._file = SQLiteFile(path)
-        self.location = str(self._file.path)
-        self.writers = _writer_engine(self._file)
-        self.readers = _reader_engine(self._file, readers)
-        self._watch = Watch(self._file, self.writers, self.readers)
+        self.files = SQLiteFile(path)
+        self.location = str(self.files.path)
+        self._threads: Threads = WeakSet()
+        self.writers = _writer_engine(self.files, self._threads)
+        self.readers = _reader_engine(self.files, self._threads, readers)
+        self._watch = Watch(self.files, self.writers, self.readers)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        with self._file.served():
+        with self.files.served():
             try:
                 async with self._watch.going_on():
                     yield
@@ -51,6 +63,7 @@ class SQLite(Backend):
                 # The writer closes last: the last connection checkpoints, and only the writer may.
                 await self.readers.dispose()
                 await self.writers.dispose()
+                await self._join_threads()
 
     async def run(
         self, work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
@@ -63,12 +76,11 @@ class SQLite(Backend):
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:
-        if not self._file.is_served:
-            self._file.create()
+        if not self.files.is_served:
+            self.files.create()
         # A rebuild drops the table; with foreign keys on, SQLite refuses if rows reference it.
-        engine = _engine(
-            self._file, "rw", [*_DURABLE, "PRAGMA foreign_keys = OFF"], poolclass=NullPool
-        )
+        pragmas = [*_DURABLE, "PRAGMA foreign_keys = OFF"]
+        engine = _engine(self.files, self._threads, "rw", pragmas, poolclass=NullPool)
         _begin_immediate(engine)
         try:
             async with engine.begin() as connection:
@@ -82,31 +94,19 @@ class SQLite(Backend):
         finally:
             await engine.dispose()
 
-    @property
-    def is_lost(self) -> bool:
-        return self._file.is_lost
-
-    def is_same_file(self) -> bool:
-        return self._file.is_same_file()
-
-    def check_files(self) -> bool:
-        return self._file.check_files()
-
     async def let_log_shrink(self) -> None:
         await self._watch.resumed.wait()
 
-    def log_bytes(self) -> int | None:
-        return self._file.log_bytes()
-
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        if not self._file.path.is_file():
+        if not self.files.path.is_file():
             raise StartupError(f"There is no database {self.name}.")
         # A process that serves the file would acknowledge requests that this snapshot lacks.
-        with self._file.held():
-            with closing(self._file.connect("ro")) as plain:
-                self._file.require_ours(plain)
-            engine = _engine(self._file, "rw", ["PRAGMA query_only = ON"], poolclass=NullPool)
+        with self.files.held():
+            with closing(self.files.connect("ro")) as plain:
+                self.files.require_ours(plain)
+            pragmas = ["PRAGMA query_only = ON"]
+            engine = _engine(self.files, self._threads, "rw", pragmas, poolclass=NullPool)
             try:
                 async with engine.connect() as connection:
                     await connection.exec_driver_sql("BEGIN")
@@ -128,6 +128,13 @@ class SQLite(Backend):
             case _:
                 return None
 
+    async def _join_threads(self) -> None:
+        """Wait for connections that were cancelled: their threads report to this event loop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(JOIN_TIMEOUT):
+                while any(thread.is_alive() for thread in self._threads):  # noqa: ASYNC110  # a thread has no event
+                    await asyncio.sleep(_JOIN_POLL)
+
     def cause(self, error: Exception) -> str:
         return f"SQLite error: {getattr(original(error), 'sqlite_errorname', type(error).__name__)}"
 
@@ -144,13 +151,14 @@ async def _committed(
     return result
 
 
-def _writer_engine(file: SQLiteFile) -> AsyncEngine:
+def _writer_engine(file: SQLiteFile, threads: Threads) -> AsyncEngine:
     """One connection, which requests get in order of arrival; every BEGIN takes the write lock.
 
     A deferred BEGIN would take the lock at the first write, where SQLite cannot wait for it.
     """
     engine = _engine(
         file,
+        threads,
         "rw",
         [*_DURABLE, f"PRAGMA journal_size_limit = {LOG_KEPT}", "PRAGMA foreign_keys = ON"],
         poolclass=AsyncAdaptedQueuePool,
@@ -162,9 +170,10 @@ def _writer_engine(file: SQLiteFile) -> AsyncEngine:
     return engine
 
 
-def _reader_engine(file: SQLiteFile, size: int) -> AsyncEngine:
+def _reader_engine(file: SQLiteFile, threads: Threads, size: int) -> AsyncEngine:
     return _engine(
         file,
+        threads,
         "ro",
         ["PRAGMA query_only = ON"],
         poolclass=AsyncAdaptedQueuePool,
@@ -174,10 +183,12 @@ def _reader_engine(file: SQLiteFile, size: int) -> AsyncEngine:
     )
 
 
-def _engine(file: SQLiteFile, mode: str, pragmas: Sequence[str], **pool: Any) -> AsyncEngine:
+def _engine(
+    file: SQLiteFile, threads: Threads, mode: str, pragmas: Sequence[str], **pool: Any
+) -> AsyncEngine:
     engine = create_async_engine(
         "sqlite+aiosqlite:///",
-        async_creator=partial(_connect, file, mode),
+        async_creator=partial(_connect, file, threads, mode),
         hide_parameters=True,
         pool_reset_on_return=None,
         **pool,
@@ -199,9 +210,11 @@ def _engine(file: SQLiteFile, mode: str, pragmas: Sequence[str], **pool: Any) ->
     return engine
 
 
-async def _connect(file: SQLiteFile, mode: str) -> aiosqlite.Connection:
+async def _connect(file: SQLiteFile, threads: Threads, mode: str) -> aiosqlite.Connection:
     connection = DRIVER(partial(file.connect, mode), iter_chunk_size=64)
-    connection._thread.daemon = True  # noqa: SLF001  # as SQLAlchemy does, or exit would hang
+    thread = connection._thread  # noqa: SLF001  # as SQLAlchemy does
+    thread.daemon = True  # Otherwise exit would hang.
+    threads.add(thread)
     return await connection
 
 

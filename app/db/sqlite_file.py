@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from app.core.errors import DatabaseUnavailable, StartupError
+from app.db.backend import Files
 from app.db.migrate import is_newer
 from app.db.private_files import beside, create_private
 from app.db.sqlite_lock import Identity, identity_locked, identity_of, name_locked
@@ -20,7 +21,7 @@ BUSY_TIMEOUT = 1.5
 """Seconds that SQLite itself waits for another process's lock."""
 
 
-class SQLiteFile:
+class SQLiteFile(Files):
     """A database file and its write-ahead log, from before it is opened until it is closed."""
 
     def __init__(self, path: Path) -> None:
@@ -105,7 +106,7 @@ class SQLiteFile:
             timeout=BUSY_TIMEOUT,
             isolation_level=None,
         )
-        if not self.is_same_file():
+        if not self.are_same():
             # It may be to another file, which must not get the log of this one.
             connection.close()
             raise DatabaseUnavailable
@@ -137,13 +138,13 @@ class SQLiteFile:
         """Whether the last check found that a restart would miss what is committed now."""
         return self._problem is not None
 
-    def is_same_file(self) -> bool:
+    def are_same(self) -> bool:
         """Whether the path still leads to the file that was opened; a quick check."""
         return not self._opened or (
             self._problem is None and identity_of(self._path) == self._opened[self._path]
         )
 
-    def check_files(self) -> bool:
+    def check(self) -> bool:
         """Return whether the files have no problem; log a changed result."""
         problem = self._find_problem() if self._opened else None
         if problem != self._problem:

@@ -50,7 +50,7 @@ class Watch:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            if not self._file.check_files():
+            if not self._file.check():
                 self._file.empty_log()
 
     async def _run(self) -> None:
@@ -59,7 +59,7 @@ class Watch:
             await asyncio.sleep(INTERVAL)
             # A disk error or lock timeout is temporary, and the requests that it affects log it.
             with suppress(DBAPIError, PoolTimeout, OSError, DatabaseUnavailable):
-                if self._file.check_files():
+                if self._file.check():
                     is_log_empty = False
                     if self._file.log_bytes() > LOG_LIMIT:
                         await self._shorten_log()

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -115,6 +116,34 @@ async def test_failing_commit_of_work_is_raised_and_writes_nothing(
     await database.write(partial(work, name="Boris"))
 
     assert [("Boris",)] == rows.execute("SELECT name FROM operators").fetchall()
+
+
+@only_sqlite
+@pytest.mark.parametrize("ticks", range(4, 14))
+def test_statement_cancelled_at_shutdown_ends_before_the_event_loop(
+    database_url: str, ticks: int
+) -> None:
+    """Whether its connection is being opened or used: its thread reports to the event loop."""
+    slow = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 300000)"
+
+    async def cancel_and_close() -> None:
+        database = Database(database_url)
+
+        async def read() -> None:
+            async with database.reading() as session:
+                await session.execute(text(f"{slow} SELECT max(i) FROM n"))
+
+        async with database.serving():
+            reading = asyncio.create_task(read())
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    before = set(threading.enumerate())
+    asyncio.run(cancel_and_close())
+
+    assert set(threading.enumerate()) <= before
 
 
 async def test_work_in_the_thread_awaits_its_statements_only() -> None:
