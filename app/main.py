@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        settings: Settings = app.state.settings
         database = Database(settings.database_url, readers=settings.database_readers)
         async with log.installed(), database.serving():
             intake = Intake(database, capacity=settings.intake_capacity)
@@ -69,6 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
         telemetry=telemetry(),
     )
+    app.state.settings = settings
     # The middleware added last is the outermost.
     app.add_middleware(SizeLimitMiddleware, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(RequestIdMiddleware)

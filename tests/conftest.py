@@ -18,9 +18,9 @@ from app.db import sqlite
 from app.db.database import Database
 from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
-from app.main import create_app
 from tests.support.api import Api
-from tests.support.kinds import KINDS
+from tests.support.application import application
+from tests.support.kinds import POSTGRES_IS_HEAVY, empty_database
 from tests.support.postgres import PostgresDatabases, PostgresServer, running_server
 from tests.support.rows import Rows, open_rows
 from tests.support.server import LiveServer, run_server
@@ -32,8 +32,8 @@ _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--kills`, which sets how long the longest test runs."""
-    parser.addoption("--kills", type=int, default=10, help="times the service is killed under load")
+    """Add `--kills`, which sets how long the tests of killed processes run."""
+    parser.addoption("--kills", type=int, default=5, help="times the service is killed under load")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -99,15 +99,10 @@ def own_postgres() -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=POSTGRES_IS_HEAVY)
 def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The test's own empty database; the test runs on each kind in turn."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{request.getfixturevalue('database_path')}"
-    else:
-        databases: PostgresDatabases = request.getfixturevalue("postgres")
-        with databases.fresh() as url:
-            yield url
+    yield from empty_database(request)
 
 
 @pytest.fixture
@@ -138,7 +133,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     """An in-process client of the application."""
-    app = create_app(settings)
+    app = application(settings)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
@@ -155,7 +150,7 @@ def api(client: httpx.AsyncClient) -> Api:
 @pytest.fixture
 async def server(settings: Settings) -> AsyncIterator[LiveServer]:
     """The application behind a real socket."""
-    async with run_server(create_app(settings)) as server:
+    async with run_server(application(settings)) as server:
         yield server
 
 

@@ -22,9 +22,9 @@ from hypothesis.stateful import (
 )
 
 from app.core.config import Settings
-from app.main import create_app
 from app.services import queue
 from app.utils import distribution
+from tests.support.application import application
 
 pytest.register_assert_rewrite("tests.stateful.agreement")
 from tests.stateful import reports
@@ -244,13 +244,17 @@ def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ser
     # A repeated run repeats the draws.
     register_random(distribution._random)  # noqa: SLF001  # the service's random numbers
     quiet = settings.model_copy(update={"log_level": "warning"})
-    with run_service(create_app(quiet)) as service:
+    with run_service(application(quiet)) as service:
         yield service
 
 
 @pytest.mark.parametrize(
     ("database_url", "runs"),
-    [("sqlite", 30), ("postgres", 30), pytest.param("sqlite", 60, marks=pytest.mark.heavy)],
+    [
+        ("sqlite", 6),
+        pytest.param("sqlite", 50, marks=pytest.mark.heavy),
+        pytest.param("postgres", 25, marks=pytest.mark.heavy),
+    ],
     indirect=["database_url"],
 )
 def test_service_does_what_the_model_does(runs: int, service: Service, rows: Rows) -> None:

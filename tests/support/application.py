@@ -1,0 +1,24 @@
+"""The application, built once for all tests with the same settings."""
+
+from functools import cache
+
+from fastapi import FastAPI
+
+from app.core.config import Settings
+from app.main import create_app
+
+
+def application(settings: Settings) -> FastAPI:
+    """The application with these settings, not started.
+
+    FastAPI builds its routes at the first request, which takes longer than most tests.
+    """
+    default = Settings.model_fields["database_url"].default
+    app = _built(settings.model_copy(update={"database_url": default}))
+    app.state.settings = settings
+    return app
+
+
+@cache
+def _built(settings: Settings) -> FastAPI:
+    return create_app(settings)
