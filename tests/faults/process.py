@@ -24,7 +24,7 @@ class Service:
         self.port = _free_port()
         """The port on loopback."""
         self._options = options
-        self._database_url = database_url
+        self.database_url = database_url
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -42,6 +42,15 @@ class Service:
     def log(self) -> str:
         """Its warnings and errors since the first start."""
         return self._log.read_text(encoding="utf-8")
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has been started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def clear_log(self) -> None:
+        """Forget the warnings and errors so far."""
+        self._log.write_bytes(b"")
 
     async def start(self) -> None:
         """Start the process, and wait until it is ready.
@@ -96,7 +105,7 @@ class Service:
                 cwd=ROOT,
                 env={
                     **environment,
-                    "DATABASE_URL": self._database_url,
+                    "DATABASE_URL": self.database_url,
                     "LOG_LEVEL": "warning",
                 },
                 stdout=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.history import History
 from tests.support.postgres import PostgresDatabases, PostgresServer, running_server
-from tests.support.rows import Rows, open_rows
+from tests.support.rows import TABLES, Rows, open_rows
 from tests.workers.processes import Workers
 
 WORKERS = 4
@@ -26,7 +26,7 @@ def only_on_linux() -> None:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A server that records when each row was committed."""
-    with running_server(track_commit_timestamp="on") as server:
+    with running_server(track_commit_timestamp="on", fsync="on") as server:
         yield server
 
 
@@ -37,17 +37,31 @@ def databases(postgres_server: PostgresServer) -> Iterator[PostgresDatabases]:
         yield databases
 
 
-@pytest.fixture
-def url(databases: PostgresDatabases) -> Iterator[str]:
-    """An empty database for the test; every commit is synced."""
-    with databases.fresh() as url, databases.synced():
-        yield url
+@pytest.fixture(scope="session")
+def shared_workers(
+    databases: PostgresDatabases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Workers]:
+    """Four processes for all tests, as their start takes longer than most tests."""
+    with databases.fresh() as url:
+        workers = Workers(url, tmp_path_factory.mktemp("workers") / "service.log", WORKERS)
+        yield workers
+        workers.kill()
 
 
 @pytest.fixture
-def rows(url: str) -> Iterator[Rows]:
+async def workers(shared_workers: Workers) -> Workers:
+    """Four processes, all ready, with an empty log, on a database without rows."""
+    await shared_workers.start_again()
+    with open_rows(shared_workers.database_url) as rows:
+        for table in reversed(TABLES):
+            rows.execute(f"DELETE FROM {table}")
+    return shared_workers
+
+
+@pytest.fixture
+def rows(workers: Workers) -> Iterator[Rows]:
     """A separate connection, which sees committed rows."""
-    with open_rows(url) as rows:
+    with open_rows(workers.database_url) as rows:
         yield rows
 
 
@@ -56,17 +70,6 @@ def history(tmp_path: Path) -> Iterator[History]:
     """An empty history."""
     with closing(History(tmp_path / "history.jsonl")) as history:
         yield history
-
-
-@pytest.fixture
-async def workers(url: str, tmp_path: Path) -> AsyncIterator[Workers]:
-    """Four processes, all ready; they are killed after the test if they still run."""
-    workers = Workers(url, tmp_path / "service.log", WORKERS)
-    try:
-        await workers.start()
-        yield workers
-    finally:
-        workers.kill()
 
 
 @pytest.fixture

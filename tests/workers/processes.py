@@ -32,6 +32,14 @@ class Workers(Service):
         await super().start()
         await self.all_ready()
 
+    async def start_again(self) -> None:
+        """Empty the log, and start the processes unless they still run after an earlier test."""
+        self.clear_log()
+        if self.is_running:
+            await self.all_ready()
+        else:
+            await self.start()
+
     async def all_ready(self) -> None:
         """Wait until all processes run and are ready.
 

@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,15 +13,21 @@ from tests.faults.history import History, refusals
 from tests.faults.load import bots_at_work, recovered, set_up
 from tests.support.postgres import PostgresServer
 from tests.support.rows import open_rows
+from tests.workers.conftest import WORKERS
 from tests.workers.processes import Workers
 
 pytestmark = pytest.mark.heavy
 
 
 @pytest.fixture
-def url(own_postgres: PostgresServer) -> str:
-    """An empty database on a server that the test crashes."""
-    return own_postgres.url()
+async def workers(own_postgres: PostgresServer, tmp_path: Path) -> AsyncIterator[Workers]:
+    """Processes on a server that the test crashes."""
+    workers = Workers(own_postgres.url(), tmp_path / "service.log", WORKERS)
+    try:
+        await workers.start()
+        yield workers
+    finally:
+        workers.kill()
 
 
 async def test_crashes_of_postgres_and_of_a_process(

@@ -3,11 +3,14 @@
 from collections import Counter
 
 import httpx
+import pytest
 
 from tests.support.api import Api
 from tests.support.load import at_once
 from tests.support.rows import Rows
 from tests.workers.processes import Workers
+
+pytestmark = pytest.mark.heavy
 
 KEYS = [f"key-{number}" for number in range(20)]
 

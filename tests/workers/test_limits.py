@@ -7,9 +7,10 @@ from tests.support.limits import meet_staff, play_rounds
 from tests.support.rows import Rows
 from tests.workers.processes import Workers
 
+pytestmark = pytest.mark.heavy
 
-@pytest.mark.parametrize("sources", [1, 2])
-@pytest.mark.parametrize("rounds", [3, pytest.param(10, marks=pytest.mark.heavy)])
+
+@pytest.mark.parametrize(("rounds", "sources"), [(3, 1), (10, 2)])
 async def test_forty_returning_leads_at_once(
     clients: list[httpx.AsyncClient], workers: Workers, rounds: int, sources: int
 ) -> None:

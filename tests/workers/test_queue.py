@@ -6,6 +6,7 @@ import signal
 from contextlib import suppress
 
 import httpx
+import pytest
 
 from app.services.queue import CHUNK
 from tests.support.api import Api
@@ -14,6 +15,8 @@ from tests.support.integrity import faults
 from tests.support.queues import given_out, queue_up, still_waiting
 from tests.support.rows import Rows
 from tests.workers.processes import Workers
+
+pytestmark = pytest.mark.heavy
 
 
 async def test_process_killed_while_it_assigns(

@@ -7,13 +7,13 @@ import httpx
 import pytest
 
 from tests.support.api import Api
-from tests.support.evenness import WEIGHTS, post_at_once, worst_deviation
+from tests.support.evenness import PICKS, WEIGHTS, post_at_once, worst_deviation
 from tests.support.rows import Rows
 
+pytestmark = pytest.mark.heavy
 
-@pytest.mark.parametrize(
-    "count", [3, *(pytest.param(count, marks=pytest.mark.heavy) for count in (2, 5, 10, 50))]
-)
+
+@pytest.mark.parametrize("count", WEIGHTS)
 async def test_even_after_every_commit(
     clients: list[httpx.AsyncClient], rows: Rows, count: int
 ) -> None:
@@ -25,7 +25,7 @@ async def test_even_after_every_commit(
     apis = [Api(client) for client in clients]
     weights = {await apis[0].create_operator(): weight for weight in WEIGHTS[count]}
     source = await apis[0].create_source(weights)
-    answered = await post_at_once(apis, source, 1000)
+    answered = await post_at_once(apis, source, PICKS)
     stored = rows.execute(
         "SELECT id, operator_id FROM interactions ORDER BY pg_xact_commit_timestamp(xmin), id"
     )
@@ -35,5 +35,5 @@ async def test_even_after_every_commit(
     assert sorted(stored) == stored
     assert answered == picks
     assert 1 - Fraction(1, 2 * count - 2) >= worst_deviation(picks, weights)
-    for start in range(0, 1000, cycle):
+    for start in range(0, PICKS, cycle):
         assert weights == Counter(picks[start : start + cycle])
