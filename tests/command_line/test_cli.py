@@ -27,7 +27,11 @@ needs_signals = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows cannot signal one process alone"
 )
 starting = pytest.mark.parametrize(
-    "start", [(*PYTHON_APP, "serve", "--port", "0"), (*UVICORN, "--port", "0")]
+    "start",
+    [
+        (*PYTHON_APP, "serve", "--port", "0"),
+        pytest.param((*UVICORN, "--port", "0"), marks=pytest.mark.heavy),
+    ],
 )
 
 
@@ -57,6 +61,7 @@ def test_bad_setting_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None
     assert "Cannot start: DATABASE_URL: must begin with sqlite:/// or postgresql://" == line
 
 
+@pytest.mark.heavy
 def test_several_processes_on_sqlite_are_one_line(tmp_path: Path) -> None:
     """The line names the alternative, and no database is created."""
     start = (*PYTHON_APP, "serve", "--port", "0", "--workers", "2")
@@ -68,6 +73,7 @@ def test_several_processes_on_sqlite_are_one_line(tmp_path: Path) -> None:
 
 
 @starting
+@pytest.mark.heavy
 def test_missing_folder_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
     """A mistyped folder is not created."""
     line = refusal(start, tmp_path, "sqlite:///typo/leads.db")
@@ -77,6 +83,7 @@ def test_missing_folder_is_one_line(start: tuple[str, ...], tmp_path: Path) -> N
 
 
 @starting
+@pytest.mark.heavy
 def test_file_of_another_kind_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
     """A file that is not a database is not changed."""
     file = tmp_path / "letter.txt"
@@ -91,6 +98,7 @@ def test_file_of_another_kind_is_one_line(start: tuple[str, ...], tmp_path: Path
 
 
 @starting
+@pytest.mark.heavy
 def test_tables_of_another_program_are_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
     """The database of another program is not changed."""
     with closing(sqlite3.connect(tmp_path / "leads.db")) as rows:
@@ -104,6 +112,7 @@ def test_tables_of_another_program_are_one_line(start: tuple[str, ...], tmp_path
 
 @only_sqlite
 @starting
+@pytest.mark.heavy
 def test_second_server_on_a_file_is_one_line(
     start: tuple[str, ...], tmp_path: Path, server: LiveServer, database_path: Path
 ) -> None:
@@ -113,6 +122,7 @@ def test_second_server_on_a_file_is_one_line(
     assert line.endswith(" Another process already serves the database test.db.")
 
 
+@pytest.mark.heavy
 def test_taken_port_is_one_line(tmp_path: Path) -> None:
     """The line names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -125,6 +135,7 @@ def test_taken_port_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "demo", "migrate", "backup", "copy"])
+@pytest.mark.heavy
 def test_help_needs_no_usable_settings(command: str, tmp_path: Path) -> None:
     """A user with wrong settings can still read the help."""
     ended = run_command(*PYTHON_APP, command, "--help", folder=tmp_path, DATABASE_URL="nonsense")
@@ -153,7 +164,9 @@ def test_serve_prints_its_address_and_logs_requests(tmp_path: Path) -> None:
 
 
 @needs_signals
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.heavy)]
+)
 def test_serve_shuts_down_on_a_signal(number: signal.Signals, tmp_path: Path) -> None:
     """The exit code is 0, nothing is logged, and the write-ahead log is removed."""
     with running_command(
@@ -171,6 +184,7 @@ def test_serve_shuts_down_on_a_signal(number: signal.Signals, tmp_path: Path) ->
 
 @needs_signals
 @pytest.mark.parametrize("sent", [0, 30])
+@pytest.mark.heavy
 def test_serve_drains_its_connections(sent: int, tmp_path: Path) -> None:
     """A client that connected before the signal is answered before the process exits."""
     request = b"GET /readyz HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
@@ -191,6 +205,7 @@ def test_serve_drains_its_connections(sent: int, tmp_path: Path) -> None:
 
 
 @needs_signals
+@pytest.mark.heavy
 def test_serve_started_in_the_background_of_a_script_ends_on_sigterm(
     tmp_path: Path,
 ) -> None:
@@ -219,6 +234,7 @@ def test_migrate_brings_a_fresh_file_to_head(tmp_path: Path) -> None:
 
 
 @only_sqlite
+@pytest.mark.heavy
 def test_migrate_refuses_a_served_file(
     tmp_path: Path, server: LiveServer, database_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def first_line(folder: Path, **variables: str) -> str:
     return line
 
 
+@pytest.mark.heavy
 def test_first_line_names_the_file_and_whether_it_is_new(tmp_path: Path) -> None:
     """A start in another folder, or with a misspelt setting, shows that its database is new."""
     file = tmp_path.resolve() / "leads.db"
@@ -52,6 +53,7 @@ def test_first_line_names_the_file_and_whether_it_is_new(tmp_path: Path) -> None
     assert f" Database: {file}. " in first_line(tmp_path)
 
 
+@pytest.mark.heavy
 def test_first_line_names_the_server_and_no_password(
     postgres: PostgresDatabases, tmp_path: Path
 ) -> None:
@@ -66,6 +68,7 @@ def test_first_line_names_the_server_and_no_password(
 
 
 @needs_signals
+@pytest.mark.heavy
 def test_uvicorn_names_the_database_in_the_log(tmp_path: Path) -> None:
     """Started without its own command line, the service logs the database."""
     with running_command(*STARTS["uvicorn"], folder=tmp_path) as process:
@@ -101,6 +104,7 @@ def parsed_lines(lines: str) -> list[dict[str, object]]:
 
 @needs_signals
 @starting
+@pytest.mark.heavy
 def test_json_has_every_line(start: tuple[str, ...], tmp_path: Path) -> None:
     """From the start, with a warning, over a request, to the shutdown."""
     (tmp_path / ".env").write_text("LOG_FORMAT=json\nDATABSE_URL=x\nno value\n", encoding="utf-8")
@@ -123,6 +127,7 @@ def test_json_has_every_line(start: tuple[str, ...], tmp_path: Path) -> None:
 
 @starting
 @pytest.mark.parametrize("url", ["nonsense", "sqlite:///typo/leads.db"])
+@pytest.mark.heavy
 def test_json_has_refusals(start: tuple[str, ...], url: str, tmp_path: Path) -> None:
     """A program can read why the service does not start."""
     ended = run_command(*start, folder=tmp_path, DATABASE_URL=url, LOG_FORMAT="json")
@@ -155,6 +160,7 @@ def test_json_has_every_line_of_several_processes(
 
 
 @needs_signals
+@pytest.mark.heavy
 def test_migration_is_logged(tmp_path: Path) -> None:
     """In one line, with both revisions; the next start logs none."""
     asyncio.run(upgrade(SQLite(tmp_path / "leads.db", readers=1), "0001"))
@@ -194,6 +200,7 @@ async def test_newer_database_is_refused(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("migrate",)])
+@pytest.mark.heavy
 def test_newer_file_is_one_line(command: tuple[str, ...], tmp_path: Path) -> None:
     """The exit code is 1."""
     run_command(*PYTHON_APP, "migrate", folder=tmp_path)
@@ -206,6 +213,7 @@ def test_newer_file_is_one_line(command: tuple[str, ...], tmp_path: Path) -> Non
     assert 1 == len(ended.stderr.splitlines())
 
 
+@pytest.mark.heavy
 def test_locked_file_is_one_line(tmp_path: Path) -> None:
     """Another program holds the write lock."""
     run_command(*PYTHON_APP, "migrate", folder=tmp_path)
@@ -227,6 +235,7 @@ def test_locked_file_is_one_line(tmp_path: Path) -> None:
         "postgresql:///leads?host=/no/such/folder",
     ],
 )
+@pytest.mark.heavy
 def test_absent_server_is_one_line(url: str, tmp_path: Path) -> None:
     """No server listens, or the host does not exist."""
     ended = run_command(*SERVE, folder=tmp_path, DATABASE_URL=url)
@@ -235,6 +244,7 @@ def test_absent_server_is_one_line(url: str, tmp_path: Path) -> None:
     assert re.fullmatch(r"Cannot start: The database leads cannot be .+: .+\.\n", ended.stderr)
 
 
+@pytest.mark.heavy
 def test_absent_database_is_one_line(postgres: PostgresDatabases, tmp_path: Path) -> None:
     """The server has no database of this name."""
     with postgres.empty() as url:
