@@ -39,10 +39,6 @@ DAMAGE = {
     "a table is missing": "ALTER TABLE idempotency_keys RENAME TO gone",
 }
 
-starting = pytest.mark.parametrize(
-    "start", [(*PYTHON_APP, "serve"), UVICORN], ids=["serve", "uvicorn"]
-)
-
 
 def valid(client: httpx.Client) -> Iterator[int]:
     """The status codes of valid requests."""
@@ -122,8 +118,10 @@ def send_raw(port: int) -> None:
                 pass
 
 
-@starting
-@pytest.mark.parametrize("format", ["human", "json"])
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("start", "format"), [((*PYTHON_APP, "serve"), "human"), (UVICORN, "json")]
+)
 def test_nothing_that_was_sent_is_printed(
     start: tuple[str, ...], format: str, tmp_path: Path, template: Path
 ) -> None:

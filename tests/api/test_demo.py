@@ -120,6 +120,7 @@ def test_report_fits_a_narrow_terminal(report: subprocess.CompletedProcess[str])
 
 
 @needs_signals
+@pytest.mark.heavy
 def test_runs_until_ctrl_c(tmp_path: Path) -> None:
     """The docs are served after the report; Ctrl-C exits with code 0 and removes the database."""
     with running_command(*DEMO, folder=tmp_path, **temporary_folder(tmp_path)) as process:
@@ -135,6 +136,7 @@ def test_runs_until_ctrl_c(tmp_path: Path) -> None:
 
 
 @needs_signals
+@pytest.mark.heavy
 def test_ctrl_c_while_bots_are_posting(tmp_path: Path) -> None:
     """The demo exits with code 0 and leaves no files."""
     with running_command(*DEMO, folder=tmp_path, **temporary_folder(tmp_path)) as process:
@@ -148,6 +150,7 @@ def test_ctrl_c_while_bots_are_posting(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.heavy
 def test_refused_inquiries_are_counted(tmp_path: Path) -> None:
     """With a body limit below the longest inquiries the demo reports how many were refused."""
     ended = run_command(*DEMO, "--exit", folder=tmp_path, MAX_BODY_BYTES="1024")
@@ -159,6 +162,7 @@ def test_refused_inquiries_are_counted(tmp_path: Path) -> None:
     assert 1 == ended.returncode
 
 
+@pytest.mark.heavy
 def test_taken_port_is_one_line(tmp_path: Path) -> None:
     """The exit code is 1, the line names the port, and no files are left."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -171,6 +175,7 @@ def test_taken_port_is_one_line(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.heavy
 def test_given_port_is_used(tmp_path: Path) -> None:
     """`--port` sets the service's port."""
     with socket.create_server(("127.0.0.1", 0)) as free:

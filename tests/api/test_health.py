@@ -66,6 +66,7 @@ async def test_database_file_that_was_moved(
 
 
 @only_sqlite
+@pytest.mark.heavy
 async def test_database_that_does_not_answer(settings: Settings) -> None:
     """While every reading connection is in use the service is not ready."""
     app = create_app(settings.model_copy(update={"database_readers": 1}))

@@ -208,6 +208,7 @@ async def test_metrics_are_not_in_the_openapi_document(client: httpx.AsyncClient
     assert "/metrics" not in document["paths"]
 
 
+@pytest.mark.heavy
 def test_processes_share_a_folder(tmp_path: Path) -> None:
     """Counters of processes that share a folder are summed; gauges of the database are not."""
     shared = tmp_path / "shared"

@@ -156,7 +156,7 @@ async def test_damaged_payload_is_one_error(
     assert listed == of_lead
     assert listed[0] == alone
     assert closed["payload"] is None
-    assert 4 == caplog.text.count("interaction 1 has a payload that is no JSON")
+    assert 4 == caplog.text.count("interaction 1: the payload is not valid JSON")
     assert not text or text not in caplog.text
 
 

@@ -54,6 +54,7 @@ async def test_dozens_are_answered_in_order() -> None:
     assert list(range(60)) == [answer.json() for answer in answers]
 
 
+@pytest.mark.heavy
 async def test_reading_stops_while_requests_wait() -> None:
     """A client that keeps sending fills its own buffers, not the service's."""
     app, _, gate = counting_app()

@@ -31,7 +31,7 @@ SCENES: dict[str, tuple[list[tuple[int, dict[str, Any]]], dict[str, Any]]] = {
 """Weights and fields of a source's operators, and its rules."""
 
 
-@pytest.mark.parametrize("posts_before", [0, 7])
+@pytest.mark.parametrize("posts_before", [7, pytest.param(0, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize("scene", SCENES)
 async def test_preview_predicts_the_assignments(
     api: Api, rows: Rows, scene: str, posts_before: int

@@ -59,6 +59,7 @@ async def test_one_runs_at_a_time(client: httpx.AsyncClient, crowd: None) -> Non
     assert 200 == (await client.post(PREVIEW, json={"count": 1})).status_code
 
 
+@pytest.mark.heavy
 async def test_no_connection_is_kept_meanwhile(
     api: Api, client: httpx.AsyncClient, crowd: None
 ) -> None:

@@ -77,6 +77,7 @@ async def visit(server: LiveServer) -> AsyncIterator[Visit]:
         await browser.close()
 
 
+@pytest.mark.heavy
 async def test_example_inquiry_is_sent_from_the_page(visit: Visit, server: LiveServer) -> None:
     """The page's own example, sent unchanged, is answered with 201 and the operator."""
     async with httpx.AsyncClient(base_url=server.url) as client:

@@ -15,7 +15,7 @@ from tests.support.statements import Statement, noted
 
 pytestmark = pytest.mark.heavy
 
-INTERACTIONS = 1_000_000
+INTERACTIONS = 200_000
 ALL_CLOSED = "UPDATE interactions SET is_active = 0, closed_at = created_at"
 ALL_ACTIVE = "UPDATE interactions SET is_active = 1, closed_at = NULL"
 ALL_WAITING = f"{ALL_ACTIVE}, operator_id = NULL"
@@ -23,7 +23,7 @@ ALL_WAITING = f"{ALL_ACTIVE}, operator_id = NULL"
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of a million interactions, spread over a thousand days."""
+    """A database with a thousand days of interactions."""
     path = tmp_path_factory.mktemp("long") / "long.db"
     fill(path, INTERACTIONS)
     return path
@@ -49,7 +49,7 @@ def rows(path: Path) -> Iterator[sqlite3.Connection]:
     ],
     ids=["all closed", "all active", "all waiting"],
 )
-async def test_reports_of_a_million(
+async def test_reports_of_a_thousand_days(
     path: Path, rows: sqlite3.Connection, *, state: str, load: int, waiting: int, instructions: int
 ) -> None:
     """Both reports are correct, and take SQLite no more steps than there is to count."""

@@ -93,6 +93,7 @@ async def test_statement_pooling_is_refused(postgres_url: str) -> None:
         await start_and_stop(url)
 
 
+@pytest.mark.heavy
 async def test_pool_of_one_session_is_refused(postgres_url: str) -> None:
     """The error names the setting to raise."""
     with (

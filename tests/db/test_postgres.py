@@ -409,7 +409,7 @@ async def test_fsync_off_causes_a_warning(
     ("change", "reason"),
     [
         ({"database": "nowhere"}, 'database "nowhere" does not exist'),
-        ({"username": "nobody"}, 'role "nobody" does not exist'),
+        ({"username": "stranger"}, 'role "stranger" does not exist'),
         ({"port": 1}, "Connect call failed"),
     ],
 )

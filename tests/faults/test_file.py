@@ -150,6 +150,7 @@ async def test_reader_opens_no_other_file(database: Database, database_path: Pat
 
 @only_sqlite
 @pytest.mark.parametrize("name", ["hard", "symbolic"])
+@pytest.mark.heavy
 async def test_second_server_under_another_name(
     name: str, database: Database, database_path: Path
 ) -> None:
@@ -291,6 +292,7 @@ def open_folder(template: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("unwritable", ["leads.db", "leads.db-wal", "."])
+@pytest.mark.heavy
 def test_unwritable_is_refused(unwritable: str, open_folder: Path) -> None:
     """The start fails with one line."""
     path = open_folder / unwritable
@@ -314,6 +316,7 @@ def test_unwritable_is_refused(unwritable: str, open_folder: Path) -> None:
     assert "cannot be written by the user" in line or "Permission denied" in line
 
 
+@pytest.mark.heavy
 async def test_file_made_unwritable_while_served(open_folder: Path) -> None:
     """The service is not ready and refuses requests until it can write again."""
     database = open_folder / "leads.db"

@@ -34,6 +34,7 @@ def names(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir() if not file.name.endswith(("-wal", "-shm"))}
 
 
+@pytest.mark.heavy
 async def test_backup_under_load(database_path: Path, tmp_path: Path) -> None:
     """It has all interactions acknowledged before, is intact, and the service starts on it."""
     make_large(database_path)
@@ -72,6 +73,7 @@ async def test_backup_under_load(database_path: Path, tmp_path: Path) -> None:
                 assert answer.body == stored.json()
 
 
+@pytest.mark.heavy
 def test_constant_writes_do_not_delay_a_backup(database_path: Path, tmp_path: Path) -> None:
     """However fast other connections write, the backup does not restart."""
     for _ in range(4):
@@ -127,6 +129,7 @@ def refusal(folder: Path, url: str, target: str = "copy.db") -> str:
     return line
 
 
+@pytest.mark.heavy
 def test_existing_file_is_kept(database_path: Path, tmp_path: Path) -> None:
     """An earlier backup is not overwritten."""
     (tmp_path / "copy.db").write_text("earlier", encoding="utf-8")
@@ -137,6 +140,7 @@ def test_existing_file_is_kept(database_path: Path, tmp_path: Path) -> None:
     assert "earlier" == (tmp_path / "copy.db").read_text(encoding="utf-8")
 
 
+@pytest.mark.heavy
 def test_missing_database_is_not_created(tmp_path: Path) -> None:
     """A mistyped name creates neither an empty backup nor an empty database."""
     line = refusal(tmp_path, "sqlite:///typo.db")
@@ -145,6 +149,7 @@ def test_missing_database_is_not_created(tmp_path: Path) -> None:
     assert set() == names(tmp_path)
 
 
+@pytest.mark.heavy
 def test_missing_folder_is_not_created(database_path: Path, tmp_path: Path) -> None:
     """The error includes the operating system's reason."""
     line = refusal(tmp_path, f"sqlite:///{database_path}", "typo/copy.db")
@@ -153,6 +158,7 @@ def test_missing_folder_is_not_created(database_path: Path, tmp_path: Path) -> N
     assert {"test.db"} == names(tmp_path)
 
 
+@pytest.mark.heavy
 def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
     """The error names them, and the command does not connect to the server."""
     line = refusal(tmp_path, "postgresql://staff:hush-hush@localhost/leads")
@@ -164,6 +170,7 @@ def test_postgresql_has_tools_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", [100, 4096 * 3])
+@pytest.mark.heavy
 def test_damaged_database_is_not_backed_up(where: int, database_path: Path, tmp_path: Path) -> None:
     """A copy that fails the integrity check does not get the name of the backup."""
     with database_path.open("r+b") as file:
@@ -177,6 +184,7 @@ def test_damaged_database_is_not_backed_up(where: int, database_path: Path, tmp_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
+@pytest.mark.heavy
 def test_terminated_backup_leaves_no_files(database_path: Path, tmp_path: Path) -> None:
     """SIGTERM during the backup leaves no file of that name, and no temporary file."""
     for _ in range(5):

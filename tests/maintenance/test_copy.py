@@ -324,6 +324,7 @@ def in_file_or_nothing(path: Path) -> list[str]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.heavy
 def test_terminated_copy_leaves_no_rows(
     kind: str, database_path: Path, tmp_path: Path, postgres_url: str
 ) -> None:
@@ -351,6 +352,7 @@ def test_terminated_copy_leaves_no_rows(
             assert is_empty(target_rows)
 
 
+@pytest.mark.heavy
 def test_command_reports_its_result(sqlite_url: str, postgres_url: str, tmp_path: Path) -> None:
     """It prints a progress bar and the number of rows; a second copy is refused in one line."""
     command = (*PYTHON_APP, "copy", "--from", sqlite_url, "--to", postgres_url)
@@ -373,6 +375,7 @@ def test_command_reports_its_result(sqlite_url: str, postgres_url: str, tmp_path
         ("postgresql://staff:hush-hush@127.0.0.1:1/leads", "cannot be opened"),
     ],
 )
+@pytest.mark.heavy
 def test_password_is_not_printed(url: str, reason: str, sqlite_url: str, tmp_path: Path) -> None:
     """A database that cannot be opened is named without its password or a traceback."""
     ended = run_command(*PYTHON_APP, "copy", "--from", sqlite_url, "--to", url, folder=tmp_path)

@@ -53,6 +53,7 @@ def test_unit_is_valid(unit: ConfigParser, tmp_path: Path) -> None:
     assert "multi-user.target" == unit["Install"]["WantedBy"]
 
 
+@pytest.mark.heavy
 def test_unit_starts_the_service(unit: ConfigParser, tmp_path: Path) -> None:
     """Its command serves on the port of the instance, and exits with 0 on SIGTERM."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -70,6 +71,7 @@ def test_unit_starts_the_service(unit: ConfigParser, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="systemd is for Linux only")
 @pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["alone", "workers"])
+@pytest.mark.heavy
 def test_unit_is_ready_when_the_service_is(
     unit: ConfigParser, workers: tuple[str, ...], postgres: PostgresDatabases, tmp_path: Path
 ) -> None:
@@ -101,6 +103,7 @@ def test_unit_is_ready_when_the_service_is(
     assert "all" == unit["Service"]["NotifyAccess"]
 
 
+@pytest.mark.heavy
 def test_start_that_fails_is_never_ready(unit: ConfigParser, tmp_path: Path) -> None:
     """Systemd gets no notification from a service that cannot open its database."""
     if not hasattr(socket, "AF_UNIX"):

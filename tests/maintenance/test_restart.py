@@ -111,7 +111,7 @@ async def test_restart_one_after_the_other(postgres: PostgresDatabases, tmp_path
         ):
             await asyncio.sleep(0.5)
             ends = []
-            for instance in instances * 3:
+            for instance in instances:
                 ends.append(await asyncio.to_thread(instance.end))
                 await asyncio.to_thread(instance.start)
                 await asyncio.sleep(0.5)
@@ -120,7 +120,7 @@ async def test_restart_one_after_the_other(postgres: PostgresDatabases, tmp_path
 
     answers = history.answers()
     accepted = [answer for answer in answers if answer.status == 201]
-    assert [0] * 6 == [code for code, _ in ends]
+    assert [0, 0] == [code for code, _ in ends]
     assert not [errors for _, errors in ends if "Traceback" in errors]
     assert {201, 502} >= {answer.status for answer in answers}
     assert not any(answer.replayed for answer in answers)

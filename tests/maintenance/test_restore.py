@@ -240,6 +240,7 @@ def test_log_written_after_an_interrupted_restore(
     assert ["Maria", "Vera"] == operators(second)
 
 
+@pytest.mark.heavy
 def test_command_reports_where_the_files_are(backup: Path, database_path: Path) -> None:
     """It prints one line; on PostgreSQL, an error that names PostgreSQL's own tool."""
     command = (*PYTHON_APP, "restore", "copy.db")

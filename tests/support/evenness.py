@@ -9,13 +9,11 @@ from tests.support.load import at_once
 
 BOTS = 20
 WEIGHTS = {
-    2: [3, 97],
     3: [7, 32, 61],
-    5: [1, 4, 15, 30, 50],
-    10: [1, 2, 3, 5, 8, 13, 21, 34, 55, 108],
     50: [*(1 + number % 7 for number in range(49)), 304],
 }
-"""Each sum divides a thousand."""
+"""By the number of operators; each sum divides `PICKS`."""
+PICKS = 500
 
 
 async def post_at_once(apis: Sequence[Api], source: int, count: int) -> list[int]:

@@ -101,7 +101,7 @@ async def meet_staff(clients: Sequence[httpx.AsyncClient]) -> None:
     finished = asyncio.Event()
 
     async def bot(source: int) -> None:
-        for _ in range(40):
+        for _ in range(25):
             await random.choice(apis).post(source, random.choice(LEADS))
 
     async def move() -> httpx.Response | None:
