@@ -41,7 +41,7 @@ class AccessLogMiddleware:
         try:
             await self._app(scope, receive, send_and_note_status)
         except ClientDisconnect:
-            # The client has disconnected. If its body was incomplete, the request had no effect.
+            # The client has disconnected. If the body was incomplete, the request had no effect.
             status = NO_ANSWER
         finally:
             seconds = perf_counter() - started

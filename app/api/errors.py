@@ -58,7 +58,7 @@ class MethodNotAllowed(ServiceError):
 
 
 class RequestTimeout(ServiceError):
-    """The request was not received in time."""
+    """The service did not receive the complete request in time."""
 
     status = 408
     code = "request_timeout"

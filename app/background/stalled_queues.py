@@ -42,7 +42,7 @@ async def _check_repeatedly(database: Database) -> None:
         begin = perf_counter()
         seconds = 0.0
         try:
-            # A failure is logged once, until it is over.
+            # After the first failure, nothing is logged until a check succeeds.
             with quiet(when=failed):
                 oldest = await find_available(database)
                 seconds = perf_counter() - begin

@@ -10,7 +10,8 @@ Strategy = TypeAliasType("Strategy", Literal["smooth", "random"])
 
 Reason = TypeAliasType("Reason", Literal["selected", "sticky", "waiting", "from_queue", "manual"])
 """`selected`: the strategy chose the operator. `sticky`: the lead's latest operator. `waiting`: no
-operator was available. `from_queue`: assigned after waiting. `manual`: staff chose the operator."""
+operator was available, or older interactions waited. `from_queue`: the service assigned it after it
+had waited. `manual`: staff chose the operator."""
 
 PassedOver = TypeAliasType("PassedOver", Literal["inactive", "at_limit", "zero_weight"])
 """Why a candidate was not eligible."""

@@ -95,7 +95,7 @@ class OperatorInactive(ServiceError):
 
 
 class OperatorAtLimit(ServiceError):
-    """The operator has as many active interactions as its limit allows."""
+    """The operator has reached or exceeded its load limit."""
 
     status = 409
     code = "operator_at_limit"
@@ -109,7 +109,7 @@ class NobodyElse(ServiceError):
 
 
 class Busy(ServiceError):
-    """Too many requests are pending; nothing was written. Retry the request."""
+    """The service is at a limit or shutting down; nothing was written. Retry the request."""
 
     status = 503
     code = "busy"
@@ -125,11 +125,11 @@ class DatabaseUnavailable(ServiceError):
 
 
 class RolledBack(DatabaseUnavailable):
-    """The database rolled the transaction back; nothing was written. Retry the request."""
+    """The database rolled back a transaction, which wrote nothing. Retry the request."""
 
 
 class StorageFull(ServiceError):
-    """The storage is full; nothing was written."""
+    """The storage is full; the transaction that failed wrote nothing."""
 
     status = 503
     code = "storage_full"

@@ -194,7 +194,7 @@ class InteractionCRUD:
         return await self.get_by_id(id)
 
     async def close(self, id: int) -> InteractionRow | None:
-        """Do the same, but return the row instead of an object."""
+        """Close an interaction as `set_inactive`, but return the row instead of an object."""
         row = await self._update(_CLOSE, id, now=utc_now())
         if row is not None:
             return row

@@ -120,7 +120,7 @@ class LockCRUD:
     async def lock_interaction(
         self, interaction_id: int, operator_id: int | None = None, *, limit: int
     ) -> Locked:
-        """Lock an interaction's source, its operator (as `lock_operator`) and a further one."""
+        """Lock an interaction's source, its operator (as `lock_operator`) and another operator."""
         parameters = {"interaction_id": interaction_id, "operator_id": operator_id, "limit": limit}
         return await self._lock(_INTERACTION, parameters)
 

@@ -64,7 +64,7 @@ class Candidate(NamedTuple):
     load_limit: int | None = None
     credit: int = 0
     load: int | None = None
-    """Active interactions over all sources; None if no limit is enforced."""
+    """As `LOAD_AGAINST_LIMIT`; None if the source enforces no limit or the operator has none."""
 
 
 class Rotation(NamedTuple):

@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 
 
 class Files:
-    """The files of a database that the service itself opens: of PostgreSQL's, none."""
+    """The files of a database that the service itself opens; PostgreSQL has none."""
 
     @property
     def is_lost(self) -> bool:
@@ -41,7 +41,7 @@ class Backend(ABC):
     name: str
     """The name of the database in messages, without folder or password."""
     location: str
-    """The folder or host of the database, as names may repeat; without user and password."""
+    """The path or URL of the database, without user and password."""
     serves_many: bool
     """Whether several processes may serve it at once."""
     files: Files

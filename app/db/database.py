@@ -81,7 +81,7 @@ class Database:
 
     @property
     def location(self) -> str:
-        """The folder or host of the database."""
+        """The path or URL of the database, without user and password."""
         return self._backend.location
 
     @property

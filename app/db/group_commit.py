@@ -73,7 +73,7 @@ class GroupCommit(Generic[Request, Result]):
     async def submit(self, request: Request) -> Result:
         """Wait until the request's result is committed and synced, and return it.
 
-        A caller that is cancelled stops waiting; the transaction goes on without it.
+        A cancelled request is not written, unless its transaction has already begun.
 
         Raises:
             Busy: `capacity` requests are pending, or `drain` was called; nothing was written.
@@ -139,7 +139,7 @@ class GroupCommit(Generic[Request, Result]):
         try:
             outcomes = await self._commit([pending.request for pending in batch])
         except ServiceError as error:
-            # The database is unavailable or full: every request of the batch gets this error.
+            # The transaction failed as a whole: every request of the batch gets its error.
             outcomes = [type(error)() for _ in batch]
         except Exception as error:  # noqa: BLE001  # whatever it is, each caller must get it
             if len(batch) > 1:

@@ -22,7 +22,7 @@ from app.db.sqlite_file import SQLiteFile
 from app.db.sqlite_watch import LOG_KEPT, Watch
 
 TURN_TIMEOUT = 2.0
-"""Seconds that a request waits for a connection; with SQLite's lock timeout, at most five."""
+"""Seconds that a request waits for a connection, before SQLite's own lock timeout begins."""
 
 DRIVER: type[aiosqlite.Connection] = InThreadConnection
 """The driver; the tests also run on the stock one."""

@@ -18,7 +18,7 @@ INTERVAL = 1.0
 LOG_KEPT = 16 * 2**20
 """Size in bytes to which SQLite truncates the log when it begins to overwrite it."""
 LOG_LIMIT = 64 * 2**20
-"""Bytes above which new readers wait until the log is empty."""
+"""Bytes above which the service truncates the log, for which new readers wait."""
 _READERS_WAIT = 0.5
 """Maximum seconds that new readers wait for earlier readers to finish."""
 RETRY = 10.0

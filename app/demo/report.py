@@ -95,8 +95,8 @@ def queue_table(rush: Rush) -> Table:
 
 
 def moves_table(rush: Rush) -> Table:
-    """The moves of the inquiry that waited first, with the service's explanations."""
-    table = _table(f"The moves of inquiry {rush.interaction}")
+    """The assignments of the interaction that waited first, with their explanations."""
+    table = _table(f"The assignments of interaction {rush.interaction}")
     for header in ("Time, UTC", "Reason"):
         table.add_column(header, no_wrap=True)
     table.add_column("Explanation")

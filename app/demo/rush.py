@@ -25,7 +25,7 @@ class Moment(NamedTuple):
 
 
 class Rush(NamedTuple):
-    """The state after each event, and the moves of the inquiry that waited first."""
+    """The state after each event, and the assignments of the interaction that waited first."""
 
     moments: list[Moment]
     interaction: int
@@ -59,7 +59,7 @@ async def rush(client: httpx.AsyncClient) -> Rush:
     ]
 
     (await client.post(f"/interactions/{posted[0]['id']}/close")).raise_for_status()
-    moments.append(await observe("The first one is closed"))
+    moments.append(await observe("The first interaction is closed"))
 
     raised, *_ = shift
     changes = {"load_limit": _RAISED}

@@ -39,7 +39,7 @@ async def tell(port: int, *, stay: bool) -> bool:
         Whether every inquiry was accepted; if not, there is no report.
 
     Raises:
-        StartupError: the port is taken.
+        StartupError: the port cannot be used.
 
     """
     console = _console()

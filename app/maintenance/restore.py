@@ -29,7 +29,7 @@ def restore(url: str, backup: Path) -> Path | None:
         was no old database.
 
     Raises:
-        MaintenanceError: the database is being served, or the backup is not a valid one of the
+        MaintenanceError: the database is being served, or the file is not a valid backup of the
             service; nothing was changed.
         Interrupted: the files could not be renamed.
 

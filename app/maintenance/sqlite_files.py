@@ -70,7 +70,7 @@ def check(draft: Path, *further: Callable[[sqlite3.Connection], None]) -> None:
         [(verdict,), *_] = rows.execute("PRAGMA integrity_check")
         if verdict != "ok":
             raise MaintenanceError(
-                f"the copy is damaged, and the database may be damaged as well: {verdict}."
+                f"the copy is damaged, and the file that was copied may be damaged, too: {verdict}."
             )
         for check_rows in further:
             check_rows(rows)

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from app.core.errors import MaintenanceError
-from app.db.candidates import Candidates, decode
+from app.db.candidates_column import Candidates, decode
 from app.models import Base, Interaction
 
 BATCH = 1000

@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.distribution import CandidateSnapshot, Reason, Strategy
-from app.db.candidates import Candidates
+from app.db.candidates_column import Candidates
 from app.db.types import BigId, UTCDateTime, utc_now
 from app.models.base import Base
 

@@ -17,7 +17,7 @@ class AssignInteraction(RequestSchema):
 
     operator_id: Id | None = Field(
         default=None,
-        description="If absent or null, the service picks one other than the current operator.",
+        description="If absent or null, the service picks another operator.",
     )
 
 
@@ -32,7 +32,7 @@ class ReadCandidate(ResponseSchema):
     )
     load: int | None = Field(
         description="Active interactions over all sources, counted up to the highest load limit; "
-        "null if no limit is enforced."
+        "null if the source enforces no limit or the operator has none."
     )
     load_limit: int | None
     passed_over: PassedOver | None = Field(
@@ -51,8 +51,8 @@ class ReadAssignment(ResponseSchema):
                     "operator_id": 1,
                     "reason": "selected",
                     "strategy": "smooth",
-                    "explanation": "Maria Ivanova (operator 1) was the only one available. Passed "
-                    "over: Boris Orlov (operator 2), at the limit of 5.",
+                    "explanation": "Maria Ivanova (operator 1) was the only available operator. "
+                    "Passed over: Boris Orlov (operator 2), at the limit of 5.",
                     "candidates": [
                         {
                             "operator_id": 1,

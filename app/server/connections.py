@@ -80,4 +80,4 @@ class Connections:
         now = monotonic()
         if now - self._warned_at >= _WARN_INTERVAL:
             self._warned_at = now
-            _log.warning(f"{message}: idle connections are closed, new ones may get 503", number)
+            _log.warning(f"{message}: the service closes idle connections or answers 503", number)

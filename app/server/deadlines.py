@@ -13,7 +13,7 @@ from app.server.strict_protocol import StrictProtocol
 
 _CHECK_INTERVAL = 1
 _REQUEST_TIMEOUT = 10 - _CHECK_INTERVAL
-"""Seconds in which a request must arrive; checked often enough to act within 10."""
+"""Seconds in which a request must arrive; with the interval of the check, 10."""
 _STALL_TIMEOUT = 30
 """Seconds without progress after which a client is considered not to read its response."""
 _LINGER = 2
@@ -28,8 +28,9 @@ class DeadlineProtocol(StrictProtocol):
     """A connection with a deadline for each request.
 
     A request must be complete within 10 s of connecting, or of its first byte on a kept-alive
-    connection; otherwise it is answered with 408. The time that the service itself takes does not
-    count. Heads and trailers over the size limit are refused while they arrive.
+    connection. Otherwise the server closes the connection, after a 408 if a part of the request has
+    arrived. The time that the service itself takes does not count.
+    Heads and trailers over the size limit are refused while they arrive.
     """
 
     def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:

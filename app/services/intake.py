@@ -60,7 +60,7 @@ class Recorded(NamedTuple):
 
 
 class Intake:
-    """Records inquiries; those that arrive together share a transaction."""
+    """Records inquiries; those that arrive together share a transaction, the work of `record`."""
 
     def __init__(self, database: Database, *, capacity: int) -> None:
         self._transactions = GroupCommit(database, record, capacity=capacity, observe=count_batch)

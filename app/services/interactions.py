@@ -64,7 +64,7 @@ async def close(database: Database, interaction_id: int) -> InteractionRow:
 async def assign(
     database: Database, interaction_id: int, operator_id: int | None
 ) -> InteractionRow:
-    """Assign an interaction to this operator; with None, choose again without the current one.
+    """Assign an interaction to this operator; with None, choose among the other operators.
 
     Waiting interactions are assigned to the capacity that this frees.
 

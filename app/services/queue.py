@@ -13,8 +13,8 @@ from app.utils.distribution import Distributor, open_distributor, write_credits
 CHUNK = 500
 """Maximum number of waiting interactions per transaction; intake runs between transactions."""
 MAX_CANDIDATES = 50_000
-"""Maximum number of candidates per transaction, which assigns fewer interactions of sources with
-very many operators."""
+"""Maximum number of candidates per transaction. If sources have very many operators, a transaction
+assigns fewer interactions."""
 
 
 async def assign_waiting(session: WriteSession, queues: Queues) -> set[int]:

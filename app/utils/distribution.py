@@ -128,7 +128,7 @@ class Distributor:
 
         Args:
             source_id: one of `rotations`.
-            preferred: the operator of a returning lead, taken by a sticky source if eligible.
+            preferred: the lead's latest operator; a sticky source chooses it if eligible.
             exclude: an operator that must not be chosen.
 
         """

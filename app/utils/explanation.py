@@ -62,7 +62,7 @@ def _why_this_operator(
         if candidate.passed_over is None and candidate.operator_id != before
     }
     if len(weights) == 1:
-        sentence = f"{winner} was the only one available."
+        sentence = f"{winner} was the only available operator."
     else:
         weight = f"{weights[operator_id]} of {sum(weights.values())}"
         how = _how(assignment.strategy)

@@ -33,7 +33,7 @@ def unharmed(
     rows: Rows,
     caplog: pytest.LogCaptureFixture,
 ) -> Iterator[None]:
-    """The scene; afterwards nothing has been written, and nothing above a warning logged."""
+    """The scene; fails the test if the service wrote to the database or logged an error."""
     before = rows.dump()
     yield
 

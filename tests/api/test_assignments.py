@@ -11,7 +11,7 @@ import pytest
 
 from app.core.credits import INQUIRY
 from app.core.distribution import CandidateSnapshot
-from app.db.candidates import encode
+from app.db.candidates_column import encode
 from app.db.types import utc_now
 from tests.support.api import Api
 from tests.support.pages import walk
@@ -118,7 +118,8 @@ async def test_reasons_for_passing_over(api: Api) -> None:
         read_candidate(weightless, 0, passed_over="zero_weight"),
     ] == move["candidates"]
     assert (
-        "Maria (operator 1) was the only one available. Passed over: Boris (operator 2), at the"
+        "Maria (operator 1) was the only available operator."
+        " Passed over: Boris (operator 2), at the"
         " limit of 1; Ivan (operator 3), inactive; Olga (operator 4), with weight 0."
     ) == move["explanation"]
 
@@ -131,7 +132,7 @@ async def test_limit_that_is_not_enforced(api: Api) -> None:
     [move] = await assignments_of(api, await api.post(source))
 
     assert [read_candidate(maria, 1, load_limit=0)] == move["candidates"]
-    assert "Maria (operator 1) was the only one available." == move["explanation"]
+    assert "Maria (operator 1) was the only available operator." == move["explanation"]
 
 
 async def test_returning_lead(api: Api) -> None:
@@ -166,7 +167,8 @@ async def test_returning_lead_whose_operator_is_inactive(api: Api) -> None:
 
     assert ("selected", "smooth", boris) == (move["reason"], move["strategy"], move["operator_id"])
     assert (
-        "Boris (operator 2) was the only one available. Passed over: Maria (operator 1), inactive."
+        "Boris (operator 2) was the only available operator."
+        " Passed over: Maria (operator 1), inactive."
     ) == move["explanation"]
 
 
@@ -319,7 +321,7 @@ async def test_chosen_again_with_one_other(api: Api) -> None:
 
     assert (
         "Staff requested an operator other than Maria (operator 1). Boris (operator 2) was"
-        " the only one available. Passed over: Ivan (operator 3), inactive."
+        " the only available operator. Passed over: Ivan (operator 3), inactive."
     ) == await last_explanation(api, interaction)
 
 
@@ -339,7 +341,7 @@ async def test_explanation_uses_the_present_name(api: Api) -> None:
     interaction = await api.post(await api.create_source({maria: 1}))
     await api.call("PATCH", f"/operators/{maria}", json={"name": "Maria Ivanova"})
 
-    assert "Maria Ivanova (operator 1) was the only one available." == await last_explanation(
+    assert "Maria Ivanova (operator 1) was the only available operator." == await last_explanation(
         api, interaction
     )
 

@@ -91,20 +91,20 @@ def test_queue_is_shown(report: subprocess.CompletedProcess[str]) -> None:
 
     assert [
         ("10 inquiries come in", "3", "3", "3", "3", "4"),
-        ("The first one is closed", "3", "3", "3", "3", "3"),
+        ("The first interaction is closed", "3", "3", "3", "3", "3"),
         ("A limit is raised to 5", "5", "5", "3", "3", "1"),
     ] == rows
 
 
 def test_assignments_of_an_inquiry_are_explained(report: subprocess.CompletedProcess[str]) -> None:
     """First why it waited, then why it was assigned to its operator."""
-    _, _, moves = report.stdout.partition("The moves of inquiry ")
+    _, _, moves = report.stdout.partition("The assignments of interaction ")
     words = " ".join(moves.split())
 
     assert re.search(r"\d\d:\d\d:\d\d waiting It had to wait: no operator was available\.", words)
     assert "Aiko Tanaka (operator 6), at the limit of 3" in words
     assert "from_queue It had waited until an operator was available." in words
-    assert "was the only one available." in words
+    assert "was the only available operator." in words
 
 
 def test_address_of_the_docs_is_shown(report: subprocess.CompletedProcess[str]) -> None:

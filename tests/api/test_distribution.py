@@ -10,7 +10,7 @@ from tests.support.load import few_at_once
 
 
 async def receivers(api: Api, source: int, count: int) -> Counter[int | None]:
-    """The number of inquiries that each operator got, of so many."""
+    """The number of `count` inquiries that each operator got."""
     calls = (api.post(source, f"lead{n}@example.com") for n in range(count))
     posted = await few_at_once(calls, most=64)
     return Counter(interaction["operator_id"] for interaction in posted)

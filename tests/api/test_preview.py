@@ -36,7 +36,7 @@ SCENES: dict[str, tuple[list[tuple[int, dict[str, Any]]], dict[str, Any]]] = {
 async def test_preview_predicts_the_assignments(
     api: Api, rows: Rows, scene: str, posts_before: int
 ) -> None:
-    """As many inquiries of new leads go where the preview said, whatever came before."""
+    """The service assigns inquiries of new leads in the order that the preview returned."""
     team, rules = SCENES[scene]
     weights = {await api.create_operator(**fields): weight for weight, fields in team}
     source = await api.create_source(weights, **rules)

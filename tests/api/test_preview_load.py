@@ -78,7 +78,7 @@ async def test_no_connection_is_kept_meanwhile(
 
 
 async def test_cancelled_preview_lets_the_next_one_run(database: Database, crowd: None) -> None:
-    """Whether it waits or runs."""
+    """The next preview runs, whether the cancelled one was waiting or running."""
     previews = Previews(database)
     for _ in range(3):
         started = [asyncio.create_task(previews.preview(1, count=1000)) for _ in range(3)]

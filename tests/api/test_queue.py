@@ -158,7 +158,7 @@ async def test_many_closed_at_once(server: LiveServer, rows: Rows) -> None:
 
 @pytest.mark.parametrize("at_the_same_time", [True, False])
 async def test_closed_ten_times(server: LiveServer, rows: Rows, *, at_the_same_time: bool) -> None:
-    """Ten closes of one interaction are one: one response, and one assignment from the queue."""
+    """Ten closes of one interaction get equal responses and assign one waiting interaction."""
     async with new_client(server.url) as client:
         api = Api(client)
         operator = await api.create_operator(load_limit=1)

@@ -121,7 +121,7 @@ async def test_credits_are_zero_where_no_operator_stays(api: Api) -> None:
 
 
 async def test_unchanged_weights_change_no_turn(api: Api, rows: Rows) -> None:
-    """Put before each of 30 inquiries, they write nothing and do not change the sequence."""
+    """A PUT of the current weights before each of 30 inquiries writes and changes nothing."""
     operators = [await api.create_operator() for _ in range(3)]
     weights = dict(zip(operators, [1, 2, 4], strict=True))
     put, left = [await api.create_source(weights) for _ in range(2)]

@@ -35,7 +35,7 @@ async def column(api: Api, source: int, name: str, **period: str) -> list[Any]:
 
 
 async def post_many(api: Api, source: int, count: int) -> list[dict[str, Any]]:
-    """So many inquiries of new leads, one after another."""
+    """Send `count` inquiries of new leads, one after another."""
     return [await api.post(source, f"lead{source}-{number}@example.com") for number in range(count)]
 
 

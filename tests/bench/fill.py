@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from app.core.distribution import CandidateSnapshot
-from app.db.candidates import encode
+from app.db.candidates_column import encode
 from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
 

@@ -15,7 +15,7 @@ from tests.support.rows import Rows
 async def session(
     request: pytest.FixtureRequest, database: Database, rows: Rows
 ) -> AsyncIterator[WriteSession]:
-    """Maria has so many sources, in the second without a weight, and Boris has one more.
+    """Maria has `request.param` sources, with weight 0 in the second; Boris has one other source.
 
     Five interactions wait in four of the sources: 1, 1, 2, 3, and that of Boris. Maria has the
     sixth, Boris the seventh. Of the numbers, only the last makes more than `FEW`.

@@ -153,7 +153,7 @@ ANALYZE;
 async def test_plans_for_small_tables_are_good_for_large_ones(
     database: Database, rows: Rows
 ) -> None:
-    """No plan walks a table or an index: it is kept while these grow, whatever it was made for."""
+    """No kept plan scans a table or an index, as PostgreSQL reuses it while these grow."""
     rows.executescript(ONE_SOURCE)
     inquiries = [
         Inquiry(CreateInteraction(email=f"lead{number}@example.com", source_id=1), f"key{number}")
@@ -179,10 +179,10 @@ async def test_plans_for_small_tables_are_good_for_large_ones(
     assert 20 < len(sent)
     assert "= $1" in str(on_empty)
     for sql, plan in on_empty.items():
-        # The highest limit of all is looked for among the few operators.
+        # Only the search for the highest load limit scans the operators, which are few.
         assert {"Seq Scan operators_1"} >= set(walks(plan)), sql
     for sql, plan in on_analyzed.items():
-        # Of few operators, sources and leads all are read; interactions are never few for long.
+        # A plan may scan the few operators, sources and leads, but not the interactions.
         assert not [walk for walk in walks(plan) if "interactions" in walk], sql
 
 

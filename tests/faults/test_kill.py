@@ -1,4 +1,4 @@
-"""The service killed or terminated under load: a 201 still holds."""
+"""The service killed or terminated under load: no acknowledged inquiry is lost."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""PostgreSQL crashed or suspended under load: a 201 still holds, and all answers are in time."""
+"""PostgreSQL crashed or suspended under load: nothing acknowledged is lost, no answer is late."""
 
 import asyncio
 import sys

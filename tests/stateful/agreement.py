@@ -111,7 +111,7 @@ class Agreement(RuleBasedStateMachine):
                 assert operator["load"] <= operator["load_limit"] + gained.count(False)
 
     def _queues_are_served(self) -> None:
-        """No waiting interaction has an available operator, or a younger one assigned before it."""
+        """No waiting interaction has an available operator or was overtaken in its queue."""
         for waiting in self.now.waiting:
             source_id = waiting["source_id"]
             source = self.model.sources[source_id]

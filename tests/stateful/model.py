@@ -17,7 +17,7 @@ from tests.stateful.records import (
 
 Found = TypeVar("Found")
 INQUIRY = 72_201_776_446_800
-"""Credits are in whole parts of an inquiry; these are one."""
+"""The credit of one inquiry; credits are integers."""
 
 
 class Refused(Exception):
@@ -219,7 +219,7 @@ class Model:
             self.sources[interaction.source_id].assigned.add(move.operator_id)
 
     def _count(self, source: Source, operator_id: int, candidates: list[Candidate]) -> None:
-        """Count a first assignment by weight; without weights it is all one operator's."""
+        """Count a first assignment by weight; without weights, for the assigned operator alone."""
         total = sum(source.weights.values())
         quotas = {row.operator_id: Fraction(row.weight, total or 1) for row in candidates}
         for candidate in candidates:

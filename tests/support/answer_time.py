@@ -1,4 +1,4 @@
-"""The time limit of an answer on a machine that itself stalls now and then."""
+"""The time limit of an answer on a machine that stalls."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ _STALL = 0.1
 
 
 class AnswerTime:
-    """The five seconds of an answer, plus the time for which the machine itself stood still."""
+    """The time limit of an answer: five seconds, plus the time for which the machine stalled."""
 
     def __init__(self) -> None:
         self.seconds: float = ANSWER_WITHIN

@@ -1,4 +1,4 @@
-"""Invariants of the service's database, which hold at any time unless a rule was tightened."""
+"""Invariants of the database, for tests without manual assignments and tightened rules."""
 
 from tests.support.rows import Rows
 

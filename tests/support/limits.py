@@ -131,7 +131,7 @@ async def meet_staff(clients: Sequence[httpx.AsyncClient]) -> None:
     refusals = {"nobody_else", "operator_at_limit", "interaction_closed", "database_unavailable"}
     assert refusals >= {answer.json()["code"] for answer in moved if answer.status_code != 200}
     assert LIMIT == max(seen)
-    # Interactions that wait are younger than all assigned ones, and every operator is at its limit.
+    # All waiting interactions have higher ids than all assigned ones; operators are at the limit.
     active = [row for row in listed if row["source_id"] in sources and row["is_active"]]
     queue = waiting(active)
     assert all(row["operator_id"] is None for row in active if queue and row["id"] >= queue[0])

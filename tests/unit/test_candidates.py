@@ -8,7 +8,7 @@ import pytest
 from app.core.credits import INQUIRY, inquiries
 from app.core.distribution import CandidateSnapshot, PassedOver
 from app.core.limits import MAX_ID, MAX_LOAD_LIMIT, MAX_WEIGHT
-from app.db.candidates import FEW, decode, encode
+from app.db.candidates_column import FEW, decode, encode
 
 REASONS: list[PassedOver | None] = [None, "inactive", "at_limit", "zero_weight"]
 

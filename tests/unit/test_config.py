@@ -281,7 +281,7 @@ def test_known_name_in_the_env_file_is_no_warning(
 def test_misspelt_variable_is_a_warning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In the environment only what is nearly a setting: the rest is for other programs."""
+    """The service warns of a variable similar to a setting; others are for other programs."""
     monkeypatch.setenv("DATABSE_URL", "hush-hush")
     monkeypatch.setenv("TEST_DATABASE_URL", "hush-hush")
 

@@ -38,7 +38,7 @@ AROUND = [
 @pytest.mark.parametrize("number", [*PLAIN, *EXACT], ids=lambda number: number[:24])
 @pytest.mark.parametrize("around", AROUND)
 def test_numbers_stay_as_they_were_written(number: str, around: str) -> None:
-    """Whatever surrounds them."""
+    """A number keeps its text in any array or object, and between any other values."""
     text = around.replace("{}", number).replace("{{", "{").replace("}}", "}")
 
     assert text == encode_json(parse_json(text.encode()))

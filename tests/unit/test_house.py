@@ -1,4 +1,4 @@
-"""The rules of the house: what a reader may rely on anywhere in the repository."""
+"""The conventions of the repository."""
 
 import ast
 import re
@@ -88,7 +88,7 @@ def test_packages_say_what_they_are() -> None:
 
 
 def test_map_shows_every_package() -> None:
-    """The table in `app/README.md` has a line for every package, and for none that is gone."""
+    """The table in `app/README.md` has a line for every package, and no other line."""
     modules = {file.name for file in APP.glob("*.py")} - {"__init__.py"}
     folders = {f"{package.relative_to(APP).as_posix()}/" for package in packages} - {"./"}
     mapped = re.findall(r"^\| `([^`]+)`", CODE.read_text(encoding="utf-8"), re.MULTILINE)
@@ -122,7 +122,7 @@ def test_links_lead_somewhere() -> None:
 
 @pytest.mark.parametrize("word", OLD_WORDS)
 def test_old_words_stay_away(word: str) -> None:
-    """Texts name their actor, and use the trade's words."""
+    """No text contains these words, for which there are usual terms."""
     found = [
         f"{file.relative_to(ROOT)}: {line.strip()}"
         for file in (*sources, *(ROOT / "tests").rglob("*.py"), *ROOT.rglob("README.md"))

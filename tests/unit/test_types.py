@@ -1,4 +1,4 @@
-"""Moments are the same moments, whatever the database does to zones."""
+"""A point in time is read from every database as it was stored, in UTC."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -24,7 +24,7 @@ async def test_moment_comes_back_as_utc(database: Database) -> None:
 
 
 async def test_moment_without_zone_is_refused(database: Database) -> None:
-    """A naive datetime could be any of twenty-four moments."""
+    """A naive datetime does not identify a point in time."""
     naive = datetime(2026, 3, 29, 1, 59, 59)  # noqa: DTZ001  # naive on purpose
     with pytest.raises(StatementError, match="must have a time zone"):
         async with database.writing() as session:

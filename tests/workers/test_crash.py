@@ -1,4 +1,4 @@
-"""PostgreSQL crashes under several processes, one of which is killed: a 201 still holds."""
+"""PostgreSQL crashes under several processes, one of which is killed: no 201 is lost."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Processes killed or terminated under load: a 201 still holds."""
+"""Processes killed or terminated under load: no acknowledged inquiry is lost."""
 
 import asyncio
 import os

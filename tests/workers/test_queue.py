@@ -22,7 +22,7 @@ pytestmark = pytest.mark.heavy
 async def test_process_killed_while_it_assigns(
     clients: list[httpx.AsyncClient], workers: Workers, rows: Rows
 ) -> None:
-    """All interactions are assigned once and in order, although the first process is gone."""
+    """All interactions are assigned once and in order, although the first process was killed."""
     doomed, *_ = clients
     operator = await Api(doomed).create_operator(active=False)
     source = await Api(doomed).create_source({operator: 1})

@@ -112,7 +112,7 @@ async def read_interaction(interaction_id: IdParameter, session: ReadSession) ->
 async def close_interaction(interaction_id: IdParameter, request: Request) -> Response:
     """Close an interaction. Closing it again changes nothing, including `closed_at`.
 
-    Waiting interactions that its operator can now take are assigned to it, oldest first.
+    If this makes its operator available, the service assigns waiting interactions, oldest first.
     """
     interaction = await interactions.close(database_of(request), interaction_id)
     return interaction_response(interaction)

@@ -42,7 +42,7 @@ async def list_operators(
     },
 )
 async def create_operator(new: CreateOperator, request: Request, response: Response) -> Operator:
-    """Create an operator. It gets inquiries once a source gives it a weight above 0."""
+    """Create an operator. It gets inquiries while active and with a weight above 0 in a source."""
     operator = await operators.create(database_of(request), new.model_dump())
     response.headers["Location"] = address(request, f"/operators/{operator.id}")
     return operator
@@ -68,6 +68,6 @@ async def update_operator(
 ) -> Operator:
     """Change the given fields of an operator. An inactive operator gets no further inquiries.
 
-    Waiting interactions that the operator can now take are assigned to it, oldest first.
+    If this makes the operator available, the service assigns waiting interactions, oldest first.
     """
     return await operators.update(database_of(request), operator_id, changes)

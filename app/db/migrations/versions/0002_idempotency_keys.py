@@ -1,4 +1,4 @@
-"""Idempotency keys: a bot that sends an inquiry again gets the first answer again."""
+"""Idempotency keys: a bot that retries an inquiry gets the original response."""
 
 import sqlalchemy as sa
 from alembic import op
