@@ -13,7 +13,11 @@ from app.db.types import utc_now
 from app.models import Base, Lead
 
 UUIDS_BY_EMAIL = GetOrInsert(
-    Base.metadata.tables[Lead.__tablename__], key="uuid", by="email", shared=["created_at"]
+    Base.metadata.tables[Lead.__tablename__],
+    key="uuid",
+    new_key=uuid7,
+    by="email",
+    shared=["created_at"],
 )
 """Leads' UUIDs by folded address."""
 
@@ -43,8 +47,8 @@ class LeadCRUD:
 
     async def get_or_create_by_emails(self, emails: Iterable[str]) -> dict[str, UUID]:
         """Leads' UUIDs by folded address, in a fixed number of statements."""
-        new = {fold_email(email): uuid7() for email in emails}
-        return await UUIDS_BY_EMAIL.get_or_insert(self._session, new, utc_now())
+        folded = {fold_email(email) for email in emails}
+        return await UUIDS_BY_EMAIL.get_or_insert(self._session, folded, utc_now())
 
     async def _get_by_email(self, email: str) -> Lead | None:
         return await self._session.scalar(select(Lead).where(Lead.email == email))

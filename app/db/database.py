@@ -58,6 +58,10 @@ class WriteSession(AsyncSession):
         """Call this when the transaction is committed, and not at all if it is rolled back."""
         self.committed.append(call)
 
+    async def rollback(self) -> None:
+        self.committed.clear()
+        await super().rollback()
+
 
 def open_backend(url: str, readers: int) -> Backend:
     """The backend for a URL; it is not connected yet."""

@@ -27,7 +27,7 @@ TURN_TIMEOUT = 2.0
 DRIVER: type[aiosqlite.Connection] = InThreadConnection
 """The driver; the tests also run on the stock one."""
 
-JOIN_TIMEOUT = 5.0
+JOIN_TIMEOUT = 2.0
 """Seconds at shutdown for the last statements of connections whose request was cancelled."""
 _JOIN_POLL = 0.005
 
@@ -113,6 +113,7 @@ class SQLite(Backend):
                     yield connection
             finally:
                 await engine.dispose()
+                await self._join_threads()
 
     def service_error(self, error: Exception, *, committing: bool = False) -> ServiceError | None:
         match getattr(original(error), "sqlite_errorcode", 0) & 0xFF:

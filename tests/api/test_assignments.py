@@ -203,8 +203,8 @@ async def test_wait_until_an_operator_is_available(api: Api) -> None:
         move["strategy"],
     )
     assert (
-        "It had waited until an operator was available. Maria (operator 1) was the only one"
-        " available. Passed over: Boris (operator 2), inactive."
+        "It had waited until an operator was available. Maria (operator 1) was the only"
+        " available operator. Passed over: Boris (operator 2), inactive."
     ) == move["explanation"]
     assert [0, None] == [candidate["load"] for candidate in move["candidates"]]
 

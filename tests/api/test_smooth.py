@@ -13,7 +13,9 @@ from tests.support.rows import Rows
 from tests.support.server import LiveServer
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(50, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize(
+    "count", [3, *(pytest.param(count, marks=pytest.mark.heavy) for count in (2, 50))]
+)
 async def test_even_after_every_pick(server: LiveServer, count: int) -> None:
     """No operator is ever further than 1 - 1/(2n-2) picks from its share; each cycle is exact."""
     async with new_client(server.url) as client:

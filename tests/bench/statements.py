@@ -48,7 +48,7 @@ _UPDATE_EACH = (
     )
     .values(credit=bindparam("new"))
 )
-_GET_OR_INSERT = GetOrInsert(_leads, key="uuid", by="email", shared=["created_at"])
+_GET_OR_INSERT = GetOrInsert(_leads, key="uuid", new_key=uuid7, by="email", shared=["created_at"])
 _BY_EMAIL = select(_leads.c.email, _leads.c.uuid)
 _IN_LIST = _BY_EMAIL.where(in_list(_leads.c.email, "emails"))
 _ONE = _BY_EMAIL.where(_leads.c.email == bindparam("email"))
@@ -119,7 +119,7 @@ PAIRS = (
     Pair(
         "GetOrInsert",
         lambda session, leads: _GET_OR_INSERT.get_or_insert(
-            session, {e: uuid for uuid, e in leads}, _NOW
+            session, [email for _, email in leads], _NOW
         ),
         _get_or_insert,
     ),

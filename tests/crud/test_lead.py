@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 from sqlalchemy.exc import InvalidRequestError
-from uuid_utils.compat import uuid7
 
 from app.crud import LeadCRUD
 from app.crud.lead import UUIDS_BY_EMAIL
@@ -41,7 +40,7 @@ async def test_losing_a_race_keeps_the_earlier_rows(database: Database) -> None:
         leads = LeadCRUD(session)
         await leads.get_or_create_by_email("earlier@example.com")
         # As a transaction would that read before the other one committed, and inserts after it.
-        new = {"earlier@example.com": uuid7(), "later@example.com": uuid7()}
+        new = ["earlier@example.com", "later@example.com"]
         await UUIDS_BY_EMAIL.insert(session, new, utc_now())
     async with database.reading() as session:
         found = [

@@ -9,6 +9,7 @@ from tests.support.load import at_once
 
 BOTS = 20
 WEIGHTS = {
+    2: [3, 97],
     3: [7, 32, 61],
     50: [*(1 + number % 7 for number in range(49)), 304],
 }

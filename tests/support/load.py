@@ -12,7 +12,7 @@ def new_client(url: str, connections: int = 64) -> httpx.AsyncClient:
     limits = httpx.Limits(
         max_connections=connections,
         max_keepalive_connections=connections,
-        # The server closes idle connections after five seconds; this closes them well before.
+        # A connection that a slow test leaves idle is opened again, before the server may close it.
         keepalive_expiry=2,
     )
     return httpx.AsyncClient(base_url=url, limits=limits, timeout=30)

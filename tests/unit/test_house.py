@@ -38,6 +38,7 @@ sys.exit(lint_imports(".ci/importlinter.ini", no_cache=True, no_logo=True))
 """
 
 sources = sorted(APP.rglob("*.py"))
+GUIDES = (README, *APP.rglob("*.md"), *(ROOT / "tests").rglob("*.md"))
 packages = sorted(file.parent for file in APP.rglob("__init__.py"))
 
 
@@ -112,7 +113,7 @@ def test_links_lead_somewhere() -> None:
     """Every relative link of a README is to a file."""
     dangling = [
         f"{file.relative_to(ROOT)}: {target}"
-        for file in (README, *APP.rglob("*.md"), *(ROOT / "tests").rglob("*.md"))
+        for file in GUIDES
         for target in re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8"))
         if not (file.parent / target).exists()
     ]
@@ -125,10 +126,10 @@ def test_old_words_stay_away(word: str) -> None:
     """No text contains these words, for which there are usual terms."""
     found = [
         f"{file.relative_to(ROOT)}: {line.strip()}"
-        for file in (*sources, *(ROOT / "tests").rglob("*.py"), *ROOT.rglob("README.md"))
+        for file in (*sources, *(ROOT / "tests").rglob("*.py"), *GUIDES)
         if file != Path(__file__)
         for line in file.read_text(encoding="utf-8").splitlines()
-        if re.search(word, CONTRACT_WORDS.sub("", line), re.IGNORECASE)
+        if re.search(rf"\b{word}\b", CONTRACT_WORDS.sub("", line), re.IGNORECASE)
     ]
 
     assert [] == found

@@ -33,12 +33,12 @@ class Workers(Service):
         await self.all_ready()
 
     async def start_again(self) -> None:
-        """Empty the log, and start the processes unless they still run after an earlier test."""
-        self.clear_log()
+        """Start the processes unless they still run after an earlier test, and empty the log."""
         if self.is_running:
             await self.all_ready()
         else:
             await self.start()
+        self.clear_log()
 
     async def all_ready(self) -> None:
         """Wait until all processes run and are ready.

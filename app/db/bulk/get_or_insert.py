@@ -1,6 +1,6 @@
 """Finds rows by a unique column, and inserts missing rows."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Table, select
@@ -16,7 +16,16 @@ from app.db.bulk.statement import bulk_insert
 class GetOrInsert:
     """Maps values of a unique column, `by`, to those of the primary key."""
 
-    def __init__(self, table: Table, *, key: str, by: str, shared: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        table: Table,
+        *,
+        key: str,
+        new_key: Callable[[], Any],
+        by: str,
+        shared: Sequence[str] = (),
+    ) -> None:
+        self._new_key = new_key
         self._names = [key, by, *shared]
         insert_if_absent = insert(table).on_conflict_do_nothing()
         self._find = select(table.c[by], table.c[key]).where(in_list(table.c[by], "wanted"))
@@ -34,7 +43,7 @@ class GetOrInsert:
         return {value: key for value, key in rows}  # noqa: C416  # dict() has no type for rows
 
     async def get_or_insert(
-        self, session: AsyncSession, new: Mapping[Any, Any], *shared: Any
+        self, session: AsyncSession, wanted: Collection[Any], *shared: Any
     ) -> dict[Any, Any]:
         """The keys by the unique column, in a fixed number of statements.
 
@@ -42,25 +51,25 @@ class GetOrInsert:
 
         Args:
             session: a session that writes.
-            new: keys for missing rows, by the unique column.
+            wanted: values of the unique column, each once.
             shared: values of the shared columns in all new rows.
 
         """
         # PostgreSQL does both in one statement.
-        found = await self.find(session, new) if _is_sqlite(session) else {}
-        missing = {value: key for value, key in new.items() if value not in found}
+        found = await self.find(session, wanted) if _is_sqlite(session) else {}
+        missing = [value for value in wanted if value not in found]
         return found | await self.insert(session, missing, *shared) if missing else found
 
     async def insert(
-        self, session: AsyncSession, new: Mapping[Any, Any], *shared: Any
+        self, session: AsyncSession, missing: Collection[Any], *shared: Any
     ) -> dict[Any, Any]:
         """Insert missing rows; return their keys, or those that another transaction inserted."""
         # Sorted, so that two transactions that insert the same rows cannot deadlock.
-        rows = [(new[value], value) for value in sorted(new)]
+        rows = [(self._new_key(), value) for value in sorted(missing)]
         insert = self._insert_on_sqlite if _is_sqlite(session) else self._insert_on_postgres
         found = await insert(session, rows, shared)
-        missing = new.keys() - found.keys()
-        return found | await self.find(session, missing) if missing else found
+        lost = [value for value in missing if value not in found]
+        return found | await self.find(session, lost) if lost else found
 
     async def _insert_on_sqlite(
         self, session: AsyncSession, rows: Sequence[tuple[Any, Any]], shared: Sequence[Any]
