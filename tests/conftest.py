@@ -33,7 +33,7 @@ _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--kills`, which sets how long the tests of killed processes run."""
-    parser.addoption("--kills", type=int, default=5, help="times the service is killed under load")
+    parser.addoption("--kills", type=int, default=3, help="times the service is killed under load")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -26,10 +26,11 @@ from tests.support.server import LiveServer
 needs_signals = pytest.mark.skipif(
     sys.platform == "win32", reason="Windows cannot signal one process alone"
 )
+SERVE = (*PYTHON_APP, "serve", "--port", "0")
 starting = pytest.mark.parametrize(
     "start",
     [
-        (*PYTHON_APP, "serve", "--port", "0"),
+        SERVE,
         pytest.param((*UVICORN, "--port", "0"), marks=pytest.mark.heavy),
     ],
 )
@@ -82,14 +83,13 @@ def test_missing_folder_is_one_line(start: tuple[str, ...], tmp_path: Path) -> N
     assert not (tmp_path / "typo").exists()
 
 
-@starting
 @pytest.mark.heavy
-def test_file_of_another_kind_is_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
+def test_file_of_another_kind_is_one_line(tmp_path: Path) -> None:
     """A file that is not a database is not changed."""
     file = tmp_path / "letter.txt"
     file.write_text("Dear Maria, " * 100, encoding="utf-8")
 
-    line = refusal(start, tmp_path, "sqlite:///letter.txt")
+    line = refusal(SERVE, tmp_path, "sqlite:///letter.txt")
 
     assert line.endswith(
         " The database letter.txt cannot be opened or migrated: file is not a database."
@@ -97,27 +97,25 @@ def test_file_of_another_kind_is_one_line(start: tuple[str, ...], tmp_path: Path
     assert "Dear Maria, " * 100 == file.read_text(encoding="utf-8")
 
 
-@starting
 @pytest.mark.heavy
-def test_tables_of_another_program_are_one_line(start: tuple[str, ...], tmp_path: Path) -> None:
+def test_tables_of_another_program_are_one_line(tmp_path: Path) -> None:
     """The database of another program is not changed."""
     with closing(sqlite3.connect(tmp_path / "leads.db")) as rows:
         rows.execute("CREATE TABLE leads (name TEXT)")
     (tmp_path / "leads.db").chmod(0o600)
 
-    line = refusal(start, tmp_path, "sqlite:///leads.db")
+    line = refusal(SERVE, tmp_path, "sqlite:///leads.db")
 
     assert line.endswith("cannot be opened or migrated: table leads already exists.")
 
 
 @only_sqlite
-@starting
 @pytest.mark.heavy
 def test_second_server_on_a_file_is_one_line(
-    start: tuple[str, ...], tmp_path: Path, server: LiveServer, database_path: Path
+    tmp_path: Path, server: LiveServer, database_path: Path
 ) -> None:
     """Two processes on one file could damage it."""
-    line = refusal(start, tmp_path, f"sqlite:///{database_path}")
+    line = refusal(SERVE, tmp_path, f"sqlite:///{database_path}")
 
     assert line.endswith(" Another process already serves the database test.db.")
 
@@ -134,7 +132,7 @@ def test_taken_port_is_one_line(tmp_path: Path) -> None:
     assert 1 == len(ended.stderr.splitlines())
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "migrate", "backup", "copy"])
+@pytest.mark.parametrize("command", ["serve", "copy"])
 @pytest.mark.heavy
 def test_help_needs_no_usable_settings(command: str, tmp_path: Path) -> None:
     """A user with wrong settings can still read the help."""

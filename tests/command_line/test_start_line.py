@@ -125,8 +125,11 @@ def test_json_has_every_line(start: tuple[str, ...], tmp_path: Path) -> None:
     assert any(f"Database: {tmp_path.resolve()}/leads.db (new)." in event for event in events)
 
 
-@starting
-@pytest.mark.parametrize("url", ["nonsense", "sqlite:///typo/leads.db"])
+@pytest.mark.parametrize(
+    ("start", "url"),
+    [(STARTS["serve"], "nonsense"), (STARTS["uvicorn"], "sqlite:///typo/leads.db")],
+    ids=STARTS,
+)
 @pytest.mark.heavy
 def test_json_has_refusals(start: tuple[str, ...], url: str, tmp_path: Path) -> None:
     """A program can read why the service does not start."""

@@ -19,13 +19,13 @@ pytestmark = [
 
 
 async def test_every_acknowledged_inquiry_survives_a_power_loss(tmp_path: Path) -> None:
-    """At 800 points, through the first start, checkpoints and shutdown: none lost, none corrupt."""
+    """At 400 points, through the first start, checkpoints and shutdown: none lost, none corrupt."""
     run = await record(tmp_path)
-    findings = replay(run, choose_points(run, 800), tmp_path / "image")
+    findings = replay(run, choose_points(run, 400), tmp_path / "image")
 
     assert INQUIRIES == len(run.acknowledged)
     assert 3 <= run.checkpoints
-    assert 800 <= findings.points < findings.images
+    assert 400 <= findings.points < findings.images
     assert [] == findings.lost
     assert [] == findings.corrupt
 
