@@ -68,7 +68,6 @@ def test_first_line_names_the_server_and_no_password(
 
 
 @needs_signals
-@pytest.mark.heavy
 def test_uvicorn_names_the_database_in_the_log(tmp_path: Path) -> None:
     """Started without its own command line, the service logs the database."""
     with running_command(*STARTS["uvicorn"], folder=tmp_path) as process:
