@@ -13,7 +13,7 @@ from tests.support.server import LiveServer
     [
         (2, 1),
         (2, 2),
-        pytest.param(6, 2, marks=pytest.mark.heavy),
+        pytest.param(5, 2, marks=pytest.mark.heavy),
     ],
 )
 async def test_forty_concurrent_leads(server: LiveServer, rounds: int, sources: int) -> None:

@@ -274,8 +274,18 @@ def test_greatest_id_is_exact(document: dict[str, Any]) -> None:
 
 
 @pytest.mark.heavy
-async def test_service_conforms_to_the_document(server: LiveServer, tmp_path: Path) -> None:
-    """Schemathesis sends examples, edge cases and random input, with every check on."""
+@pytest.mark.parametrize(
+    ("database_url", "phases"),
+    [("sqlite", "examples,coverage,fuzzing,stateful"), ("postgres", "fuzzing,stateful")],
+    indirect=["database_url"],
+)
+async def test_service_conforms_to_the_document(
+    server: LiveServer, tmp_path: Path, phases: str
+) -> None:
+    """Schemathesis sends examples, edge cases and random input, with every check on.
+
+    Edge cases of the schema do not depend on the database.
+    """
     pytest.importorskip("schemathesis", reason="needs tests/requirements.txt")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -285,6 +295,7 @@ async def test_service_conforms_to_the_document(server: LiveServer, tmp_path: Pa
         "--no-color",
         "run",
         f"{server.url}/openapi.json",
+        f"--phases={phases}",
         "--continue-on-failure",
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},

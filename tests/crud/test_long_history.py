@@ -15,7 +15,7 @@ from tests.support.statements import Statement, noted
 
 pytestmark = pytest.mark.heavy
 
-INTERACTIONS = 200_000
+INTERACTIONS = 150_000
 ALL_CLOSED = "UPDATE interactions SET is_active = 0, closed_at = created_at"
 ALL_ACTIVE = "UPDATE interactions SET is_active = 1, closed_at = NULL"
 ALL_WAITING = f"{ALL_ACTIVE}, operator_id = NULL"

@@ -19,13 +19,13 @@ pytestmark = [
 
 
 async def test_every_acknowledged_inquiry_survives_a_power_loss(tmp_path: Path) -> None:
-    """At 400 points, through the first start, checkpoints and shutdown: none lost, none corrupt."""
+    """At 250 points, through the first start, checkpoints and shutdown: none lost, none corrupt."""
     run = await record(tmp_path)
-    findings = replay(run, choose_points(run, 400), tmp_path / "image")
+    findings = replay(run, choose_points(run, 250), tmp_path / "image")
 
     assert INQUIRIES == len(run.acknowledged)
     assert 3 <= run.checkpoints
-    assert 400 <= findings.points < findings.images
+    assert 250 <= findings.points < findings.images
     assert [] == findings.lost
     assert [] == findings.corrupt
 
@@ -34,7 +34,7 @@ async def test_losses_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """If commits are not synced, acknowledged inquiries are lost, and the replay finds it."""
     monkeypatch.setenv("SYNCHRONOUS", "NORMAL")
     run = await record(tmp_path, CARELESS)
-    findings = replay(run, choose_points(run, 100), tmp_path / "image")
+    findings = replay(run, choose_points(run, 50), tmp_path / "image")
 
     assert INQUIRIES == len(run.acknowledged)
     assert findings.lost
@@ -45,6 +45,6 @@ async def test_corruption_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Without any sync the database becomes corrupt, and the replay finds it."""
     monkeypatch.setenv("SYNCHRONOUS", "OFF")
     run = await record(tmp_path, CARELESS)
-    findings = replay(run, choose_points(run, 100), tmp_path / "image")
+    findings = replay(run, choose_points(run, 50), tmp_path / "image")
 
     assert findings.corrupt

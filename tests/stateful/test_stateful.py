@@ -252,8 +252,8 @@ def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ser
     ("database_url", "runs"),
     [
         ("sqlite", 6),
-        pytest.param("sqlite", 25, marks=pytest.mark.heavy),
-        pytest.param("postgres", 12, marks=pytest.mark.heavy),
+        pytest.param("sqlite", 16, marks=pytest.mark.heavy),
+        pytest.param("postgres", 8, marks=pytest.mark.heavy),
     ],
     indirect=["database_url"],
 )

@@ -10,7 +10,7 @@ from tests.workers.processes import Workers
 pytestmark = pytest.mark.heavy
 
 
-@pytest.mark.parametrize(("rounds", "sources"), [(3, 1), (6, 2)])
+@pytest.mark.parametrize(("rounds", "sources"), [(2, 1), (3, 2)])
 async def test_forty_returning_leads_at_once(
     clients: list[httpx.AsyncClient], workers: Workers, rounds: int, sources: int
 ) -> None:

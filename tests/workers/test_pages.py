@@ -14,7 +14,7 @@ from tests.workers.processes import Workers
 pytestmark = pytest.mark.heavy
 
 BOTS = 24
-INQUIRIES = 80
+INQUIRIES = 40
 """From each bot."""
 EMAIL = "lead@example.com"
 

@@ -13,7 +13,7 @@ from tests.support.rows import Rows
 pytestmark = pytest.mark.heavy
 
 
-@pytest.mark.parametrize("count", WEIGHTS)
+@pytest.mark.parametrize("count", [2, 50])
 async def test_even_after_every_commit(
     clients: list[httpx.AsyncClient], rows: Rows, count: int
 ) -> None:
