@@ -65,29 +65,22 @@ async def test_database_full_while_assigning(settings: Settings, rows: Rows, the
 
 @pytest.mark.heavy
 async def test_database_locked_while_assigning(
-    settings: Settings, rows: Rows, caplog: pytest.LogCaptureFixture
+    client: httpx.AsyncClient, rows: Rows, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The service continues in order once the lock is released, and logs the lock once."""
-    app = create_app(settings)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
-    ):
-        operator, source, queue = await queue_without_operator(client, rows)
-        activation = asyncio.create_task(
-            client.patch(f"/operators/{operator}", json={"active": True})
-        )
-        await until(lambda: bool(given_out(rows)))
-        rows.lock()
-        refused = await activation
-        # Until the activation and the background task have each logged the lock.
-        await until(lambda: sum("database" in record.name for record in caplog.records) > 1)
-        warnings = len(caplog.records)
-        await asyncio.sleep(2 * INTERVAL)
-        warnings_later = len(caplog.records)
-        rows.rollback()
-        queue.append((await Api(client).post(source))["id"])
-        await until_nothing_waits(rows)
+    operator, source, queue = await queue_without_operator(client, rows)
+    activation = asyncio.create_task(client.patch(f"/operators/{operator}", json={"active": True}))
+    await until(lambda: bool(given_out(rows)))
+    rows.lock()
+    refused = await activation
+    # Until the activation and the background task have each logged the lock.
+    await until(lambda: sum("database" in record.name for record in caplog.records) > 1)
+    warnings = len(caplog.records)
+    await asyncio.sleep(2 * INTERVAL)
+    warnings_later = len(caplog.records)
+    rows.rollback()
+    queue.append((await Api(client).post(source))["id"])
+    await until_nothing_waits(rows)
 
     read_problem(refused, 503, "database_unavailable")
     assert warnings == warnings_later
@@ -95,21 +88,14 @@ async def test_database_locked_while_assigning(
     assert [] == faults(rows)
 
 
-async def test_request_cancelled_while_assigning(settings: Settings, rows: Rows) -> None:
+async def test_request_cancelled_while_assigning(client: httpx.AsyncClient, rows: Rows) -> None:
     """If the client disconnects, the service assigns the rest."""
-    app = create_app(settings)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
-    ):
-        operator, _, queue = await queue_without_operator(client, rows)
-        activation = asyncio.create_task(
-            client.patch(f"/operators/{operator}", json={"active": True})
-        )
-        await until(lambda: bool(given_out(rows)))
-        activation.cancel()
-        await asyncio.wait({activation})
-        await until_nothing_waits(rows)
+    operator, _, queue = await queue_without_operator(client, rows)
+    activation = asyncio.create_task(client.patch(f"/operators/{operator}", json={"active": True}))
+    await until(lambda: bool(given_out(rows)))
+    activation.cancel()
+    await asyncio.wait({activation})
+    await until_nothing_waits(rows)
 
     assert queue == given_out(rows)
     assert [] == faults(rows)
