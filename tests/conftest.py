@@ -5,6 +5,7 @@ import gc
 import os
 import re
 import shutil
+import sys
 from collections.abc import AsyncIterator, Generator, Iterator
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.support.kinds import POSTGRES_IS_HEAVY, empty_database
 from tests.support.postgres import PostgresDatabases, PostgresServer, running_server
 from tests.support.rows import Rows, open_rows
 from tests.support.server import LiveServer, run_server
+from tests.support.timeouts import extend_timeouts
 
 _FULL_COLLECTION = 50
 """Tests between two full garbage collections."""
@@ -53,6 +55,21 @@ def driver() -> Iterator[None]:
         if os.environ.get("STOCK_DRIVER"):
             patch.setattr(sqlite, "DRIVER", aiosqlite.Connection)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sniffio() -> Iterator[None]:
+    """Say at once that it is not installed: httpx looks for it in each request."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "sniffio", None)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def timeouts(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the service wait as long as a busy machine needs, unless the test is about timeouts."""
+    if request.node.get_closest_marker("timeouts") is None:
+        extend_timeouts(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

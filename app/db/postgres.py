@@ -37,10 +37,7 @@ IDLE_TIMEOUT = 10
 _MIGRATION_LOCK = 0x1EAD
 """The key of the advisory lock for schema changes; an arbitrary number."""
 
-_LIMITS = {
-    "lock_timeout": f"{LOCK_TIMEOUT}s",
-    "statement_timeout": f"{SESSION_TIMEOUT}s",
-    "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
+_PLANS = {
     # Compiling takes longer than any of the service's short statements.
     "jit": "off",
     # PostgreSQL caches plans. One made while a table is small scans the whole table as it grows,
@@ -84,14 +81,14 @@ class PostgreSQL(Backend):
 
     serves_many = True
     files = Files()
-    session_timeout = SESSION_TIMEOUT
 
     def __init__(self, url: PostgresURL, readers: int) -> None:
         self.name = url.database
         self.location = url.location
+        self.session_timeout = SESSION_TIMEOUT
         self._url = url
-        self.readers = self._pool(readers, _LIMITS | READ_ONLY, isolation_level="AUTOCOMMIT")
-        self.writers = self._pool(WRITERS, _LIMITS | _WRITES)
+        self.readers = self._pool(readers, READ_ONLY, isolation_level="AUTOCOMMIT")
+        self.writers = self._pool(WRITERS, _WRITES)
         _read_in_order(self.readers)
 
     @asynccontextmanager
@@ -146,7 +143,7 @@ class PostgreSQL(Backend):
 
     def _pool(self, size: int, settings: dict[str, str], **options: Any) -> AsyncEngine:
         engine = self._engine(
-            settings,
+            _timeouts() | _PLANS | settings,
             SESSION_TIMEOUT,
             poolclass=AsyncAdaptedQueuePool,
             pool_size=size,
@@ -179,6 +176,14 @@ class PostgreSQL(Backend):
             hide_parameters=True,
             **options,
         )
+
+
+def _timeouts() -> dict[str, str]:
+    return {
+        "lock_timeout": f"{LOCK_TIMEOUT}s",
+        "statement_timeout": f"{SESSION_TIMEOUT}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT}s",
+    }
 
 
 def _read_in_order(engine: AsyncEngine) -> None:

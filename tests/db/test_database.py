@@ -219,6 +219,7 @@ async def test_failing_commit_writes_nothing(database: Database, rows: Rows) -> 
     assert [("Boris",)] == rows.execute("SELECT name FROM operators").fetchall()
 
 
+@pytest.mark.timeouts
 async def test_locked_database_is_unavailable_and_recovers(database: Database, rows: Rows) -> None:
     """Another process's lock is an error that says to retry; after its release writes succeed."""
     rows.lock()

@@ -221,6 +221,7 @@ async def test_request_cancelled_while_a_batch_is_retried_is_not_written(
     assert ["kept", "next"] == names(rows)
 
 
+@pytest.mark.timeouts
 async def test_locked_database_fails_the_whole_batch(writer: Writer, rows: Rows) -> None:
     """The requests do not time out one after the other; once it is unlocked, writes succeed."""
     rows.lock()
@@ -234,6 +235,7 @@ async def test_locked_database_fails_the_whole_batch(writer: Writer, rows: Rows)
     assert ["next"] == names(rows)
 
 
+@pytest.mark.timeouts
 @only_sqlite
 async def test_stuck_transaction_times_out(writer: Writer, rows: Rows) -> None:
     """Its requests fail with an unknown outcome; pending ones fail and are not written later."""

@@ -337,6 +337,7 @@ async def test_full_disk_is_storage_full(database: Database, rows: Rows) -> None
             await LeadCRUD(session).get_or_create_by_email("lead@example.com")
 
 
+@pytest.mark.timeouts
 async def test_stuck_transaction_times_out(database: Database, rows: Rows) -> None:
     """A session ends after its timeout, whatever it waits for."""
     with pytest.raises(DatabaseUnavailable):

@@ -74,6 +74,7 @@ async def test_defaults_of_the_database_make_no_difference(api: Api) -> None:
     assert payload == (await api.call("GET", f"/interactions/{posted[0]['id']}"))["payload"]
 
 
+@pytest.mark.timeouts
 @only_postgres
 @pytest.mark.usefixtures("odd_defaults")
 async def test_sessions_have_settings_of_their_own(database: Database) -> None:

@@ -1,6 +1,5 @@
 """Whatever admins, bots and staff do, in any order, the service does what the model does."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -239,8 +238,6 @@ class Comparison(Agreement):
 def service(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """The application on the test's database; the size of a transaction's chunk may be changed."""
     monkeypatch.setattr(queue, "CHUNK", queue.CHUNK)
-    # httpx tries to import it in each request: a third of the time where it is not installed.
-    monkeypatch.setitem(sys.modules, "sniffio", None)
     # A repeated run repeats the draws.
     register_random(distribution._random)  # noqa: SLF001  # the service's random numbers
     quiet = settings.model_copy(update={"log_level": "warning"})

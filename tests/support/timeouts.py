@@ -1,0 +1,20 @@
+"""The service's timeouts, which a busy machine may exceed."""
+
+import pytest
+
+from app.db import group_commit, postgres, sqlite
+from app.services import preview
+
+_TIMEOUTS = (
+    (group_commit, "ANSWER_TIMEOUT"),
+    (postgres, "LOCK_TIMEOUT"),
+    (postgres, "SESSION_TIMEOUT"),
+    (preview, "TURN_TIMEOUT"),
+    (sqlite, "TURN_TIMEOUT"),
+)
+
+
+def extend_timeouts(patch: pytest.MonkeyPatch) -> None:
+    """Set those that end a request to a minute."""
+    for module, name in _TIMEOUTS:
+        patch.setattr(module, name, 60)
