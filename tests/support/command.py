@@ -22,7 +22,7 @@ def run_command(
 ) -> subprocess.CompletedProcess[str]:
     """Run Python in a folder and wait until it exits."""
     with running_command(*arguments, folder=folder, **variables) as process:
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=600)
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
 
