@@ -35,7 +35,7 @@ async def upgrade(backend: Backend, revision: str = "head") -> bool:
     """
     async with upgraded(backend, revision) as (_, before):
         pass
-    after = head_revision() if revision == "head" else revision
+    after = _target(revision)
     if before not in (None, after):
         _log.info(
             "The schema of %s was migrated from revision %s to %s.", backend.name, before, after
@@ -62,7 +62,8 @@ async def upgraded(
             before = await connection.run_sync(current_revision)
             if is_newer(before):
                 raise StartupError(newer_schema(backend, before))
-            await connection.run_sync(_upgrade, revision)
+            if before != _target(revision):
+                await connection.run_sync(_upgrade, revision)
             yield connection, before
     except CommandError as error:
         raise StartupError(
@@ -97,6 +98,10 @@ def newer_schema(backend: Backend, revision: str | None) -> str:
         f"this version supports revisions up to {head_revision()}). Run the newer version, or "
         "restore a backup."
     )
+
+
+def _target(revision: str) -> str | None:
+    return head_revision() if revision == "head" else revision
 
 
 def _upgrade(connection: Connection, revision: str) -> None:

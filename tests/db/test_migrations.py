@@ -83,14 +83,14 @@ async def test_processes_that_start_at_once_migrate_the_database_once(
 async def test_upgrade_of_a_current_database_changes_nothing(
     template: Path, database_path: Path
 ) -> None:
-    """Every start runs the migrations; on a current schema they have no effect."""
+    """On a current schema, the migrations of every start have no effect."""
     await upgrade(SQLite(database_path, readers=1))
 
     assert schema_of(template) == schema_of(database_path)
 
 
 @pytest.fixture
-def failing_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def failing_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The migrations, and another that fails after its first statements."""
     folder = tmp_path / "migrations"
     folder.mkdir()
@@ -109,7 +109,9 @@ def failing_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "    op.execute('NONSENSE')\n"
     )
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
-    return folder
+    migrate.head_revision.cache_clear()
+    yield folder
+    migrate.head_revision.cache_clear()
 
 
 async def test_failing_migration_leaves_the_old_schema_and_data(
