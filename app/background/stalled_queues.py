@@ -18,7 +18,7 @@ from app.services.queue import assign_remaining, find_available, find_stalled
 _log = logging.getLogger(__name__)
 
 INTERVAL = 2
-"""Seconds between two checks."""
+"""Seconds before each check."""
 STALL = 1
 """Seconds without an assignment after which a queue counts as stalled."""
 LONGEST_SHARE = 0.1
@@ -38,7 +38,9 @@ async def assigning_stalled_queues(database: Database) -> AsyncIterator[None]:
 
 async def _check_repeatedly(database: Database) -> None:
     failed = False
+    seconds = 0.0
     while True:
+        await asyncio.sleep(max(INTERVAL, seconds / LONGEST_SHARE))
         begin = perf_counter()
         seconds = 0.0
         try:
@@ -56,4 +58,3 @@ async def _check_repeatedly(database: Database) -> None:
             if not failed:
                 _log.exception("the background task could not assign stalled queues")
             failed = True
-        await asyncio.sleep(max(INTERVAL, seconds / LONGEST_SHARE))
