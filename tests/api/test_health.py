@@ -65,6 +65,7 @@ async def test_database_file_that_was_moved(
     assert 200 == recovered.status_code
 
 
+@pytest.mark.timeouts
 @only_sqlite
 @pytest.mark.heavy
 async def test_database_that_does_not_answer(settings: Settings) -> None:

@@ -44,6 +44,7 @@ def crowd(rows: Rows) -> None:
     )
 
 
+@pytest.mark.timeouts
 @pytest.mark.heavy
 async def test_one_runs_at_a_time(client: httpx.AsyncClient, crowd: None) -> None:
     """A few others wait briefly; a preview that times out, or is one too many, gets a 503."""

@@ -63,6 +63,7 @@ async def test_database_full_while_assigning(settings: Settings, rows: Rows, the
     assert [] == faults(rows)
 
 
+@pytest.mark.timeouts
 @pytest.mark.heavy
 async def test_database_locked_while_assigning(
     client: httpx.AsyncClient, rows: Rows, caplog: pytest.LogCaptureFixture

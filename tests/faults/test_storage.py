@@ -170,6 +170,7 @@ async def test_failing_commit_fails_one_inquiry(
     assert [] == faults(rows)
 
 
+@pytest.mark.timeouts
 async def test_full_queue_is_busy(settings: Settings, rows: Rows) -> None:
     """An inquiry beyond the capacity gets a 503, and a retry succeeds."""
     app = create_app(settings.model_copy(update={"intake_capacity": 1}))
