@@ -7,9 +7,9 @@ from random import Random
 import pytest
 
 from tests.faults.checker import check
-from tests.faults.history import History
+from tests.faults.history import History, refusals
 from tests.faults.load import bots_at_work, set_up
-from tests.faults.process import Service
+from tests.faults.process import Service, only_causes
 from tests.support.rows import Rows
 
 END_TIMEOUT = 60
@@ -32,10 +32,11 @@ async def test_killed_at_random_moments(
 
     entries, answers = history.entries(), history.answers()
     assert [] == check(entries, rows)
-    assert {201} == {answer.status for answer in answers}
+    # On a busy machine a request may exceed the service's timeouts; bots then retry it.
+    assert {"database_unavailable"} >= refusals(answers)
     # At each kill, requests were in flight.
     assert len(entries) - 2 * len(answers) >= kills
-    assert "" == service.log
+    assert not service.log or only_causes(service.log)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGTERM")

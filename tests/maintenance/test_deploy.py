@@ -85,7 +85,7 @@ def test_unit_is_ready_when_the_service_is(
         port = str(free.getsockname()[1])
         free.close()
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(60)
+        manager.settimeout(600)
         command = shlex.split(unit["Service"]["ExecStart"].replace("%i", port))
         with running_command(
             *(*command[1:], *workers),

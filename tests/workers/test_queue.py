@@ -32,10 +32,14 @@ async def test_process_killed_while_it_assigns(
         with suppress(httpx.TransportError):
             await doomed.patch(f"/operators/{operator}", json={"active": True})
 
+    # The process cannot finish before it is killed: the fifth transaction waits for this row.
+    rows.execute("BEGIN")
+    rows.execute("SELECT id FROM interactions WHERE id = ? FOR UPDATE", [queue[4 * CHUNK]])
     activation = asyncio.create_task(activate())
     await until(lambda: bool(given_out(rows)))
     os.kill(workers.pids()[0], signal.SIGKILL)
     await activation
+    rows.rollback()
     remaining = len(still_waiting(rows))
     await until(lambda: not still_waiting(rows))
 
