@@ -8,14 +8,18 @@ import httpx
 
 
 def new_client(url: str, connections: int = 64) -> httpx.AsyncClient:
-    """A client with a pool of this many connections and a timeout of 30 seconds."""
+    """A client with a pool of this many connections, which waits two minutes for an answer.
+
+    That is longer than a start of the service on a busy machine: a connection that waits to be
+    accepted sends its request at once, and the service writes it even if the client has given up.
+    """
     limits = httpx.Limits(
         max_connections=connections,
         max_keepalive_connections=connections,
         # A connection that a slow test leaves idle is opened again, before the server may close it.
         keepalive_expiry=2,
     )
-    return httpx.AsyncClient(base_url=url, limits=limits, timeout=30)
+    return httpx.AsyncClient(base_url=url, limits=limits, timeout=120)
 
 
 async def at_once(calls: Iterable[Awaitable[Any]]) -> list[Any]:
