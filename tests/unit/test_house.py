@@ -126,7 +126,13 @@ def test_old_words_stay_away(word: str) -> None:
     """No text contains these words, for which there are usual terms."""
     found = [
         f"{file.relative_to(ROOT)}: {line.strip()}"
-        for file in (*sources, *(ROOT / "tests").rglob("*.py"), *GUIDES)
+        for file in (
+            *sources,
+            *(ROOT / "tests").rglob("*.py"),
+            *GUIDES,
+            ROOT / "requirements.txt",
+            ROOT / "tests" / "requirements.txt",
+        )
         if file != Path(__file__)
         for line in file.read_text(encoding="utf-8").splitlines()
         if re.search(rf"\b{word}\b", CONTRACT_WORDS.sub("", line), re.IGNORECASE)

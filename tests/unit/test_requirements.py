@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 FILES = ("requirements.txt", "tests/requirements.txt")
-INDIRECT = "# What those bring with them"
+INDIRECT = "# The packages that those require"
 """The heading of the packages that those above it require."""
 DIRECT_LINE = re.compile(r"[\w-]+(\[\w+\])?==[\d.]+ +# .+")
 INDIRECT_LINE = re.compile(r'[\w-]+==[\w.]+( ; sys_platform [!=]= "\w+")? +# for [\w, -]+')
