@@ -6,16 +6,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from app import __version__
-from app.api.access_log import AccessLogMiddleware
 from app.api.docs import DESCRIPTION, TAGS, install_docs
 from app.api.errors import install_error_handlers
-from app.api.middleware import (
-    HeadMiddleware,
-    RequestIdMiddleware,
-    SizeLimitMiddleware,
-    StartupMessageMiddleware,
-)
+from app.api.fast_path import FastPath
+from app.api.middleware import RequestMiddleware
 from app.api.routers import health, interactions, leads, metrics, operators, sources, stats
+from app.api.startup_message import StartupMessageMiddleware
 from app.api.telemetry import telemetry
 from app.background.stalled_queues import assigning_stalled_queues
 from app.core.config import Settings
@@ -37,6 +33,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application with these settings, by default those of the environment."""
     settings = settings or begin()
     log = Log(settings.log_format, settings.log_level)
+    traces = telemetry()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -68,14 +65,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         openapi_tags=TAGS,
         generate_unique_id_function=lambda route: route.name,
-        telemetry=telemetry(),
+        telemetry=traces,
     )
     app.state.settings = settings
     # The middleware added last is the outermost.
-    app.add_middleware(SizeLimitMiddleware, max_body_bytes=settings.max_body_bytes)
-    app.add_middleware(RequestIdMiddleware)
-    app.add_middleware(HeadMiddleware)
-    app.add_middleware(AccessLogMiddleware, log=log.requests)
+    if not traces["tracing"]:
+        app.add_middleware(FastPath)
+    app.add_middleware(RequestMiddleware, log=log, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(StartupMessageMiddleware)
     install_error_handlers(app)
     for resource in (interactions, leads, operators, sources, stats, health, metrics):

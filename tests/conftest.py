@@ -21,7 +21,7 @@ from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
 from tests.support.api import Api
 from tests.support.application import application
-from tests.support.kinds import POSTGRES_IS_HEAVY, empty_database
+from tests.support.kinds import BOTH_WAYS, POSTGRES_IS_HEAVY, empty_database
 from tests.support.postgres import PostgresDatabases, PostgresServer, running_server
 from tests.support.rows import Rows, open_rows
 from tests.support.server import LiveServer, run_server
@@ -36,6 +36,13 @@ _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.\w")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--kills`, which sets how long the tests of killed processes run."""
     parser.addoption("--kills", type=int, default=3, help="times the service is killed under load")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests of the routes that have a fast path on that path, and without it."""
+    marked = metafunc.definition.get_closest_marker("both_ways") is not None
+    if marked and "fast_path" in metafunc.fixturenames:
+        metafunc.parametrize("fast_path", BOTH_WAYS, indirect=True)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -148,9 +155,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+def fast_path(request: pytest.FixtureRequest) -> bool:
+    """Whether the application has its fast path; tests marked `both_ways` also run without."""
+    return bool(getattr(request, "param", True))
+
+
+@pytest.fixture
+async def client(settings: Settings, fast_path: bool) -> AsyncIterator[httpx.AsyncClient]:
     """An in-process client of the application."""
-    app = application(settings)
+    app = application(settings, fast_path=fast_path)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
@@ -165,9 +178,9 @@ def api(client: httpx.AsyncClient) -> Api:
 
 
 @pytest.fixture
-async def server(settings: Settings) -> AsyncIterator[LiveServer]:
+async def server(settings: Settings, fast_path: bool) -> AsyncIterator[LiveServer]:
     """The application behind a real socket."""
-    async with run_server(application(settings)) as server:
+    async with run_server(application(settings, fast_path=fast_path)) as server:
         yield server
 
 

@@ -1,12 +1,9 @@
-"""Logs and counts every request."""
+"""Logs and counts every request, by its route's template: paths may contain client data."""
 
 import logging
-from time import perf_counter
+from typing import Protocol
 
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.typing import FilteringBoundLogger
-
+from app.core.logging import Log
 from app.core.metrics import count_request
 
 NO_ANSWER = 499
@@ -18,44 +15,20 @@ _log = logging.getLogger(__name__)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-class AccessLogMiddleware:
-    """Counts and logs each request by its route's template: paths may contain client data."""
+class Route(Protocol):
+    """A route of FastAPI, which stores it in the scope of its requests."""
 
-    def __init__(self, app: ASGIApp, log: FilteringBoundLogger) -> None:
-        self._app = app
-        self._log = log
+    path_format: str
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = NO_ANSWER
-        started = perf_counter()
 
-        async def send_and_note_status(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_and_note_status)
-        except ClientDisconnect:
-            # The client has disconnected. If the body was incomplete, the request had no effect.
-            status = NO_ANSWER
-        finally:
-            seconds = perf_counter() - started
-            method = scope["method"] if scope["method"] in _METHODS else OTHER
-            route = scope["route"].path_format if "route" in scope else OTHER
-            count_request(route, method, status, seconds)
-            self._log.info(
-                "request",
-                method=method,
-                route=route,
-                status=status,
-                ms=round(seconds * 1000, 1),
-                request_id=scope["state"]["request_id"],
-            )
+def log_request(
+    log: Log, method: str, route: Route | None, *, status: int, seconds: float, request_id: str
+) -> None:
+    """Count and log a request."""
+    method = method if method in _METHODS else OTHER
+    template = OTHER if route is None else route.path_format
+    count_request(template, method, status, seconds)
+    log.request(method, template, status, round(seconds * 1000, 1), request_id)
 
 
 def log_refusal(status: int, request_id: str) -> None:

@@ -197,19 +197,28 @@ def error_response(
     )
 
 
+def service_error_response(request_id: str, error: ServiceError) -> Response:
+    """The response to an error of a service, with the field that only the database could check."""
+    return error_response(request_id, error, _service_error_fields(error))
+
+
+def invalid_request_response(request_id: str, error: RequestValidationError) -> Response:
+    """The response to a request with invalid fields; it lists the first of them."""
+    entries = error.errors()
+    fields = [_field_error(entry) for entry in entries[:MAX_SHOWN_ERRORS]]
+    return error_response(request_id, InvalidRequest, fields, len(entries) - len(fields))
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Answer every error of the application with a problem."""
 
     @app.exception_handler(ServiceError)
     async def on_service_error(request: Request, error: ServiceError) -> Response:
-        return error_response(request.state.request_id, error, _service_error_fields(error))
+        return service_error_response(request.state.request_id, error)
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid_request(request: Request, error: RequestValidationError) -> Response:
-        entries = error.errors()
-        fields = [_field_error(entry) for entry in entries[:MAX_SHOWN_ERRORS]]
-        more = len(entries) - len(fields)
-        return error_response(request.state.request_id, InvalidRequest, fields, more)
+        return invalid_request_response(request.state.request_id, error)
 
     @app.exception_handler(HTTPException)
     async def on_http_exception(request: Request, error: HTTPException) -> Response:

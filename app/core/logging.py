@@ -5,11 +5,12 @@ import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import structlog
 from pydantic_core import to_json
-from structlog.typing import EventDict, FilteringBoundLogger, Processor
+from structlog.typing import EventDict, Processor
 
 from app.core.log_writer import LogWriter
 from app.core.tracebacks import discreet_traceback
@@ -20,6 +21,11 @@ LogLevel = Literal["info", "warning", "error"]
 _log = logging.getLogger(__name__)
 _ACCESS = "uvicorn.access"
 _FIELDS = ("method", "route", "status", "request_id")
+_REQUEST_LINES: dict[LogFormat, str] = {
+    "human": "%s info    request method=%s route=%s status=%s ms=%s request_id=%s\n",
+    "json": '{"timestamp":"%s","level":"info","event":"request","method":"%s","route":"%s",'
+    '"status":%s,"ms":%s,"request_id":"%s"}\n',
+}
 _HEAD: list[Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper("iso"),
@@ -36,14 +42,19 @@ class Log:
     def __init__(self, format: LogFormat, level: LogLevel) -> None:
         self._level = logging.getLevelNamesMapping()[level.upper()]
         self._writer = LogWriter()
-        self.requests: FilteringBoundLogger = structlog.wrap_logger(
-            structlog.WriteLogger(self._writer),  # type: ignore[arg-type]  # it writes and flushes
-            processors=[*_HEAD, _renderer(format)],
-            wrapper_class=structlog.make_filtering_bound_logger(self._level),
-        ).bind()
-        """The logger for requests; the standard library took 15 µs more per line."""
+        self._request_line = _REQUEST_LINES[format]
         self._handler = logging.StreamHandler(self._writer)
         self._handler.setFormatter(_formatter(format))
+
+    def request(self, method: str, route: str, status: int, ms: float, request_id: str) -> None:
+        """Write a request's line; no argument may need escaping.
+
+        Formatted here: structlog took 4 µs more per line, and the standard library 15.
+        """
+        if self._level <= logging.INFO:
+            timestamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+            line = self._request_line % (timestamp, method, route, status, ms, request_id)
+            self._writer.write(line)
 
     @asynccontextmanager
     async def installed(self) -> AsyncIterator[None]:

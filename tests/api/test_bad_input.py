@@ -10,7 +10,7 @@ import pytest
 from tests.api.conftest import CANARY
 from tests.support.problems import pointers, read_problem
 
-pytestmark = pytest.mark.usefixtures("unharmed")
+pytestmark = [pytest.mark.both_ways, pytest.mark.usefixtures("unharmed")]
 
 MAX_ID = 2**63 - 1
 NO_ID = [

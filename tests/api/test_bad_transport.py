@@ -10,7 +10,7 @@ from tests.support.problems import read_problem
 from tests.support.raw import chunked, exchange, post, read_answers
 from tests.support.server import LiveServer
 
-pytestmark = pytest.mark.usefixtures("unharmed")
+pytestmark = [pytest.mark.both_ways, pytest.mark.usefixtures("unharmed")]
 
 BODY = f'{{"description": "{CANARY}"}}'.encode()
 LENGTH = f"Content-Length: {len(BODY)}"

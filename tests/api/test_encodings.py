@@ -11,6 +11,8 @@ from tests.api.conftest import CANARY
 from tests.support.api import Api
 from tests.support.problems import read_problem
 
+pytestmark = pytest.mark.both_ways
+
 MARK = b"\xef\xbb\xbf"
 BODIES: list[tuple[str, str, Any]] = [
     ("POST", "/interaction", {"email": f"{CANARY}@example.com", "source_id": 1}),

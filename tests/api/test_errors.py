@@ -11,6 +11,8 @@ from tests.support.api import Api
 from tests.support.problems import read_problem
 from tests.support.rows import Rows
 
+pytestmark = pytest.mark.both_ways
+
 
 @pytest.mark.parametrize("path", ["/nothing", "/operators/", "/interactions/1/2/3", "/docs/x"])
 async def test_nothing_at_this_path(client: httpx.AsyncClient, path: str) -> None:

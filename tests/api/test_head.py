@@ -15,6 +15,8 @@ from tests.support.metrics import parse
 from tests.support.rows import Rows
 from tests.support.server import LiveServer, run_server
 
+pytestmark = pytest.mark.both_ways
+
 PATHS = [
     "/",
     "/docs",

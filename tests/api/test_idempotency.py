@@ -14,6 +14,8 @@ from tests.support.problems import read_problem
 from tests.support.rows import Rows
 from tests.support.server import LiveServer
 
+pytestmark = pytest.mark.both_ways
+
 
 async def send(
     client: httpx.AsyncClient, source: int, key: bytes = b"key", **fields: Any

@@ -15,6 +15,8 @@ from tests.support.raw import chunked, exchange, post
 from tests.support.rows import Rows
 from tests.support.server import LiveServer
 
+pytestmark = pytest.mark.both_ways
+
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 
 

@@ -11,6 +11,8 @@ from tests.support.pages import walk
 from tests.support.problems import read_problem
 from tests.support.rows import Rows
 
+pytestmark = pytest.mark.both_ways
+
 UNKNOWN = "/leads/11111111-1111-1111-1111-111111111111"
 
 

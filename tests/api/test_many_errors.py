@@ -9,7 +9,7 @@ import pytest
 from tests.api.conftest import CANARY
 from tests.support.problems import read_problem
 
-pytestmark = pytest.mark.usefixtures("unharmed")
+pytestmark = [pytest.mark.both_ways, pytest.mark.usefixtures("unharmed")]
 
 SHOWN = 20
 

@@ -13,6 +13,8 @@ from tests.support.api import Api
 from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows
 
+pytestmark = pytest.mark.both_ways
+
 PAYLOADS = [
     "null",
     "true",

@@ -1,4 +1,4 @@
-"""The kinds of database that tests run on."""
+"""The kinds of database that tests run on, and the ways through the application."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -16,6 +16,12 @@ only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """For tests of what applies only to SQLite."""
 only_postgres = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 """For tests of what applies only to PostgreSQL."""
+
+BOTH_WAYS = (
+    pytest.param(True, id="fast"),
+    pytest.param(False, id="full", marks=pytest.mark.heavy),
+)
+"""With the fast path and without; plain `pytest` runs only the first."""
 
 
 def empty_database(request: pytest.FixtureRequest) -> Iterator[str]:
