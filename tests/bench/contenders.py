@@ -26,19 +26,31 @@ class Contender(NamedTuple):
     store: Store
     limits: bool = False
     """Whether operators have limits, which are enforced but never reached."""
+    keys: bool = False
+    """Whether each inquiry has an idempotency key of its own."""
 
 
 _CEILING = (*_UVICORN, "tests.bench.ceiling:app")
+_CHECKED = (*_UVICORN, "tests.bench.ceiling:checked")
+_BARE = (*_UVICORN, "tests.bench.ceiling:bare")
 _PLAIN = (*_UVICORN, "tests.bench.plain:app")
 _SERVICE = ("app", "serve")
+CEILING = "ceiling"
+"""Bare FastAPI."""
+CHECKED_CEILING = "ceiling with our check"
+"""Bare FastAPI with the service's check of e-mail addresses."""
 CONTENDERS = {
-    "ceiling": Contender(_CEILING, "none"),
+    "bare ASGI": Contender(_BARE, "none"),
+    CEILING: Contender(_CEILING, "none"),
+    CHECKED_CEILING: Contender(_CHECKED, "none"),
     "plain": Contender(_PLAIN, "journal"),
     "service": Contender(_SERVICE, "wal"),
     "service with limits": Contender(_SERVICE, "wal", limits=True),
+    "service with keys": Contender(_SERVICE, "wal", keys=True),
     "plain, PostgreSQL": Contender(_PLAIN, "postgres"),
     "service, PostgreSQL": Contender(_SERVICE, "postgres"),
     "service with limits, PostgreSQL": Contender(_SERVICE, "postgres", limits=True),
+    "service with keys, PostgreSQL": Contender(_SERVICE, "postgres", keys=True),
     "2 processes, PostgreSQL": Contender((*_SERVICE, "--workers", "2"), "postgres"),
 }
 
@@ -55,6 +67,11 @@ class Server:
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         [line] = [line for line in status.splitlines() if line.startswith("VmRSS:")]
         return int(line.split()[1]) / 1024
+
+    def cpu(self) -> float:
+        """Seconds of processor time of its processes, without PostgreSQL's."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text("ascii").split()
+        return sum(map(_cpu, [str(self.pid), *children]))
 
 
 def sqlite_url(path: Path) -> str:
@@ -79,6 +96,13 @@ def serving(contender: str, url: str) -> Iterator[Server]:
             yield Server(url, process.pid)
         finally:
             process.terminate()
+
+
+def _cpu(pid: str) -> float:
+    # Fields 14 and 15: the time in user mode and in the kernel. The name before them may have any
+    # characters.
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _free_port() -> int:

@@ -7,13 +7,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench.contenders import CONTENDERS, Contender, serving, sqlite_url
+from tests.bench.contenders import CEILING, CONTENDERS, Contender, serving, sqlite_url
 from tests.bench.fill import LIMITS, PAGE_ROWS, SETTINGS, fill
 from tests.bench.wrk import Measurement, measure
 from tests.support.postgres import PostgresDatabases
 from tests.support.rows import open_rows
 
 CONNECTIONS = (1, 8, 32, 64, 128)
+PAGE_CONNECTIONS = (1, 32)
 SIZES = (0, 100_000, 1_000_000)
 """Interactions in the database before a trial of growth."""
 
@@ -40,10 +41,16 @@ def compare_intake(
     for _ in range(rounds):
         for name, contender in CONTENDERS.items():
             with _database(contender, folder, databases) as url, serving(name, url) as server:
-                measure(server.url, _INTAKE, connections=8, seconds=_WARM_UP)
+                measure(server, _INTAKE, connections=8, seconds=_WARM_UP, keys=contender.keys)
                 for connections in CONNECTIONS:
                     measured[name, connections].append(
-                        measure(server.url, _INTAKE, connections=connections, seconds=seconds)
+                        measure(
+                            server,
+                            _INTAKE,
+                            connections=connections,
+                            seconds=seconds,
+                            keys=contender.keys,
+                        )
                     )
                 memory[name] = server.memory()
     return measured, memory
@@ -72,12 +79,19 @@ def compare_pages(folder: Path, rounds: int, seconds: int) -> Trials:
     database, leads = folder / "pages.db", folder / "pages.txt"
     leads.write_text("\n".join(fill(database, 10_000 * PAGE_ROWS)), encoding="ascii")
     for _ in range(rounds):
-        for contender in ("ceiling", "service"):
+        for contender in ("bare ASGI", CEILING, "service"):
             with serving(contender, sqlite_url(database)) as server:
-                measure(server.url, _PAGES, connections=8, seconds=_WARM_UP, leads=leads)
-                measured[contender, 32].append(
-                    measure(server.url, _PAGES, connections=32, seconds=seconds, leads=leads)
-                )
+                measure(server, _PAGES, connections=8, seconds=_WARM_UP, leads=leads)
+                for connections in PAGE_CONNECTIONS:
+                    measured[contender, connections].append(
+                        measure(
+                            server,
+                            _PAGES,
+                            connections=connections,
+                            seconds=seconds,
+                            leads=leads,
+                        )
+                    )
     return measured
 
 
@@ -91,7 +105,7 @@ def soak_memory(folder: Path) -> dict[int, float]:
         while requests < 1_000_000:
             goal = requests + 200_000
             while requests < goal:
-                measured = measure(server.url, _INTAKE, connections=64, seconds=_SOAK_SECONDS)
+                measured = measure(server, _INTAKE, connections=64, seconds=_SOAK_SECONDS)
                 requests += measured.rate * _SOAK_SECONDS
             memory[round(requests)] = server.memory()
     return memory
@@ -105,15 +119,15 @@ def grow(folder: Path, rounds: int, seconds: int, sizes: Sequence[int]) -> Trial
         database = folder / f"{size}.db"
         leads.write_text("\n".join(fill(database, max(size, PAGE_ROWS))), encoding="ascii")
         with serving("service", sqlite_url(database)) as server:
-            measure(server.url, _INTAKE, connections=8, seconds=_WARM_UP)
+            measure(server, _INTAKE, connections=8, seconds=_WARM_UP)
             for _ in range(rounds):
                 for connections in (1, 32):
                     measured[f"POST at {connections}", size].append(
-                        measure(server.url, _INTAKE, connections=connections, seconds=seconds)
+                        measure(server, _INTAKE, connections=connections, seconds=seconds)
                     )
                     measured[f"GET at {connections}", size].append(
                         measure(
-                            server.url,
+                            server,
                             _PAGES,
                             connections=connections,
                             seconds=seconds,

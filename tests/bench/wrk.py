@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench.contenders import Server
+
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 60e3}
 
 
@@ -20,12 +22,28 @@ class Measurement(NamedTuple):
     """Milliseconds."""
     errors: int
     """Answers that are not a success, and failed connections."""
+    cpu: float
+    """Microseconds of the server's processor time per request."""
 
 
 def measure(
-    url: str, script: Path, *, connections: int, seconds: int, leads: Path | None = None
+    server: Server,
+    script: Path,
+    *,
+    connections: int,
+    seconds: int,
+    leads: Path | None = None,
+    keys: bool = False,
 ) -> Measurement:
     """Load a server for some seconds.
+
+    Args:
+        server: the server.
+        script: the requests, in Lua.
+        connections: the number of connections.
+        seconds: the duration.
+        leads: a file of UUIDs, for a script that reads pages.
+        keys: whether each inquiry has an idempotency key.
 
     Raises:
         FileNotFoundError: wrk is not installed.
@@ -33,21 +51,23 @@ def measure(
 
     """
     threads = min(2, connections)
+    before = server.cpu()
     output = subprocess.run(
         [
             *("wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--latency"),
-            *("--timeout", "10s", "-s", str(script), url),
+            *("--timeout", "10s", "-s", str(script), server.url),
         ],
-        env={**os.environ, "LEADS": str(leads)},
+        env={**os.environ, "LEADS": str(leads), "KEYS": "yes" if keys else ""},
         check=True,
         capture_output=True,
         text=True,
     ).stdout
-    return parse(output)
+    return parse(output, server.cpu() - before)
 
 
-def parse(output: str) -> Measurement:
-    """The numbers in the output of wrk."""
+def parse(output: str, cpu_seconds: float) -> Measurement:
+    """The numbers in the output of wrk, during which the server used this processor time."""
+    [requests] = re.findall(r"(\d+) requests in ", output)
     [rate] = re.findall(r"Requests/sec:\s+([\d.]+)", output)
     failed = re.findall(r"Non-2xx or 3xx responses: (\d+)", output)
     broken = re.findall(r"Socket errors: .*", output)
@@ -56,6 +76,7 @@ def parse(output: str) -> Measurement:
         p50=_percentile(output, 50),
         p99=_percentile(output, 99),
         errors=sum(map(int, failed + re.findall(r"\d+", "".join(broken)))),
+        cpu=cpu_seconds / int(requests) * 1e6,
     )
 
 
