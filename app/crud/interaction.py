@@ -272,8 +272,8 @@ class InteractionCRUD:
         return Page([InteractionRow._make(row) for row in page.items], page.has_more)
 
     async def _update(self, statement: Update, id: int, **values: Any) -> InteractionRow | None:
-        row = (await execute(self._session, statement, {"of_id": id, **values})).one_or_none()
-        return None if row is None else InteractionRow.checked(row)
+        rows = await execute(self._session, statement, {"of_id": id, **values})
+        return InteractionRow.checked(rows[0]) if rows else None
 
     async def flush(self) -> None:
         """Send pending changes to the database, inside the transaction."""

@@ -134,7 +134,7 @@ class QueueCRUD:
 
     async def list_all(self) -> set[int]:
         """The ids of the sources with waiting interactions."""
-        return set((await execute(self._session, _ALL, {})).scalars())
+        return {id for (id,) in await execute(self._session, _ALL, {})}
 
     async def get_oldest_of_operator(self, operator_id: int) -> dict[int, int]:
         """The oldest waiting interaction's id in each source that gives this operator weight."""
@@ -149,7 +149,7 @@ class QueueCRUD:
         None if there is no such interaction.
         """
         parameters = {"interaction_id": interaction_id}
-        rows = (await execute(self._session, _PLACE_AND_QUEUES, parameters)).all()
+        rows = await execute(self._session, _PLACE_AND_QUEUES, parameters)
         if not rows:
             return None
         place = Place._make(rows[0][:-2])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -26,8 +27,9 @@ _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-# With any driver, a failure to connect raises the system's own error.
-_FAILURES = (DBAPIError, PoolTimeout, OSError)
+# With any driver, a failure to connect raises the system's own error; statements that run in the
+# thread of a transaction raise SQLite's.
+_FAILURES = (DBAPIError, sqlite3.Error, PoolTimeout, OSError)
 
 
 _is_quiet = ContextVar("is_quiet", default=False)

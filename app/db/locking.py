@@ -20,4 +20,6 @@ async def lock_rows(
     """
     if session.get_bind().dialect.name == "sqlite":
         return None
-    return (await execute(session, statement, parameters)).one()
+    row: Row[*tuple[Any, ...]]
+    [row] = await execute(session, statement, parameters)
+    return row

@@ -10,11 +10,24 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from threading import local
 from typing import Any, Self, TypeVar
 
 import aiosqlite
 
 Result = TypeVar("Result")
+
+_here = local()
+"""Its `driver` is the connection whose work runs in this thread."""
+
+
+def connection_here() -> sqlite3.Connection | None:
+    """SQLite's own connection, in its transaction, for work that runs in the connection's thread.
+
+    None elsewhere.
+    """
+    driver: InThreadConnection | None = getattr(_here, "driver", None)
+    return None if driver is None else driver.begun()
 
 
 class InThreadCursor:
@@ -105,12 +118,14 @@ class InThreadConnection(aiosqlite.Connection):
 
     def _run_in_thread(self, work: Coroutine[Any, Any, Result]) -> list[Result]:
         self._is_in_thread = True
+        _here.driver = self
         try:
             work.send(None)
         except StopIteration as end:
             return [end.value]
         finally:
             self._is_in_thread = False
+            _here.driver = None
         work.close()
         raise RuntimeError("a transaction may await nothing but its own statements")
 

@@ -34,7 +34,7 @@ class InsertReturningIds:
             # Other processes allocate ids at the same time, so the ids of the rows have gaps. They
             # ascend in the order of the rows, but may be returned in another order.
             values = as_arrays(self._names, rows, shared)
-            return sorted((await execute(session, self._from_arrays, values)).scalars())
+            return sorted(id for (id,) in await execute(session, self._from_arrays, values))
         # Under the write lock no other transaction allocates ids, and SQLite would run
         # INSERT … RETURNING once for each row.
         first_id = (await self._bulk_insert.run(session, rows[:1], *shared)).lastrowid

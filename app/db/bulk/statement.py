@@ -1,11 +1,10 @@
 """Statements for many rows, without SQLAlchemy's overhead per row."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from sqlalchemy import (
     BindParameter,
-    CursorResult,
     Dialect,
     FromClause,
     Insert,
@@ -19,9 +18,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from app.db.bulk.arrays import as_arrays, insert_from_arrays, rows_of_arrays
-from app.db.bulk.execute import execute
+from app.db.bulk.compiled import compiled
+from app.db.sqlite_driver import connection_here
 
-_Processor = Callable[[Any], Any] | None
+_PREFIX = "each_"
+"""Begins the names of parameters: in an UPDATE, SQLAlchemy reserves those of the columns."""
+
+
+class Written(Protocol):
+    """What a statement has written."""
+
+    @property
+    def rowcount(self) -> int:
+        """The number of rows written."""
+
+    @property
+    def lastrowid(self) -> Any:
+        """The id of a single row on SQLite, an integer."""
 
 
 class BulkStatement:
@@ -42,39 +55,51 @@ class BulkStatement:
         self._from_arrays = from_arrays
         self._columns = columns
         self._names = [*columns, *shared]
-        self._compiled: _Compiled | None = None
 
     async def run(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
-    ) -> CursorResult[*tuple[Any, ...]]:
-        """Run it for rows of the columns; each row also has the shared values.
-
-        Returns:
-            A result with the number of rows written as `rowcount`, and on SQLite the id of a
-            single row as `lastrowid`.
-
-        """
+    ) -> Written:
+        """Run it for rows of the columns; each row also has the shared values."""
         if session.get_bind().dialect.name != "sqlite":
             values = as_arrays(self._names, rows, shared)
-            return await execute(session, self._from_arrays, values)
-        return await session.run_sync(self._execute, rows, shared)
+            return await session.run_sync(_execute_from_arrays, self._from_arrays, values)
+        connection = connection_here()
+        if connection is None:
+            return await session.run_sync(self._execute, rows, shared)
+        sql, parameters = self._bound(session.get_bind().dialect, rows, shared)
+        if len(rows) == 1:
+            return connection.execute(sql, parameters[0])
+        return connection.executemany(sql, parameters)
 
     def _execute(
         self, session: Session, rows: Sequence[tuple[Any, ...]], shared: Sequence[Any]
-    ) -> CursorResult[*tuple[Any, ...]]:
+    ) -> Written:
         connection = session.connection()
-        if self._compiled is None:
-            self._compiled = _compile(self._one_by_one, connection.dialect, self._names)
-        columns = [*zip(*rows, strict=True), *([value] for value in shared)]
-        values = []
-        for position, process in self._compiled.parameters:
-            column = columns[position]
-            converted = list(column) if process is None else [process(value) for value in column]
-            values.append(converted * len(rows) if position >= len(self._columns) else converted)
-        parameters = list(zip(*values, strict=True))
-        return connection.exec_driver_sql(
-            self._compiled.sql, parameters if len(parameters) > 1 else parameters[0]
-        )
+        sql, parameters = self._bound(connection.dialect, rows, shared)
+        return connection.exec_driver_sql(sql, parameters if len(rows) > 1 else parameters[0])
+
+    def _bound(
+        self, dialect: Dialect, rows: Sequence[tuple[Any, ...]], shared: Sequence[Any]
+    ) -> tuple[str, list[tuple[Any, ...]]]:
+        """The SQL for SQLite, and its parameters for each row."""
+        statement = compiled(self._one_by_one, dialect)
+        columns = dict(zip(self._columns, zip(*rows, strict=True), strict=True))
+        once = dict(zip(self._names[len(self._columns) :], shared, strict=True))
+        values: list[Iterable[Any]] = []
+        for prefixed, _, convert in statement.parameters:
+            name = prefixed.removeprefix(_PREFIX)
+            if name in once:
+                value = once[name] if convert is None else convert(once[name])
+                values.append([value] * len(rows))
+            else:
+                values.append(columns[name] if convert is None else map(convert, columns[name]))
+        return statement.sql, list(zip(*values, strict=True))
+
+
+def _execute_from_arrays(
+    session: Session, statement: Insert | Update, arrays: Mapping[str, Any]
+) -> Written:
+    return session.connection().execute(statement, arrays)
 
 
 def bulk_insert(
@@ -104,26 +129,4 @@ def bulk_update(table: Table, keys: Sequence[str], columns: Sequence[str]) -> Bu
 
 
 def _parameters(table: FromClause, names: Sequence[str]) -> dict[str, BindParameter[Any]]:
-    # With a prefix: in an UPDATE, SQLAlchemy reserves the names of the columns.
-    return {name: bindparam(f"each_{name}", type_=table.c[name].type) for name in names}
-
-
-class _Compiled(NamedTuple):
-    sql: str
-    parameters: list[tuple[int, _Processor]]
-    """For each parameter, the position of its column and its conversion."""
-
-
-def _compile(statement: Insert | Update, dialect: Dialect, names: Sequence[str]) -> _Compiled:
-    compiled = statement.compile(dialect=dialect)
-    positions = {f"each_{name}": position for position, name in enumerate(names)}
-    return _Compiled(
-        str(compiled),
-        [
-            (
-                positions[name],
-                compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect),
-            )
-            for name in compiled.positiontup or ()
-        ],
-    )
+    return {name: bindparam(f"{_PREFIX}{name}", type_=table.c[name].type) for name in names}
