@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Query, Request
 
 from app.db.database import Database
-from app.db.database import ReadSession as _ReadSession
+from app.db.session import ReadSession as _ReadSession
 from app.schemas.query import PageQuery
 from app.services.intake import Intake
 from app.services.preview import Previews

@@ -6,11 +6,11 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.errors import ServiceError
+from app.db.session import WriteSession
 
-Session = TypeVar("Session", bound=AsyncSession)
 Result = TypeVar("Result")
 
 
@@ -48,8 +48,6 @@ class Backend(ABC):
     """Its files, which may be lost while they are served."""
     readers: AsyncEngine
     """Read-only connections."""
-    writers: AsyncEngine
-    """Connections whose committed transactions are durable."""
     session_timeout: float | None = None
     """Seconds that a session may take; None if each of its waits has a timeout of its own."""
 
@@ -62,8 +60,19 @@ class Backend(ABC):
 
         """
 
+    @abstractmethod
+    def writing(self) -> AbstractAsyncContextManager[WriteSession]:
+        """A session that writes; what it has not committed when the block ends is rolled back.
+
+        Its committed transactions are durable.
+
+        Raises:
+            DatabaseUnavailable: no connection was free in time.
+
+        """
+
     async def run(
-        self, work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
+        self, work: Callable[[WriteSession], Coroutine[Any, Any, Result]], session: WriteSession
     ) -> Result:
         """Run work that awaits nothing but the session; SQLite also commits it."""
         return await work(session)

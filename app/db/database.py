@@ -13,7 +13,6 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.core.errors import DatabaseUnavailable, SchemaOutdated
 from app.core.postgres_url import is_postgres_url, parse_postgres_url
@@ -21,6 +20,7 @@ from app.db.backend import Backend
 from app.db.migrate import head_revision, upgrade
 from app.db.postgres import PostgreSQL
 from app.db.retry import retry_rolled_back
+from app.db.session import ReadSession, WriteSession
 from app.db.sqlite import SQLite
 
 _log = logging.getLogger(__name__)
@@ -43,26 +43,6 @@ def quiet(*, when: bool) -> Iterator[None]:
         yield
     finally:
         _is_quiet.reset(token)
-
-
-class ReadSession(AsyncSession):
-    """A session on a read-only connection."""
-
-
-class WriteSession(AsyncSession):
-    """A session on a connection that writes; the block that opened it commits it."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        super().__init__(engine, expire_on_commit=False)
-        self.committed: list[Callable[[], None]] = []
-
-    def on_commit(self, call: Callable[[], None]) -> None:
-        """Call this when the transaction is committed, and not at all if it is rolled back."""
-        self.committed.append(call)
-
-    async def rollback(self) -> None:
-        self.committed.clear()
-        await super().rollback()
 
 
 def open_backend(url: str, readers: int) -> Backend:
@@ -146,11 +126,12 @@ class Database:
         try:
             async with (
                 asyncio.timeout(self._backend.session_timeout),
-                WriteSession(self._backend.writers) as session,
+                self._backend.writing() as session,
             ):
                 yield session
                 committing = True
-                await session.commit()
+                if session.in_transaction():
+                    await session.commit()
                 for call in session.committed:
                     call()
             if not self._backend.files.are_same():

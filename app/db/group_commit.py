@@ -15,7 +15,8 @@ from time import perf_counter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from app.core.errors import Busy, DatabaseUnavailable, ServiceError
-from app.db.database import Database, WriteSession
+from app.db.database import Database
+from app.db.session import WriteSession
 
 ANSWER_TIMEOUT = 4.5
 """Seconds after which the oldest pending request, and all requests pending with it, fail."""

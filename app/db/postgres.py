@@ -1,7 +1,7 @@
 """PostgreSQL: connection pools, timeouts, and the meaning of its errors."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from app.db.backend import Backend, Files, original
 from app.db.id_order import KNOWN
 from app.db.postgres_session import READ_ONLY, open_session
 from app.db.postgres_start import inspect
+from app.db.session import WriteSession
 
 WRITERS = 4
 """Connections that write: one for intake, the others for requests of staff and admins."""
@@ -88,7 +89,7 @@ class PostgreSQL(Backend):
         self.session_timeout = SESSION_TIMEOUT
         self._url = url
         self.readers = self._pool(readers, READ_ONLY, isolation_level="AUTOCOMMIT")
-        self.writers = self._pool(WRITERS, _WRITES)
+        self._writers = self._pool(WRITERS, _WRITES)
         _read_in_order(self.readers)
 
     @asynccontextmanager
@@ -97,7 +98,10 @@ class PostgreSQL(Backend):
             yield
         finally:
             await self.readers.dispose()
-            await self.writers.dispose()
+            await self._writers.dispose()
+
+    def writing(self) -> AbstractAsyncContextManager[WriteSession]:
+        return WriteSession(self._writers)
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:

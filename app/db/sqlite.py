@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -16,13 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from app.core.errors import DatabaseUnavailable, ServiceError, StartupError, StorageFull
-from app.db.backend import Backend, Result, Session, original
+from app.db.backend import Backend, Result, original
+from app.db.session import WriteSession
 from app.db.sqlite_driver import InThreadConnection
 from app.db.sqlite_file import SQLiteFile
 from app.db.sqlite_watch import LOG_KEPT, Watch
+from app.db.sqlite_writer import Writer
 
 TURN_TIMEOUT = 2.0
-"""Seconds that a request waits for a connection, before SQLite's own lock timeout begins."""
+"""Seconds that a request waits for a connection that reads."""
 
 DRIVER: type[aiosqlite.Connection] = InThreadConnection
 """The driver; the tests also run on the stock one."""
@@ -49,9 +51,10 @@ class SQLite(Backend):
         self.files = SQLiteFile(path)
         self.location = str(self.files.path)
         self._threads: Threads = WeakSet()
-        self.writers = _writer_engine(self.files, self._threads)
+        self._writers = _writer_engine(self.files, self._threads)
+        self._writer = Writer(self._writers)
         self.readers = _reader_engine(self.files, self._threads, readers)
-        self._watch = Watch(self.files, self.writers, self.readers)
+        self._watch = Watch(self.files, self._writer, self.readers)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -62,16 +65,19 @@ class SQLite(Backend):
             finally:
                 # The writer closes last: the last connection checkpoints, and only the writer may.
                 await self.readers.dispose()
-                await self.writers.dispose()
+                await self._writer.close()
+                await self._writers.dispose()
                 await self._join_threads()
 
+    def writing(self) -> AbstractAsyncContextManager[WriteSession]:
+        return self._writer.session()
+
     async def run(
-        self, work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
+        self, work: Callable[[WriteSession], Coroutine[Any, Any, Result]], session: WriteSession
     ) -> Result:
-        connection = await session.run_sync(lambda sync: sync.connection())
-        driver = connection.connection.driver_connection
+        driver = self._writer.driver
         if isinstance(driver, InThreadConnection):
-            return await driver.run(_committed(work, session))
+            return await driver.run(_committed(work, session, driver))
         return await work(session)
 
     @asynccontextmanager
@@ -141,19 +147,28 @@ class SQLite(Backend):
 
 
 async def _committed(
-    work: Callable[[Session], Coroutine[Any, Any, Result]], session: Session
+    work: Callable[[WriteSession], Coroutine[Any, Any, Result]],
+    session: WriteSession,
+    driver: InThreadConnection,
 ) -> Result:
-    result = await work(session)
-    await session.flush()
-    # `session.commit()` would return the connection to the pool in this thread, but the pool
-    # belongs to the event loop. The session's later commit finds no open transaction, and takes no
-    # round trip.
-    await session.run_sync(lambda sync: sync.connection().exec_driver_sql("COMMIT"))
+    """Run work, and commit it or roll it back, all in the connection's thread.
+
+    A session that was used finds no open transaction later, and takes no further round trip.
+    """
+    driver.begin_immediate()
+    try:
+        result = await work(session)
+        if session.in_transaction():
+            await session.flush()
+        await driver.commit()
+    except BaseException:
+        await driver.rollback()
+        raise
     return result
 
 
 def _writer_engine(file: SQLiteFile, threads: Threads) -> AsyncEngine:
-    """One connection, which requests get in order of arrival; every BEGIN takes the write lock.
+    """One connection; every BEGIN takes the write lock.
 
     A deferred BEGIN would take the lock at the first write, where SQLite cannot wait for it.
     """
@@ -162,10 +177,7 @@ def _writer_engine(file: SQLiteFile, threads: Threads) -> AsyncEngine:
         threads,
         "rw",
         [*_DURABLE, f"PRAGMA journal_size_limit = {LOG_KEPT}", "PRAGMA foreign_keys = ON"],
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=1,
-        max_overflow=0,
-        pool_timeout=TURN_TIMEOUT,
+        poolclass=NullPool,
     )
     _begin_immediate(engine)
     return engine

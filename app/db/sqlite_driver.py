@@ -6,14 +6,15 @@ loop. This driver does all four in one round trip, and BEGIN with the first stat
 awaits nothing but its statements can run in the thread as a whole.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import local
 from typing import Any, Self, TypeVar
 
 import aiosqlite
+
+from app.db.uninterrupted import uninterrupted
 
 Result = TypeVar("Result")
 
@@ -103,17 +104,10 @@ class InThreadConnection(aiosqlite.Connection):
             RuntimeError: the work awaited something else.
 
         """
-        running = asyncio.ensure_future(
+        # The thread uses the connection, which must stay open.
+        [result] = await uninterrupted(
             self._execute(self._run_in_thread, work)  # type: ignore[no-untyped-call]  # has no types
         )
-        try:
-            [result] = await asyncio.shield(running)
-        except asyncio.CancelledError:
-            # However often this is cancelled, the thread uses the connection, which must stay open.
-            while not running.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait({running})
-            raise
         return result  # type: ignore[no-any-return]  # aiosqlite does not say what it returns
 
     def _run_in_thread(self, work: Coroutine[Any, Any, Result]) -> list[Result]:
@@ -130,8 +124,11 @@ class InThreadConnection(aiosqlite.Connection):
         raise RuntimeError("a transaction may await nothing but its own statements")
 
     def begin_immediate(self) -> None:
-        """Take the write lock, in one round trip with the next statement."""
-        self._begins = True
+        """Take the write lock, in one round trip with the next statement.
+
+        Within a transaction this does nothing.
+        """
+        self._begins = not self.in_transaction
 
     def begun(self) -> sqlite3.Connection:
         """SQLite's own connection, in the requested transaction. For use in the thread only."""
@@ -148,7 +145,6 @@ class InThreadConnection(aiosqlite.Connection):
         """Roll back; without a transaction this takes no round trip."""
         self._begins = False
         if self._is_in_thread:
-            # The session rolls back when one of its statements fails.
             self._conn.rollback()
         elif self.in_transaction:
             await super().rollback()
@@ -156,5 +152,7 @@ class InThreadConnection(aiosqlite.Connection):
     async def commit(self) -> None:
         """Commit; without a transaction this takes no round trip."""
         self._begins = False
-        if self.in_transaction:
+        if self._is_in_thread:
+            self._conn.commit()
+        elif self.in_transaction:
             await super().commit()

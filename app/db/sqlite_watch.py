@@ -1,17 +1,18 @@
 """Watches SQLite's file while it is served, and keeps its write-ahead log short."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from app.core.errors import DatabaseUnavailable
 from app.db.sqlite_file import BUSY_TIMEOUT, SQLiteFile
+from app.db.sqlite_writer import Writer
 
 INTERVAL = 1.0
 """Seconds between two checks."""
@@ -31,9 +32,9 @@ _CHECKPOINT_TIMEOUT = 0.05
 class Watch:
     """Checks the file and the size of its log every second."""
 
-    def __init__(self, file: SQLiteFile, writers: AsyncEngine, readers: AsyncEngine) -> None:
+    def __init__(self, file: SQLiteFile, writer: Writer, readers: AsyncEngine) -> None:
         self._file = file
-        self._writers = writers
+        self._writer = writer
         self._readers = readers
         self._not_before = 0.0
         self.resumed = asyncio.Event()
@@ -58,7 +59,7 @@ class Watch:
         while True:
             await asyncio.sleep(INTERVAL)
             # A disk error or lock timeout is temporary, and the requests that it affects log it.
-            with suppress(DBAPIError, PoolTimeout, OSError, DatabaseUnavailable):
+            with suppress(DBAPIError, sqlite3.Error, OSError, DatabaseUnavailable):
                 if self._file.check():
                     is_log_empty = False
                     if self._file.log_bytes() > LOG_LIMIT:
@@ -88,8 +89,8 @@ class Watch:
 
     async def _checkpoint(self) -> bool:
         """Write the log to the database file as the writer; return whether all was written."""
-        async with self._writers.connect() as connection:
-            driver: Any = (await connection.get_raw_connection()).driver_connection
+        async with self._writer.turn():
+            driver = self._writer.driver
             await driver.execute_fetchall(f"PRAGMA busy_timeout = {_CHECKPOINT_TIMEOUT * 1000:.0f}")
             try:
                 [result] = await driver.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")

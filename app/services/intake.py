@@ -12,8 +12,9 @@ from app.core.metrics import count_batch
 from app.crud import AssignmentCRUD, IdempotencyKeyCRUD, InteractionCRUD, LeadCRUD
 from app.crud.idempotency_key import Answer, IdempotencySlot
 from app.crud.interaction import InteractionRow, NewInteraction
-from app.db.database import Database, WriteSession
+from app.db.database import Database
 from app.db.group_commit import GroupCommit
+from app.db.session import WriteSession
 from app.models.interaction import payload_text
 from app.schemas.interaction import CreateInteraction
 from app.services.tally import Tally

@@ -20,7 +20,8 @@ from app.core.errors import (
 from app.crud import AssignmentCRUD, InteractionCRUD, OperatorCRUD
 from app.crud.assignment import AssignmentRow
 from app.crud.interaction import InteractionRow
-from app.db.database import Database, WriteSession
+from app.db.database import Database
+from app.db.session import WriteSession
 from app.services.locking import lock_interaction
 from app.services.queue import assign_remaining, assign_waiting
 from app.services.tally import Tally

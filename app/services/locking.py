@@ -14,7 +14,7 @@ from typing import NamedTuple
 from app.core.errors import InteractionNotFound, found
 from app.crud import LockCRUD, Locked, QueueCRUD
 from app.crud.interaction import Place
-from app.db.database import WriteSession
+from app.db.session import WriteSession
 
 MAX_SOURCES = 500
 """Maximum number of sources that one transaction locks: inquiries of other sources do not wait."""

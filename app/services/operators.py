@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from app.core.errors import OperatorNotFound, found
 from app.crud import OperatorCRUD
-from app.db.database import Database, WriteSession
+from app.db.database import Database
+from app.db.session import WriteSession
 from app.models import Operator
 from app.services.locking import lock_operator
 from app.services.queue import assign_remaining, assign_waiting

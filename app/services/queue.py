@@ -5,7 +5,8 @@ from functools import partial
 
 from app.crud import AssignmentCRUD, InteractionCRUD, QueueCRUD
 from app.crud.interaction import Latest, WaitingRow
-from app.db.database import Database, WriteSession
+from app.db.database import Database
+from app.db.session import WriteSession
 from app.services.locking import Queues, oldest_queues
 from app.services.tally import Tally
 from app.utils.distribution import Distributor, open_distributor, write_credits

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import OperatorNotFound, SourceNotFound, found
 from app.crud import LockCRUD, OperatorCRUD, SourceCRUD, SourceOperatorSettingCRUD
-from app.db.database import Database, WriteSession
+from app.db.database import Database
+from app.db.session import WriteSession
 from app.models import Source
 from app.services.queue import assign_remaining, assign_waiting_of_source
 from app.utils.distribution import expected_shares

@@ -10,7 +10,7 @@ from app.core.distribution import PassedOver, Reason
 from app.core.metrics import count_assignments
 from app.crud import DailyCountCRUD, Rotation
 from app.crud.daily_count import CountKey, Counts
-from app.db.database import WriteSession
+from app.db.session import WriteSession
 from app.utils.distribution import Choice
 
 BILLION = 1_000_000_000

@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 
 from app.crud import InteractionCRUD, LeadCRUD, OperatorCRUD, QueueCRUD
-from app.db.database import Database, ReadSession, WriteSession
+from app.db.database import Database
+from app.db.session import ReadSession, WriteSession
 from app.schemas import CreateInteraction
 from app.services.intake import Inquiry, record
 from app.services.queue import assign_waiting_of_source

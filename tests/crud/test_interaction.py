@@ -7,7 +7,8 @@ from sqlalchemy.orm import selectinload
 
 from app.crud import InteractionCRUD, LeadCRUD, OperatorCRUD, SourceCRUD
 from app.crud.interaction import InteractionRow, NewInteraction
-from app.db.database import Database, WriteSession
+from app.db.database import Database
+from app.db.session import WriteSession
 from app.models import Lead
 
 

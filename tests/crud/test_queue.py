@@ -6,7 +6,8 @@ import pytest
 
 from app.crud import InteractionCRUD, LeadCRUD, LockCRUD, Locked, QueueCRUD
 from app.crud.queue import FEW
-from app.db.database import Database, WriteSession
+from app.db.database import Database
+from app.db.session import WriteSession
 from tests.support.kinds import only_postgres
 from tests.support.rows import Rows
 

@@ -13,7 +13,8 @@ from app.crud import (
     SourceCRUD,
     SourceOperatorSettingCRUD,
 )
-from app.db.database import Database, WriteSession
+from app.db.database import Database
+from app.db.session import WriteSession
 from tests.support.kinds import only_postgres
 from tests.support.rows import Rows
 

@@ -10,8 +10,9 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core.errors import Busy, DatabaseUnavailable, OperatorNotFound, ServiceError
 from app.crud import OperatorCRUD
-from app.db.database import Database, WriteSession
+from app.db.database import Database
 from app.db.group_commit import GroupCommit
+from app.db.session import WriteSession
 from tests.support.events import passing
 from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from app.crud import InteractionCRUD, OperatorCRUD, SourceCRUD
-from app.db.database import Database, WriteSession
+from app.db.database import Database
 from app.db.page import Page
+from app.db.session import WriteSession
 from tests.support.kinds import only_postgres
 from tests.support.rows import Rows
 

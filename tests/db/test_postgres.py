@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core.errors import DatabaseUnavailable, RolledBack, StartupError, StorageFull
 from app.crud import LeadCRUD, OperatorCRUD
-from app.db.database import Database, WriteSession
+from app.db.database import Database
+from app.db.session import WriteSession
 from app.schemas import CreateInteraction
 from app.services import interactions, operators, sources
 from app.services.intake import Inquiry, record

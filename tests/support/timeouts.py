@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.db import group_commit, postgres, sqlite
+from app.db import group_commit, postgres, sqlite, sqlite_writer
 from app.services import preview
 
 _TIMEOUTS = (
@@ -11,6 +11,7 @@ _TIMEOUTS = (
     (postgres, "SESSION_TIMEOUT"),
     (preview, "TURN_TIMEOUT"),
     (sqlite, "TURN_TIMEOUT"),
+    (sqlite_writer, "TURN_TIMEOUT"),
 )
 
 

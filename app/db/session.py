@@ -1,0 +1,25 @@
+"""Sessions, which repositories work on."""
+
+from collections.abc import Callable
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+
+class ReadSession(AsyncSession):
+    """A session on a read-only connection."""
+
+
+class WriteSession(AsyncSession):
+    """A session on a connection that writes; the block that opened it commits it."""
+
+    def __init__(self, bind: AsyncEngine | AsyncConnection) -> None:
+        super().__init__(bind, expire_on_commit=False)
+        self.committed: list[Callable[[], None]] = []
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        """Call this when the transaction is committed, and not at all if it is rolled back."""
+        self.committed.append(call)
+
+    async def rollback(self) -> None:
+        self.committed.clear()
+        await super().rollback()
