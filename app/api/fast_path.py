@@ -79,6 +79,7 @@ def _has_plain_headers(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     return (
         len(fields) == len(headers)
         and fields.get(b"content-type") == b"application/json"
+        and b"content-length" in fields
         and b"content-encoding" not in fields
     )
 

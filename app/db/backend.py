@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.errors import ServiceError
+from app.db.group_read import GroupRead
 from app.db.session import WriteSession
 
 Result = TypeVar("Result")
@@ -48,6 +49,8 @@ class Backend(ABC):
     """Its files, which may be lost while they are served."""
     readers: AsyncEngine
     """Read-only connections."""
+    group_read: GroupRead | None = None
+    """Does short reads in threads; None if each takes a session of its own."""
     session_timeout: float | None = None
     """Seconds that a session may take; None if each of its waits has a timeout of its own."""
 

@@ -110,6 +110,27 @@ class Database:
             # `async with` would start a task to close the session, which has nothing to save.
             await session.close()
 
+    async def read(self, work: Callable[[ReadSession], Coroutine[Any, Any, Result]]) -> Result:
+        """Run work that reads and awaits nothing but its session.
+
+        On SQLite it runs in the thread of a reader, together with other such work.
+
+        Raises:
+            DatabaseUnavailable: as `reading`.
+
+        """
+        group = self._backend.group_read
+        if group is None:
+            async with self.reading() as session:
+                return await work(session)
+        await self._backend.let_log_shrink()
+        self._require_file()
+        try:
+            return await group.run(work)
+        except _FAILURES as error:
+            self._raise_service_error(error)
+            raise
+
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[WriteSession]:
         """A session that writes: committed when the block ends, rolled back when it raises.

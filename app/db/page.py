@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from app.core.limits import MAX_PAGE_BYTES
 from app.db.backend import original
+from app.db.bulk.compiled import compiled
 from app.db.id_order import rows_in_order
-from app.db.sqlite_driver import InThreadConnection
+from app.db.sqlite_driver import InThreadConnection, connection_here
 
 _log = logging.getLogger(__name__)
 
@@ -45,14 +46,18 @@ class SizedPage:
         self._column = list(statement.selected_columns.keys()).index(column)
         self._up_to_size = _up_to_size(statement, column)
 
-    async def fetch(
-        self, session: AsyncSession, *, limit: int, **parameters: Any
-    ) -> Page[Row[Any]]:
+    async def fetch(self, session: AsyncSession, *, limit: int, **parameters: Any) -> Page[Any]:
         """At most `limit` rows. Unreadable rows are left out, and logged by their id."""
         wanted = {**parameters, "limit": limit + 1}
         left_out = False
+        rows: Sequence[Sequence[Any]]
+        here = connection_here()
         try:
-            rows = await session.run_sync(self._fetch, wanted)
+            if here is None:
+                rows = await session.run_sync(self._fetch, wanted)
+            else:
+                statement = compiled(self._statement, session.get_bind().dialect)
+                rows = statement.rows(here, wanted, self._until_full)
         except Exception as error:
             if not _is_unreadable_row(error):
                 raise
@@ -107,7 +112,7 @@ class SizedPage:
                 break
         return rows
 
-    def _within_bounds(self, rows: Sequence[Row[Any]]) -> int:
+    def _within_bounds(self, rows: Sequence[Sequence[Any]]) -> int:
         total = 0
         for position, row in enumerate(rows):
             total += _size(row[self._column])
@@ -132,7 +137,7 @@ def _up_to_size(statement: Select[Any], column: str) -> Select[Any]:
 
 def _is_unreadable_row(error: Exception) -> bool:
     """Whether a value could not be read. Errors of Python's sqlite3 itself have no SQLite code."""
-    if isinstance(error, DBAPIError):
+    if isinstance(error, DBAPIError | sqlite3.Error):
         cause = original(error)
         return isinstance(cause, sqlite3.OperationalError) and not hasattr(
             cause, "sqlite_errorcode"

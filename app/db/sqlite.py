@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet
 
 import aiosqlite
@@ -17,6 +17,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from app.core.errors import DatabaseUnavailable, ServiceError, StartupError, StorageFull
 from app.db.backend import Backend, Result, original
+from app.db.group_read import GroupRead
 from app.db.session import WriteSession
 from app.db.sqlite_driver import InThreadConnection
 from app.db.sqlite_file import SQLiteFile
@@ -37,6 +38,7 @@ Threads = WeakSet[Thread]
 """The threads of a database's connections."""
 
 _DEFENSIVE = ("PRAGMA trusted_schema = OFF", "PRAGMA cell_size_check = ON")
+_READS = ("PRAGMA query_only = ON",)
 _DURABLE = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL")
 
 
@@ -54,7 +56,12 @@ class SQLite(Backend):
         self._writers = _writer_engine(self.files, self._threads)
         self._writer = Writer(self._writers)
         self.readers = _reader_engine(self.files, self._threads, readers)
-        self._watch = Watch(self.files, self._writer, self.readers)
+        if DRIVER is InThreadConnection:
+            self._group_readers = _engine(
+                self.files, self._threads, "ro", _READS, poolclass=NullPool
+            )
+            self.group_read = GroupRead(self._group_readers.connect, readers)
+        self._watch = Watch(self.files, self._writer, self._are_reading)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -64,6 +71,8 @@ class SQLite(Backend):
                     yield
             finally:
                 # The writer closes last: the last connection checkpoints, and only the writer may.
+                if self.group_read is not None:
+                    await self.group_read.close()
                 await self.readers.dispose()
                 await self._writer.close()
                 await self._writers.dispose()
@@ -100,6 +109,10 @@ class SQLite(Backend):
         finally:
             await engine.dispose()
 
+    def _are_reading(self) -> bool:
+        pool = cast("AsyncAdaptedQueuePool", self.readers.pool)
+        return pool.checkedout() > 0 or (self.group_read is not None and self.group_read.is_reading)
+
     async def let_log_shrink(self) -> None:
         await self._watch.resumed.wait()
 
@@ -111,8 +124,7 @@ class SQLite(Backend):
         with self.files.held():
             with closing(self.files.connect("ro")) as plain:
                 self.files.require_ours(plain)
-            pragmas = ["PRAGMA query_only = ON"]
-            engine = _engine(self.files, self._threads, "rw", pragmas, poolclass=NullPool)
+            engine = _engine(self.files, self._threads, "rw", _READS, poolclass=NullPool)
             try:
                 async with engine.connect() as connection:
                     await connection.exec_driver_sql("BEGIN")
@@ -188,7 +200,7 @@ def _reader_engine(file: SQLiteFile, threads: Threads, size: int) -> AsyncEngine
         file,
         threads,
         "ro",
-        ["PRAGMA query_only = ON"],
+        _READS,
         poolclass=AsyncAdaptedQueuePool,
         pool_size=size,
         max_overflow=0,

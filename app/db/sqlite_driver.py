@@ -106,17 +106,23 @@ class InThreadConnection(aiosqlite.Connection):
         """
         # The thread uses the connection, which must stay open.
         [result] = await uninterrupted(
-            self._execute(self._run_in_thread, work)  # type: ignore[no-untyped-call]  # has no types
+            self._execute(lambda: [self.run_here(work)])  # type: ignore[no-untyped-call]  # has no types
         )
         return result  # type: ignore[no-any-return]  # aiosqlite does not say what it returns
 
-    def _run_in_thread(self, work: Coroutine[Any, Any, Result]) -> list[Result]:
+    def run_here(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run work as `run`, when called in the thread.
+
+        Raises:
+            RuntimeError: the work awaited something else.
+
+        """
         self._is_in_thread = True
         _here.driver = self
         try:
             work.send(None)
         except StopIteration as end:
-            return [end.value]
+            return end.value  # type: ignore[no-any-return]  # as the coroutine returns it
         finally:
             self._is_in_thread = False
             _here.driver = None

@@ -2,13 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import cast
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from app.core.errors import DatabaseUnavailable
 from app.db.sqlite_file import BUSY_TIMEOUT, SQLiteFile
@@ -32,10 +29,10 @@ _CHECKPOINT_TIMEOUT = 0.05
 class Watch:
     """Checks the file and the size of its log every second."""
 
-    def __init__(self, file: SQLiteFile, writer: Writer, readers: AsyncEngine) -> None:
+    def __init__(self, file: SQLiteFile, writer: Writer, are_reading: Callable[[], bool]) -> None:
         self._file = file
         self._writer = writer
-        self._readers = readers
+        self._are_reading = are_reading
         self._not_before = 0.0
         self.resumed = asyncio.Event()
         """Cleared while new readers wait."""
@@ -83,9 +80,6 @@ class Watch:
                 self._not_before = loop.time() + RETRY
         finally:
             self.resumed.set()
-
-    def _are_reading(self) -> bool:
-        return cast("AsyncAdaptedQueuePool", self._readers.pool).checkedout() > 0
 
     async def _checkpoint(self) -> bool:
         """Write the log to the database file as the writer; return whether all was written."""

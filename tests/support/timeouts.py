@@ -2,11 +2,12 @@
 
 import pytest
 
-from app.db import group_commit, postgres, sqlite, sqlite_writer
+from app.db import group_commit, group_read, postgres, sqlite, sqlite_writer
 from app.services import preview
 
 _TIMEOUTS = (
     (group_commit, "ANSWER_TIMEOUT"),
+    (group_read, "TURN_TIMEOUT"),
     (postgres, "LOCK_TIMEOUT"),
     (postgres, "SESSION_TIMEOUT"),
     (preview, "TURN_TIMEOUT"),

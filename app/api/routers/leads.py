@@ -52,9 +52,9 @@ async def list_lead_interactions(
     lead_uuid: UUIDParameter, page: Page, request: Request
 ) -> Response:
     """List a lead's interactions, oldest first."""
-    # Not injected: FastAPI's handling of the dependency took a tenth of this request's time.
-    async with database_of(request).reading() as session:
-        interactions = await InteractionCRUD(session).list_by_lead(
+    interactions = await database_of(request).read(
+        lambda session: InteractionCRUD(session).list_by_lead(
             lead_uuid, limit=page.limit, after=page.after
         )
+    )
     return interactions_response(found(interactions, LeadNotFound), request)

@@ -36,9 +36,12 @@ class Compiled:
         self._converts = any(self._columns)
 
     def rows(
-        self, connection: sqlite3.Connection, parameters: Mapping[str, Any]
+        self,
+        connection: sqlite3.Connection,
+        parameters: Mapping[str, Any],
+        fetch: Callable[[sqlite3.Cursor], list[Any]] = sqlite3.Cursor.fetchall,
     ) -> Sequence[tuple[Any, ...]]:
-        """Run the statement, and return its rows."""
+        """Run the statement, and return its rows, or those that `fetch` reads of them."""
         values = [
             value if convert is None else convert(value)
             for value, convert in (
@@ -46,11 +49,9 @@ class Compiled:
                 for name, default, convert in self.parameters
             )
         ]
-        rows: list[tuple[Any, ...]] = connection.execute(self.sql, values).fetchall()
-        return self.converted(rows) if self._converts else rows
-
-    def converted(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
-        """The rows as SQLite returned them, converted to Python's types."""
+        rows = fetch(connection.execute(self.sql, values))
+        if not self._converts:
+            return rows
         columns = self._columns
         return [
             tuple(
