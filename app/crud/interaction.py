@@ -6,15 +6,16 @@ from functools import cache
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from sqlalchemy import Update, and_, bindparam, func, not_, select, update
+from sqlalchemy import Update, and_, bindparam, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.exact_json import is_json
 from app.core.limits import MAX_ID
 from app.db.bulk.execute import execute
 from app.db.bulk.in_list import in_list
-from app.db.bulk.insert_returning_ids import InsertReturningIds
-from app.db.bulk.statement import bulk_update
+from app.db.bulk.next_ids import NextIds
+from app.db.bulk.statement import bulk_insert, bulk_update
+from app.db.bulk.together import Query
 from app.db.id_order import UNTIL
 from app.db.page import Page, SizedPage
 from app.db.sound_json import DAMAGED, sound_json
@@ -93,8 +94,9 @@ COLUMNS = tuple(
     sound_json(_table.c.payload).label("payload") if name == "payload" else _table.c[name]
     for name in InteractionRow._fields
 )
-_INSERT = InsertReturningIds(
-    _table, columns=NewInteraction._fields, shared=["is_active", "created_at"]
+_NEXT_IDS = NextIds(_table)
+_INSERT = bulk_insert(
+    insert(_table), columns=["id", *NewInteraction._fields], shared=["is_active", "created_at"]
 )
 _BY_LEAD = SizedPage(
     select(*COLUMNS)
@@ -175,14 +177,20 @@ class InteractionCRUD:
         [row] = await self.create_many([new])
         return await self._session.get_one(Interaction, row.id)
 
-    async def create_many(self, interactions: Sequence[NewInteraction]) -> list[InteractionRow]:
-        """Create interactions, in at most two statements; ids ascend in the order given."""
+    def next_ids(self, count: int) -> Query[Sequence[int]]:
+        """A query for ids, ascending, that the transaction may pass to `create_many`."""
+        return _NEXT_IDS.query(self._session, count)
+
+    async def create_many(
+        self, interactions: Sequence[NewInteraction], ids: Sequence[int] | None = None
+    ) -> list[InteractionRow]:
+        """Create interactions with these ids; without, with the next ones in the order given."""
         now = utc_now()
-        ids = await _INSERT.insert(self._session, interactions, True, now)
-        return [
-            InteractionRow(id, *new, is_active=True, created_at=now)
-            for id, new in zip(ids, interactions, strict=True)
-        ]
+        if ids is None:
+            ids = await self.next_ids(len(interactions)).run(self._session)
+        new = list(zip(ids, interactions, strict=False))
+        await _INSERT.run(self._session, [(id, *values) for id, values in new], True, now)
+        return [InteractionRow(id, *values, is_active=True, created_at=now) for id, values in new]
 
     async def get_by_id(self, id: int) -> Interaction | None:
         """The interaction with this id, read again from the database; None if there is none."""

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.crud.queue import OPERATOR_OF_INTERACTION, SOURCE_OF_INTERACTION, queues_of
-from app.db.locking import lock_rows
+from app.db.locking import FirstLocks, lock_rows
 from app.models import Base, Operator, Source, SourceOperatorSetting
 
 _sources, _operators, _settings = (
@@ -102,11 +102,33 @@ _INTERACTION = _lock(
 )
 
 
+_source_ids = bindparam("source_ids", type_=ARRAY(_id, dimensions=1))
+_OF_SOURCES = FirstLocks(
+    "lock_of_sources",
+    select(_sources.c.id)
+    .where(_sources.c.id == func.any(_source_ids))
+    .order_by(_sources.c.id)
+    .with_for_update(key_share=True),
+    select(_operators.c.id)
+    .where(
+        _operators.c.id.in_(
+            select(_settings.c.operator_id).where(_settings.c.source_id == func.any(_source_ids))
+        )
+    )
+    .order_by(_operators.c.id)
+    .with_for_update(key_share=True),
+)
+
+
 class LockCRUD:
     """Locks sources and operators; each method also locks all operators of the sources."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+
+    async def lock_first(self, source_ids: Iterable[int]) -> None:
+        """Let the transaction begin with locks on these sources; call this before all else."""
+        await _OF_SOURCES.lock(self._session, source_ids)
 
     async def lock(self, source_ids: Iterable[int], operator_ids: Iterable[int] = ()) -> Locked:
         """Lock these sources and operators."""

@@ -1,7 +1,7 @@
 """Weights of operators in sources, and the rules by which a source's operators are chosen."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     bindparam,
@@ -21,6 +21,7 @@ from app.crud.queue import oldest_in
 from app.db.bulk.execute import execute
 from app.db.bulk.in_list import in_list
 from app.db.bulk.statement import bulk_insert, bulk_update
+from app.db.bulk.together import Query
 from app.models import Base, Operator, Source, SourceOperatorSetting
 
 _sources, _operators, _settings = (
@@ -106,17 +107,11 @@ class SourceOperatorSettingCRUD:
 
         A source that does not exist has no entry.
         """
-        rows = await execute(self._session, _ROTATIONS, {"source_ids": list(source_ids)})
-        rotations: dict[int, Rotation] = {}
-        for source_id, strategy, enforce_load_limit, sticky, has_queue, *candidate in rows:
-            rotation = rotations.get(source_id)
-            if rotation is None:
-                rotation = Rotation(strategy, enforce_load_limit, sticky, has_queue, [])
-                rotations[source_id] = rotation
-            # A source without operators is one row with NULLs for the candidate.
-            if candidate[0] is not None:
-                rotation.candidates.append(Candidate._make(candidate))
-        return rotations
+        return await self.rotations(source_ids).run(self._session)
+
+    def rotations(self, source_ids: Iterable[int]) -> Query[dict[int, Rotation]]:
+        """A query for `get_rotations`."""
+        return Query(_ROTATIONS, {"source_ids": list(source_ids)}, _rotations)
 
     async def lock_rotations(
         self, source_ids: Collection[int], locked: Locked | None = None
@@ -179,3 +174,16 @@ class SourceOperatorSettingCRUD:
         if changed:
             await _UPDATE.run(self._session, changed)
         return bool(removed or added or changed)
+
+
+def _rotations(rows: Sequence[Sequence[Any]]) -> dict[int, Rotation]:
+    rotations: dict[int, Rotation] = {}
+    for source_id, strategy, enforce_load_limit, sticky, has_queue, *candidate in rows:
+        rotation = rotations.get(source_id)
+        if rotation is None:
+            rotation = Rotation(strategy, enforce_load_limit, sticky, has_queue, [])
+            rotations[source_id] = rotation
+        # A source without operators is one row with NULLs for the candidate.
+        if candidate[0] is not None:
+            rotation.candidates.append(Candidate._make(candidate))
+    return rotations

@@ -1,12 +1,14 @@
 """Row locks, which only a database with several writers needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Executable, Row
+from sqlalchemy import Executable, Row, Select
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.bulk.execute import execute
+from app.db.postgres_transaction import DriverSession
 
 
 async def lock_rows(
@@ -23,3 +25,19 @@ async def lock_rows(
     row: Row[*tuple[Any, ...]]
     [row] = await execute(session, statement, parameters)
     return row
+
+
+class FirstLocks:
+    """Statements that lock rows, each by one array of ids, in one round trip with BEGIN.
+
+    Each one sees what was committed before it began, so also while an earlier one waited.
+    """
+
+    def __init__(self, name: str, *statements: Select[Any]) -> None:
+        texts = [str(statement.compile(dialect=dialect())) for statement in statements]  # type: ignore[no-untyped-call]
+        self._statements = {f"{name}_{number}": text for number, text in enumerate(texts)}
+
+    async def lock(self, session: AsyncSession, ids: Iterable[int]) -> None:
+        """Begin the session's transaction, and lock the rows until it ends."""
+        if isinstance(session, DriverSession):
+            await session.begin_with(self._statements, f"{{{','.join(map(str, ids))}}}")

@@ -23,6 +23,7 @@ from app.db.backend import Backend, Files, original
 from app.db.id_order import KNOWN
 from app.db.postgres_session import READ_ONLY, open_session
 from app.db.postgres_start import inspect
+from app.db.postgres_transaction import DriverSession
 from app.db.session import WriteSession
 
 WRITERS = 4
@@ -101,7 +102,7 @@ class PostgreSQL(Backend):
             await self._writers.dispose()
 
     def writing(self) -> AbstractAsyncContextManager[WriteSession]:
-        return WriteSession(self._writers)
+        return DriverSession(self._writers)
 
     @asynccontextmanager
     async def migrating(self) -> AsyncIterator[AsyncConnection]:

@@ -8,6 +8,7 @@ before.
 import asyncio
 import socket
 from collections.abc import Mapping
+from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]  # it comes without types
 
@@ -40,6 +41,33 @@ _SOCKET_OPTIONS = {
     "keepalives_count": "TCP_KEEPCNT",
     "tcp_user_timeout": "TCP_USER_TIMEOUT",
 }
+
+
+class Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg comes without types
+    """A session that prepares statements by name, and whose transactions SQLAlchemy can join."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepared: set[str] = set()
+
+    async def prepare_once(self, statements: Mapping[str, str]) -> None:
+        """Prepare statements by name, unless the session has done so."""
+        for name in statements.keys() - self._prepared:
+            await self.execute(f"PREPARE {name} AS {statements[name]}")
+            self._prepared.add(name)
+
+    def transaction(self, **options: Any) -> Any:
+        """A transaction, for SQLAlchemy's adapter; within one, it is the same."""
+        return _Joined() if self.is_in_transaction() else super().transaction(**options)
+
+
+class _Joined:
+    """A transaction that others begin and end."""
+
+    async def start(self) -> None:
+        pass
+
+    commit = rollback = start
 
 
 async def open_session(
@@ -83,6 +111,7 @@ async def _open_at(
         host=host.name or None,
         port=host.port,
         target_session_attrs=url.target_session_attrs,
+        connection_class=Session,
         server_settings={**_STARTUP_SETTINGS, **url.server_settings},
         # Without settings, a pooler may share the session: it must keep no prepared statements.
         statement_cache_size=0 if settings is None else 100,

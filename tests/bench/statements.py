@@ -15,15 +15,14 @@ from uuid import UUID
 
 import typer
 from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as insert_on_conflict
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.db.bulk.execute import execute
-from app.db.bulk.get_or_insert import GetOrInsert
 from app.db.bulk.in_list import in_list
-from app.db.bulk.insert_returning_ids import InsertReturningIds
+from app.db.bulk.next_ids import NextIds
 from app.db.bulk.statement import bulk_insert, bulk_update
+from app.db.bulk.together import Query, read_together
 from app.db.database import Database
 from app.models import Base
 from tests.support.postgres import PostgresDatabases, running_server
@@ -36,8 +35,11 @@ _leads, _interactions, _settings = (
 )
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _INSERT = bulk_insert(insert(_leads), columns=["uuid", "email"], shared=["created_at"])
-_INSERT_IDS = InsertReturningIds(
-    _interactions, columns=["lead_uuid", "source_id"], shared=["is_active", "created_at"]
+_NEXT_IDS = NextIds(_interactions)
+_INSERT_INTERACTIONS = bulk_insert(
+    insert(_interactions),
+    columns=["id", "lead_uuid", "source_id"],
+    shared=["is_active", "created_at"],
 )
 _UPDATE = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["credit"])
 _UPDATE_EACH = (
@@ -48,7 +50,6 @@ _UPDATE_EACH = (
     )
     .values(credit=bindparam("new"))
 )
-_GET_OR_INSERT = GetOrInsert(_leads, key="uuid", new_key=uuid7, by="email", shared=["created_at"])
 _BY_EMAIL = select(_leads.c.email, _leads.c.uuid)
 _IN_LIST = _BY_EMAIL.where(in_list(_leads.c.email, "emails"))
 _ONE = _BY_EMAIL.where(_leads.c.email == bindparam("email"))
@@ -75,10 +76,25 @@ def _new_interactions(leads: Sequence[tuple[UUID, str]]) -> list[dict[str, Any]]
     ]
 
 
-async def _get_or_insert(session: AsyncSession, leads: Sequence[tuple[UUID, str]]) -> None:
-    emails = [email for _, email in leads]
-    await session.execute(insert_on_conflict(_leads).on_conflict_do_nothing(), _dicts(leads))
-    (await session.execute(_BY_EMAIL.where(_leads.c.email.in_(emails)))).all()
+async def _insert_with_next_ids(session: AsyncSession, leads: Sequence[tuple[UUID, str]]) -> None:
+    ids = await _NEXT_IDS.query(session, len(leads)).run(session)
+    await _INSERT_INTERACTIONS.run(session, [(id, FIRST, 1) for id in ids], True, _NOW)
+
+
+def _queries(leads: Sequence[tuple[UUID, str]]) -> list[Query[Any]]:
+    return [
+        Query(_IN_LIST, {"emails": [email for _, email in leads]}, list),
+        Query(_ONE, {"email": leads[0][1]}, list),
+    ]
+
+
+async def _together(session: AsyncSession, leads: Sequence[tuple[UUID, str]]) -> None:
+    await read_together(session, *_queries(leads))
+
+
+async def _one_by_one(session: AsyncSession, leads: Sequence[tuple[UUID, str]]) -> None:
+    for query in _queries(leads):
+        (await session.execute(query.statement, query.parameters)).all()
 
 
 FIRST = UUID(int=1)
@@ -109,20 +125,14 @@ PAIRS = (
         ),
     ),
     Pair(
-        "InsertReturningIds",
-        lambda session, leads: _INSERT_IDS.insert(session, [(FIRST, 1) for _ in leads], True, _NOW),
+        "NextIds",
+        _insert_with_next_ids,
         lambda session, leads: session.execute(
             insert(_interactions).returning(_interactions.c.id, sort_by_parameter_order=True),
             _new_interactions(leads),
         ),
     ),
-    Pair(
-        "GetOrInsert",
-        lambda session, leads: _GET_OR_INSERT.get_or_insert(
-            session, [email for _, email in leads], _NOW
-        ),
-        _get_or_insert,
-    ),
+    Pair("read_together", _together, _one_by_one),
 )
 
 

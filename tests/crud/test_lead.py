@@ -6,9 +6,7 @@ import pytest
 from sqlalchemy.exc import InvalidRequestError
 
 from app.crud import LeadCRUD
-from app.crud.lead import UUIDS_BY_EMAIL
 from app.db.database import Database
-from app.db.types import utc_now
 
 
 async def test_created_once_and_found_by_any_case(database: Database) -> None:
@@ -32,23 +30,6 @@ async def test_many_at_once_keep_known_leads(database: Database) -> None:
 
     assert {"known@example.com", "new@example.com"} == uuids.keys()
     assert known.uuid == uuids["known@example.com"]
-
-
-async def test_losing_a_race_keeps_the_earlier_rows(database: Database) -> None:
-    """Inserting a lead that another transaction has created rolls nothing back."""
-    async with database.writing() as session:
-        leads = LeadCRUD(session)
-        await leads.get_or_create_by_email("earlier@example.com")
-        # As a transaction would that read before the other one committed, and inserts after it.
-        new = ["earlier@example.com", "later@example.com"]
-        await UUIDS_BY_EMAIL.insert(session, new, utc_now())
-    async with database.reading() as session:
-        found = [
-            await LeadCRUD(session).get_by_email(f"{name}@example.com")
-            for name in ("earlier", "later")
-        ]
-
-    assert all(found)
 
 
 async def test_fifty_sessions_create_one_lead(database: Database) -> None:

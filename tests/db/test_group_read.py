@@ -126,7 +126,7 @@ async def test_read_without_a_reader_times_out(
 
 @only_sqlite
 async def test_cancelled_read_is_not_done(database: Database) -> None:
-    """Nobody waits for its result."""
+    """Its result is discarded."""
     slow = Slow(database)
     for _ in range(READERS):
         await slow.begin()

@@ -323,6 +323,103 @@ async def test_interaction_moved_while_its_close_waits(database: Database, rows:
     assert [(2,)] == rows.execute(f"SELECT operator_id FROM interactions WHERE id = {waits}")
 
 
+ONE_OPERATOR = """
+INSERT INTO sources (id, description) VALUES (1, 'bot'), (2, 'bot');
+INSERT INTO operators (id, name, active) VALUES (1, 'Maria', true), (2, 'Ivan', true);
+INSERT INTO source_operator_settings (source_id, operator_id, weight) VALUES (1, 1, 1), (2, 2, 1);
+"""
+
+
+async def test_batch_takes_four_round_trips(database: Database, rows: Rows) -> None:
+    """BEGIN with locks, reads, writes, COMMIT: with new leads, keys and several sources, too."""
+    rows.executescript(ONE_OPERATOR)
+    batches = [
+        [
+            Inquiry(
+                CreateInteraction(email=f"lead{batch}.{number}@example.com", source_id=source_id),
+                f"key{batch}.{number}",
+            )
+            for number, source_id in enumerate((1, 2, 99))
+        ]
+        for batch in range(2)
+    ]
+    sent: list[str] = []
+    # The first batch of a connection also prepares statements.
+    async with database.writing() as session:
+        await record(session, batches[0])
+        await session.commit()
+        driver: Any = (await (await session.connection()).get_raw_connection()).driver_connection
+        await session.commit()
+        with driver.query_logger(lambda query: sent.append(query.query)):
+            await record(session, batches[1])
+            await session.commit()
+            await asyncio.sleep(0)
+
+    assert ["BEGIN;EXECUTE", "SELECT", "WITH", "COMMIT"] == [sql.split()[0] for sql in sent]
+    assert [(4,)] == rows.execute("SELECT count(*) FROM interactions")
+
+
+async def test_lead_created_by_another_process_meanwhile(database: Database, rows: Rows) -> None:
+    """An inquiry whose lead another process is creating gets that lead, and is written once."""
+    rows.executescript(ONE_OPERATOR)
+    rows.execute("BEGIN")
+    rows.execute(
+        "INSERT INTO leads (uuid, email, created_at)"
+        " VALUES ('22222222-2222-2222-2222-222222222222', 'lead@example.com', now())"
+    )
+    inquiries = [
+        Inquiry(CreateInteraction(email=email, source_id=1))
+        for email in ("another@example.com", "lead@example.com")
+    ]
+    recording = asyncio.create_task(database.write(partial(record, inquiries=inquiries)))
+    await until(lambda: waiting_sessions(rows) == 1)
+    rows.execute("COMMIT")
+    recorded = await recording
+
+    assert "22222222-2222-2222-2222-222222222222" == str(recorded[1].interaction.lead_uuid)  # type: ignore[union-attr]
+    assert [(2,)] == rows.execute("SELECT count(*) FROM interactions")
+
+
+async def test_weights_replaced_while_a_batch_waits(database: Database, rows: Rows) -> None:
+    """A batch chooses by the weights that are committed when it has the lock of its source.
+
+    It then also has the locks of the operators that these weights have brought.
+    """
+    rows.executescript(ONE_OPERATOR)
+    rows.execute("BEGIN")
+    rows.execute("SELECT 1 FROM sources WHERE id = 1 FOR NO KEY UPDATE")
+    rows.execute("UPDATE source_operator_settings SET operator_id = 2 WHERE source_id = 1")
+    inquiry = Inquiry(CreateInteraction(email="lead@example.com", source_id=1))
+    free: list[tuple[Any, ...]] = []
+
+    async def work(session: WriteSession) -> Any:
+        [recorded] = await record(session, [inquiry])
+        free.extend(rows.execute("SELECT id FROM operators FOR NO KEY UPDATE SKIP LOCKED"))
+        return recorded
+
+    recording = asyncio.create_task(database.write(work))
+    await until(lambda: waiting_sessions(rows) == 1)
+    rows.execute("COMMIT")
+
+    assert 2 == (await recording).interaction.operator_id
+    assert [(1,)] == free
+
+
+@pytest.mark.timeouts
+async def test_lock_that_a_batch_does_not_get(database: Database, rows: Rows) -> None:
+    """The batch fails after the lock timeout; its connection serves the next one."""
+    rows.executescript(ONE_OPERATOR)
+    inquiry = Inquiry(CreateInteraction(email="lead@example.com", source_id=1))
+    rows.execute("BEGIN")
+    rows.execute("SELECT 1 FROM sources WHERE id = 1 FOR UPDATE")
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(partial(record, inquiries=[inquiry]))
+    rows.execute("COMMIT")
+    await database.write(partial(record, inquiries=[inquiry]))
+
+    assert [(1,)] == rows.execute("SELECT count(*) FROM interactions")
+
+
 async def test_full_disk_is_storage_full(database: Database, rows: Rows) -> None:
     """PostgreSQL's error for a full disk becomes the service's `StorageFull`."""
     rows.executescript(

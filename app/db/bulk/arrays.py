@@ -8,9 +8,8 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
-    FromClause,
     Insert,
+    TableClause,
     TableValuedAlias,
     bindparam,
     func,
@@ -18,28 +17,29 @@ from sqlalchemy import (
 )
 
 
-def insert_from_arrays(
-    statement: Insert, names: Sequence[str], *conditions: ColumnElement[bool]
-) -> Insert:
-    """An INSERT from arrays of the rows that meet the conditions."""
+def insert_from_arrays(statement: Insert, names: Sequence[str]) -> Insert:
+    """An INSERT of rows from arrays."""
     rows = rows_of_arrays(statement.table, names)
-    columns = (rows.c[name] for name in names)
-    in_order = select(*columns).where(*conditions).order_by(rows.c.position)
+    in_order = select(*(rows.c[name] for name in names)).order_by(rows.c.position)
     return statement.from_select(list(names), in_order, include_defaults=False)
 
 
-def rows_of_arrays(table: FromClause, names: Sequence[str]) -> TableValuedAlias:
+def rows_of_arrays(table: TableClause, names: Sequence[str]) -> TableValuedAlias:
     """The arrays of `as_arrays` as a table within a statement, with a column `position`."""
     arrays = [
-        bindparam(f"all_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in names
+        bindparam(f"{table.name}_{name}", type_=ARRAY(table.c[name].type, dimensions=1))
+        for name in names
     ]
     rows = func.unnest(*arrays).table_valued(*names, with_ordinality="position")
     return rows.render_derived(name="new")
 
 
 def as_arrays(
-    names: Sequence[str], rows: Sequence[tuple[Any, ...]], shared: Sequence[Any] = ()
+    table: TableClause,
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    shared: Sequence[Any] = (),
 ) -> dict[str, Any]:
     """The parameters of such a statement; each row also has the shared values."""
     columns = [*map(list, zip(*rows, strict=True)), *([value] * len(rows) for value in shared)]
-    return {f"all_{name}": column for name, column in zip(names, columns, strict=True)}
+    return {f"{table.name}_{name}": column for name, column in zip(names, columns, strict=True)}

@@ -42,14 +42,20 @@ class Compiled:
         fetch: Callable[[sqlite3.Cursor], list[Any]] = sqlite3.Cursor.fetchall,
     ) -> Sequence[tuple[Any, ...]]:
         """Run the statement, and return its rows, or those that `fetch` reads of them."""
-        values = [
+        return self.converted(fetch(connection.execute(self.sql, self.values(parameters))))
+
+    def values(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """The values for the driver, in order."""
+        return [
             value if convert is None else convert(value)
             for value, convert in (
                 (parameters.get(name, default), convert)
                 for name, default, convert in self.parameters
             )
         ]
-        rows = fetch(connection.execute(self.sql, values))
+
+    def converted(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
+        """The rows with Python's values."""
         if not self._converts:
             return rows
         columns = self._columns
@@ -62,12 +68,13 @@ class Compiled:
         ]
 
 
-_compiled: dict[Executable, Compiled] = {}
+_compiled: dict[tuple[Executable, str], Compiled] = {}
 
 
 def compiled(statement: Executable, dialect: Dialect) -> Compiled:
     """The compiled statement, which is remembered: pass only statements that are built once."""
-    found = _compiled.get(statement)
+    key = statement, dialect.name
+    found = _compiled.get(key)
     if found is None:
-        found = _compiled[statement] = Compiled(statement, dialect)
+        found = _compiled[key] = Compiled(statement, dialect)
     return found

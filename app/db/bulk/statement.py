@@ -1,14 +1,14 @@
 """Statements for many rows, without SQLAlchemy's overhead per row."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     Dialect,
-    FromClause,
     Insert,
     Table,
+    TableClause,
     Update,
     and_,
     bindparam,
@@ -19,22 +19,12 @@ from sqlalchemy.orm import Session
 
 from app.db.bulk.arrays import as_arrays, insert_from_arrays, rows_of_arrays
 from app.db.bulk.compiled import compiled
+from app.db.bulk.execute import execute
+from app.db.bulk.together import collect
 from app.db.sqlite_driver import connection_here
 
 _PREFIX = "each_"
 """Begins the names of parameters: in an UPDATE, SQLAlchemy reserves those of the columns."""
-
-
-class Written(Protocol):
-    """What a statement has written."""
-
-    @property
-    def rowcount(self) -> int:
-        """The number of rows written."""
-
-    @property
-    def lastrowid(self) -> Any:
-        """The id of a single row on SQLite, an integer."""
 
 
 class BulkStatement:
@@ -46,11 +36,13 @@ class BulkStatement:
 
     def __init__(
         self,
+        table: TableClause,
         one_by_one: Insert | Update,
         from_arrays: Insert | Update,
         columns: Sequence[str],
         shared: Sequence[str] = (),
     ) -> None:
+        self._table = table
         self._one_by_one = one_by_one
         self._from_arrays = from_arrays
         self._columns = columns
@@ -58,25 +50,32 @@ class BulkStatement:
 
     async def run(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
-    ) -> Written:
-        """Run it for rows of the columns; each row also has the shared values."""
+    ) -> None:
+        """Run it for rows of the columns; each row also has the shared values.
+
+        Within `writing_together`, it runs when that block ends.
+        """
         if session.get_bind().dialect.name != "sqlite":
-            values = as_arrays(self._names, rows, shared)
-            return await session.run_sync(_execute_from_arrays, self._from_arrays, values)
+            arrays = as_arrays(self._table, self._names, rows, shared)
+            if not collect(session, self._from_arrays, arrays):
+                await execute(session, self._from_arrays, arrays)
+            return
         connection = connection_here()
         if connection is None:
-            return await session.run_sync(self._execute, rows, shared)
+            await session.run_sync(self._execute, rows, shared)
+            return
         sql, parameters = self._bound(session.get_bind().dialect, rows, shared)
         if len(rows) == 1:
-            return connection.execute(sql, parameters[0])
-        return connection.executemany(sql, parameters)
+            connection.execute(sql, parameters[0])
+        else:
+            connection.executemany(sql, parameters)
 
     def _execute(
         self, session: Session, rows: Sequence[tuple[Any, ...]], shared: Sequence[Any]
-    ) -> Written:
+    ) -> None:
         connection = session.connection()
         sql, parameters = self._bound(connection.dialect, rows, shared)
-        return connection.exec_driver_sql(sql, parameters if len(rows) > 1 else parameters[0])
+        connection.exec_driver_sql(sql, parameters if len(rows) > 1 else parameters[0])
 
     def _bound(
         self, dialect: Dialect, rows: Sequence[tuple[Any, ...]], shared: Sequence[Any]
@@ -96,18 +95,13 @@ class BulkStatement:
         return statement.sql, list(zip(*values, strict=True))
 
 
-def _execute_from_arrays(
-    session: Session, statement: Insert | Update, arrays: Mapping[str, Any]
-) -> Written:
-    return session.connection().execute(statement, arrays)
-
-
 def bulk_insert(
     statement: Insert, columns: Sequence[str], shared: Sequence[str] = ()
 ) -> BulkStatement:
     """An INSERT of rows of the columns; each row also has the shared values."""
     names = [*columns, *shared]
     return BulkStatement(
+        statement.table,
         statement.values(_parameters(statement.table, names)),
         insert_from_arrays(statement, names),
         columns,
@@ -124,9 +118,12 @@ def bulk_update(table: Table, keys: Sequence[str], columns: Sequence[str]) -> Bu
         return update(table).where(found).values({name: new[name] for name in columns})
 
     return BulkStatement(
-        statement(_parameters(table, names)), statement(rows_of_arrays(table, names).c), names
+        table,
+        statement(_parameters(table, names)),
+        statement(rows_of_arrays(table, names).c),
+        names,
     )
 
 
-def _parameters(table: FromClause, names: Sequence[str]) -> dict[str, BindParameter[Any]]:
+def _parameters(table: TableClause, names: Sequence[str]) -> dict[str, BindParameter[Any]]:
     return {name: bindparam(f"{_PREFIX}{name}", type_=table.c[name].type) for name in names}
