@@ -34,6 +34,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.session import dialect_of
+
 KNOWN = "highest id up to which nothing can be added"
 """The key of that id in the `info` of connections that read in order. The id is lost with the
 connection, as another server may have allocated fewer ids."""
@@ -66,7 +68,7 @@ def announcement(table: Table) -> ColumnElement[bool]:
 
 async def draw_alone(session: AsyncSession, table: Table) -> None:
     """Keep other transactions from allocating ids of this table until this one ends."""
-    if session.get_bind().dialect.name != "sqlite":
+    if dialect_of(session).name != "sqlite":
         space = func.hashtext(table.name)
         await session.execute(select(func.pg_advisory_xact_lock(_SPACE, space)))
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.bulk.execute import execute
 from app.db.postgres_transaction import DriverSession
+from app.db.session import dialect_of
 
 
 async def lock_rows(
@@ -20,7 +21,7 @@ async def lock_rows(
         The statement's only row; None on SQLite, where one transaction writes at a time.
 
     """
-    if session.get_bind().dialect.name == "sqlite":
+    if dialect_of(session).name == "sqlite":
         return None
     row: Row[*tuple[Any, ...]]
     [row] = await execute(session, statement, parameters)

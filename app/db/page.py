@@ -14,6 +14,7 @@ from app.core.limits import MAX_PAGE_BYTES
 from app.db.backend import original
 from app.db.bulk.compiled import compiled
 from app.db.id_order import rows_in_order
+from app.db.session import dialect_of
 from app.db.sqlite_driver import InThreadConnection, connection_here
 
 _log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class SizedPage:
             if here is None:
                 rows = await session.run_sync(self._fetch, wanted)
             else:
-                statement = compiled(self._statement, session.get_bind().dialect)
+                statement = compiled(self._statement, dialect_of(session))
                 rows = statement.rows(here, wanted, self._until_full)
         except Exception as error:
             if not _is_unreadable_row(error):

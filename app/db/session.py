@@ -1,8 +1,15 @@
 """Sessions, which repositories work on."""
 
 from collections.abc import Callable
+from typing import cast
 
+from sqlalchemy import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+
+def dialect_of(session: AsyncSession) -> Dialect:
+    """The dialect of a session's database; `get_bind()` would look for one per table."""
+    return cast("AsyncEngine | AsyncConnection", session.bind).dialect
 
 
 class ReadSession(AsyncSession):

@@ -47,8 +47,6 @@ class Writer:
             finally:
                 if session.in_transaction():
                     await uninterrupted(session.close())
-                else:
-                    session.expunge_all()
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[AsyncConnection]:

@@ -1,6 +1,8 @@
 """Column types."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer
 from sqlalchemy.types import TypeDecorator
@@ -34,3 +36,18 @@ class UTCDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
+        # SQLAlchemy's own takes six times as long for SQLite's texts.
+        return _parsed if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _parsed(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(f"{text}+00:00")
+    except ValueError:  # Another program has written it with its zone.
+        return datetime.fromisoformat(text).astimezone(UTC)

@@ -7,10 +7,12 @@ It is the only module that uses private names of SQLAlchemy; `tests/db/test_comp
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Executable
+from sqlalchemy import Dialect, Executable, Uuid
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 _Processor = Callable[[Any], Any] | None
 
@@ -29,8 +31,8 @@ class Compiled:
             for name in compiled.positiontup or ()
         ]
         """For each parameter its name, its value unless another is given, and its conversion."""
-        self._columns: list[_Processor] = [
-            column.type._cached_result_processor(dialect, None)  # noqa: SLF001
+        self._columns = [
+            _processor(column.type, dialect)
             for column in compiled._result_columns  # noqa: SLF001
         ]
         self._converts = any(self._columns)
@@ -56,16 +58,24 @@ class Compiled:
 
     def converted(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
         """The rows with Python's values."""
-        if not self._converts:
+        if not self._converts or not rows:
             return rows
-        columns = self._columns
-        return [
-            tuple(
-                value if convert is None else convert(value)
-                for value, convert in zip(row, columns, strict=True)
+        columns = zip(*rows, strict=True)
+        return list(
+            zip(
+                *(
+                    column if convert is None else map(convert, column)
+                    for column, convert in zip(columns, self._columns, strict=True)
+                ),
+                strict=True,
             )
-            for row in rows
-        ]
+        )
+
+
+def _processor(type: TypeEngine[Any], dialect: Dialect) -> _Processor:
+    processor: _Processor = type._cached_result_processor(dialect, None)  # noqa: SLF001
+    # All rows of a lead's page have the same UUID.
+    return lru_cache(64)(processor) if processor and isinstance(type, Uuid) else processor
 
 
 _compiled: dict[tuple[Executable, str], Compiled] = {}

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.db.bulk.compiled import compiled
 from app.db.postgres_transaction import DriverSession
+from app.db.session import dialect_of
 from app.db.sqlite_driver import connection_here
 
 
@@ -26,9 +27,9 @@ async def execute(
     """
     connection = connection_here()
     if connection is not None:
-        return compiled(statement, session.get_bind().dialect).rows(connection, parameters)
+        return compiled(statement, dialect_of(session)).rows(connection, parameters)
     if isinstance(session, DriverSession):
-        lean = compiled(statement, session.get_bind().dialect)
+        lean = compiled(statement, dialect_of(session))
         return lean.converted(await session.fetch(lean.sql, lean.values(parameters)))
     return await session.run_sync(_execute, statement, parameters)
 

@@ -1,9 +1,9 @@
 """Conditions on lists, with one statement text for lists of any length."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, Self
 
+from pydantic_core import to_json
 from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -60,4 +60,5 @@ class _ListOf(TypeDecorator[Sequence[Any]]):
         if dialect.name == "postgresql":
             return values
         convert = self.item.dialect_impl(dialect).bind_processor(dialect)
-        return json.dumps(values if convert is None else [convert(each) for each in values])
+        items = values if convert is None else [convert(each) for each in values]
+        return to_json(items).decode()

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.bulk.together import Query
 from app.db.id_order import announcement
+from app.db.session import dialect_of
 
 
 class NextIds:
@@ -23,7 +24,7 @@ class NextIds:
 
     def query(self, session: AsyncSession, count: int) -> Query[Sequence[int]]:
         """A query for this many ids, ascending; PostgreSQL does not reuse those that are left."""
-        if session.get_bind().dialect.name == "sqlite":
+        if dialect_of(session).name == "sqlite":
             # Under the write lock no other transaction allocates ids.
             return Query(self._first, {}, lambda rows: range(rows[0][0], rows[0][0] + count))
         return Query(self._allocated, {"count": count}, lambda rows: sorted(id for (id,) in rows))

@@ -1,6 +1,7 @@
 """Statements for many rows, without SQLAlchemy's overhead per row."""
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 from sqlalchemy import (
@@ -21,6 +22,7 @@ from app.db.bulk.arrays import as_arrays, insert_from_arrays, rows_of_arrays
 from app.db.bulk.compiled import compiled
 from app.db.bulk.execute import execute
 from app.db.bulk.together import collect
+from app.db.session import dialect_of
 from app.db.sqlite_driver import connection_here
 
 _PREFIX = "each_"
@@ -45,8 +47,9 @@ class BulkStatement:
         self._table = table
         self._one_by_one = one_by_one
         self._from_arrays = from_arrays
-        self._columns = columns
         self._names = [*columns, *shared]
+        self._places: Sequence[int] = ()
+        """For each parameter of the SQL for SQLite, the place of its value in a row."""
 
     async def run(
         self, session: AsyncSession, rows: Sequence[tuple[Any, ...]], *shared: Any
@@ -55,7 +58,7 @@ class BulkStatement:
 
         Within `writing_together`, it runs when that block ends.
         """
-        if session.get_bind().dialect.name != "sqlite":
+        if dialect_of(session).name != "sqlite":
             arrays = as_arrays(self._table, self._names, rows, shared)
             if not collect(session, self._from_arrays, arrays):
                 await execute(session, self._from_arrays, arrays)
@@ -64,7 +67,7 @@ class BulkStatement:
         if connection is None:
             await session.run_sync(self._execute, rows, shared)
             return
-        sql, parameters = self._bound(session.get_bind().dialect, rows, shared)
+        sql, parameters = self._bound(dialect_of(session), rows, shared)
         if len(rows) == 1:
             connection.execute(sql, parameters[0])
         else:
@@ -82,16 +85,19 @@ class BulkStatement:
     ) -> tuple[str, list[tuple[Any, ...]]]:
         """The SQL for SQLite, and its parameters for each row."""
         statement = compiled(self._one_by_one, dialect)
-        columns = dict(zip(self._columns, zip(*rows, strict=True), strict=True))
-        once = dict(zip(self._names[len(self._columns) :], shared, strict=True))
+        if not self._places:
+            self._places = [
+                self._names.index(name.removeprefix(_PREFIX)) for name, _, _ in statement.parameters
+            ]
+        columns = list(zip(*rows, strict=True))
         values: list[Iterable[Any]] = []
-        for prefixed, _, convert in statement.parameters:
-            name = prefixed.removeprefix(_PREFIX)
-            if name in once:
-                value = once[name] if convert is None else convert(once[name])
-                values.append([value] * len(rows))
+        for (_, _, convert), place in zip(statement.parameters, self._places, strict=True):
+            if place < len(columns):
+                column = columns[place]
+                values.append(column if convert is None else map(convert, column))
             else:
-                values.append(columns[name] if convert is None else map(convert, columns[name]))
+                value = shared[place - len(columns)]
+                values.append(repeat(value if convert is None else convert(value), len(rows)))
         return statement.sql, list(zip(*values, strict=True))
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import RolledBack
 from app.db.bulk.execute import execute
+from app.db.session import dialect_of
 
 Result = TypeVar("Result")
 Write = Insert | Update | Delete
@@ -48,7 +49,7 @@ class Query(Generic[Result]):
 
 async def read_together(session: AsyncSession, *queries: Query[Any]) -> None:
     """Run queries; those with a parameter of the same name must have the same value for it."""
-    if session.get_bind().dialect.name == "sqlite":
+    if dialect_of(session).name == "sqlite":
         for query in queries:
             await query.run(session)
         return
