@@ -42,7 +42,7 @@ class DriverSession(WriteSession):
         await self._begin(driver, ";".join(["BEGIN", *calls]))
 
     async def commit(self) -> None:
-        # SQLAlchemy's own commit takes longer than the round trip; without objects it has no effect.
+        # SQLAlchemy's own commit takes longer than the round trip, and only concerns objects.
         is_lean = self._driver is not None and not (self.new or self.identity_map)
         if not is_lean:
             await self.flush()

@@ -140,7 +140,7 @@ class _Found(NamedTuple):
     answers: dict[IdempotencySlot, Answer]
     leads: dict[str, UUID]
     ids: Sequence[int]
-    """Ids for new interactions, at least one per inquiry."""
+    """Ids for new interactions, at least one for each."""
 
 
 async def _find(session: WriteSession, inquiries: Sequence[Inquiry]) -> _Found:
@@ -148,8 +148,9 @@ async def _find(session: WriteSession, inquiries: Sequence[Inquiry]) -> _Found:
     await LockCRUD(session).lock_first(source_ids)
     rotations = SourceOperatorSettingCRUD(session).rotations(source_ids)
     leads = LeadCRUD(session).uuids({inquiry.body.email for inquiry in inquiries})
-    ids = InteractionCRUD(session).next_ids(len(inquiries))
     slots = {inquiry.slot for inquiry in inquiries if inquiry.slot is not None}
+    unkeyed = [(inquiry.body.source_id, None) for inquiry in inquiries if inquiry.slot is None]
+    ids = InteractionCRUD(session).next_ids([*unkeyed, *slots])
     if not slots:
         await read_together(session, rotations, leads, ids)
         return _Found(rotations.result, {}, leads.result, ids.result)

@@ -13,6 +13,7 @@ from app.core.distribution import CandidateSnapshot
 from app.db.candidates_column import encode
 from app.db.migrate import upgrade
 from app.db.sqlite import SQLite
+from tests.support.rows import open_rows
 
 PAYLOAD = {"channel": "telegram", "text": "Is the flat still free?"}
 PAGE_ROWS = 5
@@ -29,6 +30,15 @@ SETTINGS = "INSERT INTO sources (id, description) VALUES (1, 'bench');" + "".joi
 LIMITS = "UPDATE sources SET enforce_load_limit = true; UPDATE operators SET load_limit = 1000000;"
 """Operators' loads are counted, and never reach their limits."""
 _CHUNK = 50_000
+_CANDIDATES = [
+    CandidateSnapshot(number, weight, 0, None, None, None)
+    for number, weight in enumerate(WEIGHTS, start=1)
+]
+_COUNTS = (
+    "INSERT INTO daily_counts"
+    " SELECT source_id, date(created_at), operator_id, count(*), 1000000000 * count(*), 0, 0"
+    " FROM interactions GROUP BY source_id, date(created_at), operator_id"
+)
 
 
 def fill(path: Path, interactions: int, *, journal: str = "WAL") -> list[str]:
@@ -52,6 +62,42 @@ def fill(path: Path, interactions: int, *, journal: str = "WAL") -> list[str]:
         every = max(1, leads // 1000)
         query = "SELECT lead_uuid FROM interactions WHERE id % ? = 1 LIMIT 1000"
         return [uuid for (uuid,) in rows.execute(query, [every * PAGE_ROWS])]
+
+
+def fill_postgres(url: str, interactions: int) -> list[str]:
+    """Insert this many interactions into an empty database on PostgreSQL, as `fill` does."""
+    leads = interactions // PAGE_ROWS
+    candidates = encode(_CANDIDATES).hex()
+    day = f"timestamptz '2024-01-01 00:00:00.123456Z' + {DAYS} * lead / {leads} * interval '1 day'"
+    with open_rows(url) as rows:
+        rows.executescript(
+            f"""
+            {SETTINGS}
+            INSERT INTO leads (uuid, email, created_at)
+            SELECT md5(lead::text)::uuid, 'lead' || lead || '@example.com', {day}
+            FROM generate_series(0, {leads - 1}) lead;
+            INSERT INTO interactions
+            (lead_uuid, source_id, operator_id, is_active, payload, created_at)
+            SELECT md5(lead::text)::uuid, 1, 1 + (lead + turn) % {len(WEIGHTS)}, turn % 2 = 1,
+            '{json.dumps(PAYLOAD)}', {day}
+            FROM generate_series(0, {leads - 1}) lead, generate_series(0, {PAGE_ROWS - 1}) turn
+            ORDER BY lead, turn;
+            INSERT INTO assignments
+            (interaction_id, operator_id, reason, strategy, candidates, created_at)
+            SELECT id, operator_id, 'selected', 'smooth', '\\x{candidates}', created_at
+            FROM interactions;
+            {_COUNTS};
+            """  # all values are the benchmark's own
+        )
+        # As autovacuum does in time.
+        rows.execute("VACUUM ANALYZE")
+        every = max(1, leads // 1000)
+        return [
+            uuid
+            for (uuid,) in rows.execute(
+                f"SELECT lead_uuid FROM interactions WHERE id % {every * PAGE_ROWS} = 1 LIMIT 1000"
+            )
+        ]
 
 
 def _fill_leads(rows: sqlite3.Connection, numbers: range, leads: int) -> None:
@@ -80,19 +126,11 @@ def _fill_leads(rows: sqlite3.Connection, numbers: range, leads: int) -> None:
 
 def _fill_assignments(rows: sqlite3.Connection) -> None:
     """Insert the assignment of each interaction, and the counts of each day."""
-    candidates = [
-        CandidateSnapshot(number, weight, 0, None, None, None)
-        for number, weight in enumerate(WEIGHTS, start=1)
-    ]
     rows.execute(
         "INSERT INTO assignments"
         " (interaction_id, operator_id, reason, strategy, candidates, created_at)"
         " SELECT id, operator_id, 'selected', 'smooth', ?, created_at FROM interactions",
-        [encode(candidates)],
+        [encode(_CANDIDATES)],
     )
-    rows.execute(
-        "INSERT INTO daily_counts"
-        " SELECT source_id, date(created_at), operator_id, count(*), 1000000000 * count(*), 0, 0"
-        " FROM interactions GROUP BY source_id, date(created_at), operator_id"
-    )
+    rows.execute(_COUNTS)
     rows.commit()

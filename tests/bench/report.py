@@ -4,6 +4,7 @@ import os
 import platform
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from statistics import median
 from typing import NamedTuple
 
@@ -25,8 +26,9 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 130, 20, 50
 
 
 def machine() -> str:
-    """The machine and the versions, in one line."""
+    """The date, the machine and the versions, in one line."""
     return (
+        f"{datetime.now(UTC).date()}: "
         f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, "
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; "
         "server and wrk on the same machine"
@@ -85,6 +87,19 @@ def memory_table(memory: Mapping[int, float]) -> str:
     """Memory by the number of requests served."""
     lines = ["| requests served | memory MiB |", "|--:|--:|"]
     return "\n".join(lines + [f"| {count:,} | {size:.0f} |" for count, size in memory.items()])
+
+
+def staff_table(staff: Mapping[tuple[str, int], float]) -> str:
+    """Requests of staff and admins at each size of the database: the median milliseconds."""
+    kinds = list(dict.fromkeys(kind for kind, _ in staff))
+    lines = [
+        "| stored interactions |" + "".join(f" {kind} ms |" for kind in kinds),
+        "|--:|" + "--:|" * len(kinds),
+    ]
+    for size in dict.fromkeys(size for _, size in staff):
+        cells = "".join(f" {staff[kind, size]:.1f} |" for kind in kinds)
+        lines.append(f"| {size:,} |{cells}")
+    return "\n".join(lines)
 
 
 def growth_table(trials: Trials) -> str:

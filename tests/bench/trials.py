@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,12 +15,11 @@ from tests.support.rows import open_rows
 
 CONNECTIONS = (1, 8, 32, 64, 128)
 PAGE_CONNECTIONS = (1, 32)
-SIZES = (0, 100_000, 1_000_000)
-"""Interactions in the database before a trial of growth."""
 
-_INTAKE = Path(__file__).parent / "intake.lua"
-_PAGES = Path(__file__).parent / "pages.lua"
-_WARM_UP = 1
+INTAKE = Path(__file__).parent / "intake.lua"
+PAGES = Path(__file__).parent / "pages.lua"
+WARM_UP = 1
+"""Seconds before the first measurement of a server."""
 _SOAK_SECONDS = 10
 
 Trials = dict[tuple[str, int], list[Measurement]]
@@ -41,12 +40,12 @@ def compare_intake(
     for _ in range(rounds):
         for name, contender in CONTENDERS.items():
             with _database(contender, folder, databases) as url, serving(name, url) as server:
-                measure(server, _INTAKE, connections=8, seconds=_WARM_UP, keys=contender.keys)
+                measure(server, INTAKE, connections=8, seconds=WARM_UP, keys=contender.keys)
                 for connections in CONNECTIONS:
                     measured[name, connections].append(
                         measure(
                             server,
-                            _INTAKE,
+                            INTAKE,
                             connections=connections,
                             seconds=seconds,
                             keys=contender.keys,
@@ -81,12 +80,12 @@ def compare_pages(folder: Path, rounds: int, seconds: int) -> Trials:
     for _ in range(rounds):
         for contender in ("bare ASGI", CEILING, "service"):
             with serving(contender, sqlite_url(database)) as server:
-                measure(server, _PAGES, connections=8, seconds=_WARM_UP, leads=leads)
+                measure(server, PAGES, connections=8, seconds=WARM_UP, leads=leads)
                 for connections in PAGE_CONNECTIONS:
                     measured[contender, connections].append(
                         measure(
                             server,
-                            _PAGES,
+                            PAGES,
                             connections=connections,
                             seconds=seconds,
                             leads=leads,
@@ -105,33 +104,7 @@ def soak_memory(folder: Path) -> dict[int, float]:
         while requests < 1_000_000:
             goal = requests + 200_000
             while requests < goal:
-                measured = measure(server, _INTAKE, connections=64, seconds=_SOAK_SECONDS)
+                measured = measure(server, INTAKE, connections=64, seconds=_SOAK_SECONDS)
                 requests += measured.rate * _SOAK_SECONDS
             memory[round(requests)] = server.memory()
     return memory
-
-
-def grow(folder: Path, rounds: int, seconds: int, sizes: Sequence[int]) -> Trials:
-    """Measure the service on databases of growing size; the empty one has one lead to read."""
-    measured: Trials = defaultdict(list)
-    leads = folder / "leads.txt"
-    for size in sizes:
-        database = folder / f"{size}.db"
-        leads.write_text("\n".join(fill(database, max(size, PAGE_ROWS))), encoding="ascii")
-        with serving("service", sqlite_url(database)) as server:
-            measure(server, _INTAKE, connections=8, seconds=_WARM_UP)
-            for _ in range(rounds):
-                for connections in (1, 32):
-                    measured[f"POST at {connections}", size].append(
-                        measure(server, _INTAKE, connections=connections, seconds=seconds)
-                    )
-                    measured[f"GET at {connections}", size].append(
-                        measure(
-                            server,
-                            _PAGES,
-                            connections=connections,
-                            seconds=seconds,
-                            leads=leads,
-                        )
-                    )
-    return measured
