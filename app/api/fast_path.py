@@ -5,8 +5,8 @@ takes to store an inquiry. So for the following requests this middleware calls t
 itself, with the same body and request that FastAPI would pass:
 
 - `POST /interaction` whose headers are all different, with `Content-Length`, exactly
-  `Content-Type: application/json` and no `Content-Encoding`; its body has arrived in one part, and
-  is valid;
+  `Content-Type: application/json`, and neither `Transfer-Encoding` nor `Content-Encoding`; its body
+  has arrived in one part, and is valid;
 - `GET /leads/{lead_uuid}/interactions` with the UUID in lower case.
 
 Both without a query and without a root path. Everything else goes on to FastAPI as it came, in
@@ -80,6 +80,7 @@ def _has_plain_headers(headers: Sequence[tuple[bytes, bytes]]) -> bool:
         len(fields) == len(headers)
         and fields.get(b"content-type") == b"application/json"
         and b"content-length" in fields
+        and b"transfer-encoding" not in fields
         and b"content-encoding" not in fields
     )
 
@@ -89,7 +90,7 @@ def _plain_body(message: Message) -> CreateInteraction | None:
     if message["type"] != "http.request" or message.get("more_body"):
         return None
     try:
-        return CreateInteraction.model_validate(parse_json(message["body"]))
+        return CreateInteraction.model_validate(parse_json(message.get("body", b"")))
     except (MalformedBody, ValidationError):
         return None
 

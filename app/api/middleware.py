@@ -101,7 +101,9 @@ class _Exchange:
         self._head_bytes = len(scope["path"]) + len(scope["query_string"])
         self._head_bytes += sum(map(len, chain.from_iterable(scope["headers"])))
         self._max_body_bytes = max_body_bytes
-        self.receive = receive if self._length is not None else self._within_limit(receive)
+        # The server sees to it that a body has its announced length, if that is the only one.
+        is_counted = self._length is None or b"transfer-encoding" in first
+        self.receive = self._within_limit(receive) if is_counted else receive
 
     def refusal(self) -> type[ServiceError] | None:
         """The error if the head is too large, or announces a body that is."""

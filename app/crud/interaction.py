@@ -218,7 +218,7 @@ class InteractionCRUD:
         now = utc_now()
         if ids is None:
             ids = await _NEXT_IDS.query(self._session, len(interactions)).run(self._session)
-        new = list(zip(ids, interactions, strict=False))
+        new = list(zip(ids[: len(interactions)], interactions, strict=True))
         await _INSERT.run(self._session, [(id, *values) for id, values in new], True, now)
         return [InteractionRow(id, *values, is_active=True, created_at=now) for id, values in new]
 

@@ -17,6 +17,8 @@ from app.db.types import utc_now
 from app.models import Base, Lead
 
 _table = Base.metadata.tables[Lead.__tablename__]
+UNIQUE_EMAIL = "uq_leads_email"
+"""The constraint that two leads with the same address violate."""
 _UUIDS = select(_table.c.email, _table.c.uuid).where(in_list(_table.c.email, "emails"))
 _COLUMNS = {"columns": ["email", "uuid"], "shared": ["created_at"]}
 _INSERT = bulk_insert(insert(_table), **_COLUMNS)

@@ -103,7 +103,7 @@ _INTERACTION = _lock(
 
 
 _source_ids = bindparam("source_ids", type_=ARRAY(_id, dimensions=1))
-_OF_SOURCES = FirstLocks(
+OF_SOURCES = FirstLocks(
     "lock_of_sources",
     select(_sources.c.id)
     .where(_sources.c.id == func.any(_source_ids))
@@ -118,6 +118,7 @@ _OF_SOURCES = FirstLocks(
     .order_by(_operators.c.id)
     .with_for_update(key_share=True),
 )
+"""Locks sources, then their operators. A source that is created meanwhile is not locked."""
 
 
 class LockCRUD:
@@ -127,8 +128,8 @@ class LockCRUD:
         self._session = session
 
     async def lock_first(self, source_ids: Iterable[int]) -> None:
-        """Let the transaction begin with locks on these sources; call this before all else."""
-        await _OF_SOURCES.lock(self._session, source_ids)
+        """Begin the transaction with locks on these sources; call this before all else."""
+        await OF_SOURCES.lock(self._session, source_ids)
 
     async def lock(self, source_ids: Iterable[int], operator_ids: Iterable[int] = ()) -> Locked:
         """Lock these sources and operators."""

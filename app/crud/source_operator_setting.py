@@ -15,13 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.credits import carry_over
 from app.core.distribution import Strategy
 from app.core.errors import RolledBack
-from app.crud.lock import LockCRUD, Locked
+from app.crud.lock import OF_SOURCES, LockCRUD, Locked
 from app.crud.operator import LOAD_AGAINST_LIMIT
 from app.crud.queue import oldest_in
 from app.db.bulk.execute import execute
 from app.db.bulk.in_list import in_list
 from app.db.bulk.statement import bulk_insert, bulk_update
 from app.db.bulk.together import Query
+from app.db.session import is_sqlite
 from app.models import Base, Operator, Source, SourceOperatorSetting
 
 _sources, _operators, _settings = (
@@ -47,6 +48,7 @@ _ROTATIONS = (
     .where(in_list(_sources.c.id, "source_ids"))
     .order_by(_sources.c.id, _settings.c.operator_id)
 )
+_LOCKED_ROTATIONS = _ROTATIONS.where(OF_SOURCES.include(_sources.c.id))
 _SET_CREDITS = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["credit"])
 _UPDATE = bulk_update(_settings, keys=["source_id", "operator_id"], columns=["weight", "credit"])
 _INSERT = bulk_insert(insert(_settings), columns=["source_id", "operator_id", "weight", "credit"])
@@ -107,11 +109,13 @@ class SourceOperatorSettingCRUD:
 
         A source that does not exist has no entry.
         """
-        return await self.rotations(source_ids).run(self._session)
+        rows = await execute(self._session, _ROTATIONS, {"source_ids": list(source_ids)})
+        return _rotations(rows)
 
-    def rotations(self, source_ids: Iterable[int]) -> Query[dict[int, Rotation]]:
-        """A query for `get_rotations`."""
-        return Query(_ROTATIONS, {"source_ids": list(source_ids)}, _rotations)
+    def locked_rotations(self, source_ids: Iterable[int]) -> Query[dict[int, Rotation]]:
+        """A query for the rotations of sources that `LockCRUD.lock_first` has locked."""
+        statement = _ROTATIONS if is_sqlite(self._session) else _LOCKED_ROTATIONS
+        return Query(statement, {"source_ids": list(source_ids)}, _rotations)
 
     async def lock_rotations(
         self, source_ids: Collection[int], locked: Locked | None = None

@@ -151,8 +151,7 @@ class Database:
             ):
                 yield session
                 committing = True
-                if session.in_transaction():
-                    await session.commit()
+                await session.finish()
                 for call in session.committed:
                     call()
             if not self._backend.files.are_same():

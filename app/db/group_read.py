@@ -3,12 +3,13 @@
 A switch to a reader's thread and back takes longer than SQLite takes to read a page. So reads wait
 in a queue, from which a reader's thread takes one after the other until the queue is empty; results
 return to the event loop together. As a thread takes only the read that it runs next, a slow one
-holds up no other: when none has been taken for a moment, another reader starts.
+holds up no other: when a read has waited for a moment, another reader starts.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,10 +21,12 @@ from app.db.sqlite_driver import InThreadConnection
 
 TURN_TIMEOUT = 2.0
 """Seconds that a read waits for a reader."""
+CLOSE_TIMEOUT = 2.0
+"""Seconds at shutdown for reads that have begun."""
 _BATCH = 32
 """Maximum number of reads before their results return."""
 _STALLED = 0.02
-"""Seconds without a read taken after which another reader starts."""
+"""Seconds that a read waits before another reader starts."""
 
 Result = TypeVar("Result")
 
@@ -69,7 +72,6 @@ class GroupRead:
         # Threads take from this queue, and append to the other one; both are thread-safe.
         self._waiting: deque[_Read] = deque()
         self._done: deque[tuple[_Read, object]] = deque()
-        self._taken_at = 0.0
         self._check: asyncio.TimerHandle | None = None
 
     async def run(self, work: Callable[[ReadSession], Coroutine[Any, Any, Result]]) -> Result:
@@ -95,9 +97,11 @@ class GroupRead:
         return bool(self._running)
 
     async def close(self) -> None:
-        """Wait for the readers, then close their connections."""
-        while self._running:
-            await asyncio.wait(self._running)
+        """Wait for the readers, at most `CLOSE_TIMEOUT`, then close their connections."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                while self._running:
+                    await asyncio.wait(self._running)
         if self._check is not None:
             self._check.cancel()
         while self._free:
@@ -105,7 +109,6 @@ class GroupRead:
 
     def _start_reader(self) -> None:
         self._idle -= 1
-        self._taken_at = monotonic()
         task = asyncio.create_task(self._read())
         self._running.add(task)
         task.add_done_callback(self._end_reader)
@@ -136,7 +139,6 @@ class GroupRead:
             read = self._next()
             if read is None:
                 return
-            self._taken_at = monotonic()
             if read.future.done():  # Its caller was cancelled.
                 continue
             outcome: object
@@ -153,13 +155,19 @@ class GroupRead:
         except IndexError:
             return None
 
+    def _oldest(self) -> _Read | None:
+        try:
+            return self._waiting[0]
+        except IndexError:  # A reader has just taken the last one.
+            return None
+
     def _settle(self) -> None:
         while self._done:
             read, outcome = self._done.popleft()
             read.settle(outcome)
 
     def _check_progress(self) -> None:
-        """Start another reader if those that run take no reads; fail reads that waited too long.
+        """Start another reader for reads that wait; fail those that have waited too long.
 
         Repeated while reads wait.
         """
@@ -169,7 +177,7 @@ class GroupRead:
         self._fail_old(now - TURN_TIMEOUT)
         if not self._running:
             return
-        if self._waiting and self._idle and now - self._taken_at > _STALLED:
+        if self._idle and (oldest := self._oldest()) and now - oldest.since > _STALLED:
             self._start_reader()
         loop = asyncio.get_running_loop()
         self._check = loop.call_later(_STALLED, self._check_progress)

@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.session import dialect_of
+from app.db.session import is_sqlite
 
 KNOWN = "highest id up to which nothing can be added"
 """The key of that id in the `info` of connections that read in order. The id is lost with the
@@ -54,7 +54,7 @@ _ANNOUNCED: ColumnElement[int] = literal_column(
 
 
 def announcement(table: Table) -> ColumnElement[bool]:
-    """A condition, always true, for the INSERT that allocates ids of this table.
+    """A condition, always true, for the statement that allocates ids of this table.
 
     PostgreSQL evaluates it, and so takes the lock, before it allocates an id for the first row.
     """
@@ -68,7 +68,7 @@ def announcement(table: Table) -> ColumnElement[bool]:
 
 async def draw_alone(session: AsyncSession, table: Table) -> None:
     """Keep other transactions from allocating ids of this table until this one ends."""
-    if dialect_of(session).name != "sqlite":
+    if not is_sqlite(session):
         space = func.hashtext(table.name)
         await session.execute(select(func.pg_advisory_xact_lock(_SPACE, space)))
 

@@ -3,13 +3,25 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Executable, Row, Select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Executable,
+    Row,
+    Select,
+    Text,
+    cast,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.bulk.execute import execute
 from app.db.postgres_transaction import DriverSession
-from app.db.session import dialect_of
+from app.db.session import is_sqlite
 
 
 async def lock_rows(
@@ -21,7 +33,7 @@ async def lock_rows(
         The statement's only row; None on SQLite, where one transaction writes at a time.
 
     """
-    if dialect_of(session).name == "sqlite":
+    if is_sqlite(session):
         return None
     row: Row[*tuple[Any, ...]]
     [row] = await execute(session, statement, parameters)
@@ -29,14 +41,32 @@ async def lock_rows(
 
 
 class FirstLocks:
-    """Statements that lock rows, each by one array of ids, in one round trip with BEGIN.
+    """Statements that lock rows by one array of ids, in one round trip with BEGIN.
 
     Each one sees what was committed before it began, so also while an earlier one waited.
+
+    Args:
+        name: names the prepared statements.
+        rows: a SELECT of ids, whose rows it locks.
+        others: further SELECTs that lock rows.
+
     """
 
-    def __init__(self, name: str, *statements: Select[Any]) -> None:
-        texts = [str(statement.compile(dialect=dialect())) for statement in statements]  # type: ignore[no-untyped-call]
+    def __init__(self, name: str, rows: Select[Any], *others: Select[Any]) -> None:
+        self._setting = f"leads.{name}"
+        locked = rows.cte("locked")
+        ids = func.array(select(*locked.c).scalar_subquery())
+        # The statements' rows are discarded, so the transaction keeps the ids in a setting.
+        # Their only parameter is the array.
+        setting: ColumnElement[str] = literal_column(f"'{self._setting}'")
+        remember = select(func.set_config(setting, cast(ids, Text), true()))
+        texts = [str(each.compile(dialect=dialect())) for each in (remember, *others)]  # type: ignore[no-untyped-call]
         self._statements = {f"{name}_{number}": text for number, text in enumerate(texts)}
+
+    def include(self, id: ColumnElement[int]) -> ColumnElement[bool]:
+        """Whether `rows` has locked the row with this id; for statements on PostgreSQL."""
+        ids = cast(func.current_setting(self._setting, true()), ARRAY(id.type, dimensions=1))
+        return id == func.any(ids)
 
     async def lock(self, session: AsyncSession, ids: Iterable[int]) -> None:
         """Begin the session's transaction, and lock the rows until it ends."""

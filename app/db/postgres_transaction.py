@@ -7,6 +7,7 @@ import asyncpg  # type: ignore[import-untyped]  # it comes without types
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session as SyncSession
 
+from app.core.errors import RolledBack
 from app.db.postgres_session import Session
 from app.db.session import WriteSession
 
@@ -18,7 +19,7 @@ class DriverSession(WriteSession):
     """
 
     _driver: Session | None = None
-    """The driver's session, in a transaction that this one began."""
+    """The driver's session while it is in a transaction that this one began."""
 
     async def fetch(self, sql: str, values: Sequence[Any]) -> Sequence[Any]:
         """Run a statement with its values in order, and return its rows."""
@@ -42,15 +43,17 @@ class DriverSession(WriteSession):
         await self._begin(driver, ";".join(["BEGIN", *calls]))
 
     async def commit(self) -> None:
-        # SQLAlchemy's own commit takes longer than the round trip, and only concerns objects.
-        is_lean = self._driver is not None and not (self.new or self.identity_map)
-        if not is_lean:
-            await self.flush()
+        await self.flush()
         if self._driver is not None:
-            await self._call(self._driver, self._driver.execute, "COMMIT")
-            self._driver = None
-        if not is_lean:
-            await super().commit()
+            await self._commit(self._driver)
+        await super().commit()
+
+    async def finish(self) -> None:
+        # SQLAlchemy's own commit takes longer than the round trip, and only concerns objects.
+        if self._driver is None or self.new or self.identity_map:
+            await super().finish()
+        else:
+            await self._commit(self._driver)
 
     async def rollback(self) -> None:
         try:
@@ -72,6 +75,11 @@ class DriverSession(WriteSession):
     async def _begin(self, driver: Session, sql: str) -> None:
         self._driver = driver
         await self._call(driver, driver.execute, sql)
+
+    async def _commit(self, driver: Session) -> None:
+        if await self._call(driver, driver.execute, "COMMIT") != "COMMIT":
+            raise RolledBack  # A statement had failed, and its error was not raised.
+        self._driver = None
 
     async def _roll_back(self) -> None:
         driver, self._driver = self._driver, None

@@ -12,6 +12,11 @@ def dialect_of(session: AsyncSession) -> Dialect:
     return cast("AsyncEngine | AsyncConnection", session.bind).dialect
 
 
+def is_sqlite(session: AsyncSession) -> bool:
+    """Whether the session's database is SQLite."""
+    return dialect_of(session).name == "sqlite"
+
+
 class ReadSession(AsyncSession):
     """A session on a read-only connection."""
 
@@ -26,6 +31,11 @@ class WriteSession(AsyncSession):
     def on_commit(self, call: Callable[[], None]) -> None:
         """Call this when the transaction is committed, and not at all if it is rolled back."""
         self.committed.append(call)
+
+    async def finish(self) -> None:
+        """Commit, as the last thing that the session does before it is closed."""
+        if self.in_transaction():
+            await self.commit()
 
     async def rollback(self) -> None:
         self.committed.clear()

@@ -31,6 +31,14 @@ def connection_here() -> sqlite3.Connection | None:
     return None if driver is None else driver.begun()
 
 
+async def end_here(end: Callable[["InThreadConnection"], Coroutine[Any, Any, None]]) -> None:
+    """For work that runs in the connection's thread: end its transaction, and begin another one."""
+    driver: InThreadConnection | None = getattr(_here, "driver", None)
+    if driver is not None:
+        await end(driver)
+        driver.begin_immediate()
+
+
 class InThreadCursor:
     """A cursor for SQLAlchemy's adapter, whose rows are already fetched."""
 

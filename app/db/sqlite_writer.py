@@ -11,10 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.core.errors import DatabaseUnavailable
 from app.db.session import WriteSession
+from app.db.sqlite_driver import InThreadConnection, end_here
 from app.db.uninterrupted import uninterrupted
 
 TURN_TIMEOUT = 2.0
 """Seconds that a transaction waits for its turn, before SQLite's own lock timeout begins."""
+
+
+class _InThreadSession(WriteSession):
+    """A session whose statements may run on SQLite's connection itself, in one transaction."""
+
+    async def commit(self) -> None:
+        await super().commit()
+        await end_here(InThreadConnection.commit)
+
+    async def rollback(self) -> None:
+        await super().rollback()
+        await end_here(InThreadConnection.rollback)
 
 
 class Writer:
@@ -41,7 +54,7 @@ class Writer:
 
         """
         async with self.turn() as connection:
-            session = WriteSession(connection)
+            session = _InThreadSession(connection)
             try:
                 yield session
             finally:

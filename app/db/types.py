@@ -1,6 +1,7 @@
 """Column types."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,9 +34,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value if value.tzinfo is UTC else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else _in_utc(value)
 
     def result_processor(
         self, dialect: Dialect, coltype: object
@@ -47,7 +46,13 @@ class UTCDateTime(TypeDecorator[datetime]):
 def _parsed(text: str | None) -> datetime | None:
     if text is None:
         return None
-    try:
-        return datetime.fromisoformat(f"{text}+00:00")
-    except ValueError:  # Another program has written it with its zone.
-        return datetime.fromisoformat(text).astimezone(UTC)
+    with suppress(ValueError):
+        value = datetime.fromisoformat(f"{text}+00:00")
+        if value.tzinfo is not None:
+            return value
+    # Another program has written a date without a time, or a time with its zone.
+    return _in_utc(datetime.fromisoformat(text))
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

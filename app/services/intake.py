@@ -20,7 +20,7 @@ from app.crud import (
 )
 from app.crud.idempotency_key import Answer, IdempotencySlot
 from app.crud.interaction import InteractionRow, NewInteraction
-from app.crud.lead import new_uuids
+from app.crud.lead import UNIQUE_EMAIL, new_uuids
 from app.db.bulk.together import read_together, writing_together
 from app.db.database import Database
 from app.db.group_commit import GroupCommit
@@ -115,7 +115,7 @@ async def record(
     distributor = Distributor(found.rotations)
     positions = list(_positions_to_write(inquiries, found))
     new = [inquiries[position] for position in positions]
-    async with writing_together(session):
+    async with writing_together(session, UNIQUE_EMAIL):
         rows = await _write(session, new, found, distributor)
         answers = found.answers | await _store_answers(session, list(zip(new, rows, strict=True)))
     written = dict(zip(positions, rows, strict=True))
@@ -146,7 +146,7 @@ class _Found(NamedTuple):
 async def _find(session: WriteSession, inquiries: Sequence[Inquiry]) -> _Found:
     source_ids = {inquiry.body.source_id for inquiry in inquiries}
     await LockCRUD(session).lock_first(source_ids)
-    rotations = SourceOperatorSettingCRUD(session).rotations(source_ids)
+    rotations = SourceOperatorSettingCRUD(session).locked_rotations(source_ids)
     leads = LeadCRUD(session).uuids({inquiry.body.email for inquiry in inquiries})
     slots = {inquiry.slot for inquiry in inquiries if inquiry.slot is not None}
     unkeyed = [(inquiry.body.source_id, None) for inquiry in inquiries if inquiry.slot is None]

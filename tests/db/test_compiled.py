@@ -25,6 +25,7 @@ from app.crud.assignment import NewAssignment
 from app.crud.daily_count import CountKey, Counts
 from app.crud.idempotency_key import Answer, IdempotencySlot
 from app.crud.interaction import InteractionRow, NewInteraction
+from app.db.bulk.execute import execute
 from app.db.database import Database
 from app.db.session import WriteSession
 from app.models import Base, Source
@@ -171,6 +172,24 @@ def test_private_names_exist() -> None:
     found = statement.compile()
 
     assert isinstance(found, SQLCompiler)
-    for name in ("_bind_processors", "_result_columns", "positiontup", "post_compile_params"):
+    for name in (
+        "post_compile_params",
+        "_bind_processors",
+        "_result_columns",
+        "positiontup",
+        "binds",
+    ):
         assert hasattr(found, name), name
     assert hasattr(TypeEngine, "_cached_result_processor")
+
+
+async def test_parameter_without_a_value(database: Database) -> None:
+    """A statement does not run with NULL in its place."""
+    leads = Base.metadata.tables["leads"]
+    statement = select(leads.c.uuid).where(leads.c.email == bindparam("email"))
+
+    async def work(session: WriteSession) -> Any:
+        return await execute(session, statement, {"e-mail": "lead@example.com"})
+
+    with pytest.raises(KeyError):
+        await database.write(work)

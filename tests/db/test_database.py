@@ -9,14 +9,16 @@ from threading import Event
 
 import anyio
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from app.core.errors import DatabaseUnavailable, ServiceError, StartupError, StorageFull
 from app.crud import LeadCRUD, OperatorCRUD
+from app.db.bulk.statement import bulk_insert
 from app.db.database import Database
 from app.db.session import WriteSession
 from app.db.sqlite_driver import InThreadConnection
+from app.models import Base
 from tests.support.events import passing
 from tests.support.kinds import only_sqlite
 from tests.support.rows import Rows
@@ -72,6 +74,14 @@ async def test_cancelled_work_is_all_or_nothing(database: Database, rows: Rows) 
     assert rows.execute("SELECT count(*) FROM operators").fetchone() in [(1,), (101,)]
 
 
+_INSERT = bulk_insert(insert(Base.metadata.tables["operators"]), columns=["name", "active"])
+
+
+async def insert_operators(session: WriteSession, *names: str) -> None:
+    """Insert operators by a statement that may run on the driver itself."""
+    await _INSERT.run(session, [(name, True) for name in names])
+
+
 async def test_error_of_a_flush_is_raised_as_it_is(database: Database, rows: Rows) -> None:
     """A flush that fails rolls back the work, and its error reaches the caller."""
 
@@ -85,6 +95,48 @@ async def test_error_of_a_flush_is_raised_as_it_is(database: Database, rows: Row
         await OperatorCRUD(session).create(name="Vera")
 
     assert [("Vera",)] == rows.execute("SELECT name FROM operators").fetchall()
+
+
+async def test_work_that_rolls_back_goes_on_in_a_new_transaction(
+    database: Database, rows: Rows
+) -> None:
+    """What it wrote before is not written; what it writes then is all or nothing."""
+
+    async def work(session: WriteSession, *, fails: bool) -> None:
+        await insert_operators(session, "Maria")
+        await session.rollback()
+        await insert_operators(session, "Boris", "Ivan")
+        if fails:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await database.write(partial(work, fails=True))
+    assert [] == rows.execute("SELECT name FROM operators").fetchall()
+    await database.write(partial(work, fails=False))
+
+    assert [("Boris",), ("Ivan",)] == rows.execute("SELECT name FROM operators ORDER BY id")
+
+
+async def test_work_that_commits_goes_on_in_a_new_transaction(
+    database: Database, rows: Rows
+) -> None:
+    """What it committed stays, and an error rolls back the rest, however it was written."""
+
+    async def work(session: WriteSession) -> None:
+        await insert_operators(session, "Maria")
+        await OperatorCRUD(session).create(name="Vera")
+        await session.commit()
+        await session.execute(text("INSERT INTO operators (name, active) VALUES ('Anna', true)"))
+        await insert_operators(session, "Boris", "Ivan")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await database.write(work)
+    with pytest.raises(ZeroDivisionError):
+        async with database.writing() as session:
+            await work(session)
+
+    assert [("Maria",), ("Vera",)] * 2 == rows.execute("SELECT name FROM operators ORDER BY id")
 
 
 async def test_concurrent_writers_call_the_event_loop_from_its_own_thread(

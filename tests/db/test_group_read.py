@@ -3,13 +3,14 @@
 import asyncio
 from functools import partial
 from threading import Event
+from time import sleep
 
 import pytest
 from sqlalchemy import text
 
 from app.core.errors import DatabaseUnavailable
 from app.crud import OperatorCRUD
-from app.db import group_read
+from app.db import group_read, sqlite
 from app.db.database import Database
 from app.db.session import ReadSession
 from tests.support.events import passing
@@ -105,6 +106,40 @@ async def test_reads_queued_behind_a_slow_one_go_to_another_reader(database: Dat
     finally:
         end.set()
         await first
+
+
+@only_sqlite
+async def test_many_reads_go_to_several_readers(database: Database) -> None:
+    """Even if each of them is quick: none waits until all before it are done."""
+    at_once: list[int] = []
+    running = 0
+
+    async def work(_session: ReadSession) -> None:
+        nonlocal running
+        running += 1
+        at_once.append(running)
+        sleep(0.005)  # noqa: ASYNC251  # in the reader's thread
+        running -= 1
+
+    await asyncio.gather(*(database.read(work) for _ in range(200)))
+
+    assert READERS == max(at_once)
+
+
+@only_sqlite
+@pytest.mark.timeouts
+async def test_shutdown_does_not_wait_for_a_read_that_hangs(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread ends with the process."""
+    monkeypatch.setattr(group_read, "CLOSE_TIMEOUT", 0.05)
+    monkeypatch.setattr(sqlite, "JOIN_TIMEOUT", 0.05)
+    database = Database(database_url)
+    slow = Slow(database)
+    async with database.serving():
+        await slow.begin()
+
+    await slow.end()
 
 
 @only_sqlite

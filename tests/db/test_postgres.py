@@ -11,13 +11,19 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
-from app.core.errors import DatabaseUnavailable, RolledBack, StartupError, StorageFull
+from app.core.errors import (
+    DatabaseUnavailable,
+    RolledBack,
+    SourceNotFound,
+    StartupError,
+    StorageFull,
+)
 from app.crud import LeadCRUD, OperatorCRUD
 from app.db.database import Database
 from app.db.session import WriteSession
 from app.schemas import CreateInteraction
 from app.services import interactions, operators, sources
-from app.services.intake import Inquiry, record
+from app.services.intake import Inquiry, Recorded, record
 from tests.support.events import until
 from tests.support.kinds import only_postgres
 from tests.support.rows import Rows, open_rows
@@ -404,6 +410,30 @@ async def test_weights_replaced_while_a_batch_waits(database: Database, rows: Ro
 
     assert 2 == (await recording).interaction.operator_id
     assert [(1,)] == free
+
+
+async def test_source_created_while_a_batch_waits(
+    database: Database, database_url: str, rows: Rows
+) -> None:
+    """Its inquiries come too early: the batch holds no lock of the source and its operators."""
+    rows.executescript(ONE_OPERATOR)
+    rows.execute("BEGIN")
+    rows.execute("SELECT 1 FROM operators WHERE id = 1 FOR NO KEY UPDATE")
+    inquiries = [
+        Inquiry(CreateInteraction(email="lead@example.com", source_id=source_id))
+        for source_id in (1, 7)
+    ]
+    recording = asyncio.create_task(database.write(partial(record, inquiries=inquiries)))
+    await until(lambda: waiting_sessions(rows) == 1)
+    with open_rows(database_url) as admin:
+        admin.executescript(
+            "INSERT INTO sources (id, description) VALUES (7, 'bot');"
+            "INSERT INTO source_operator_settings (source_id, operator_id, weight) VALUES (7, 2, 1)"
+        )
+    rows.execute("COMMIT")
+    recorded = await recording
+
+    assert [Recorded, SourceNotFound] == list(map(type, recorded))
 
 
 @pytest.mark.timeouts

@@ -64,12 +64,12 @@ async def test_each_query_gets_its_rows(database: Database) -> None:
 async def test_all_is_written_when_the_block_ends(database: Database, rows: Rows) -> None:
     """Inserts and updates of several tables, also of a row for which there is only its time."""
     async with database.writing() as session:
-        async with writing_together(session):
+        async with writing_together(session, "uq_leads_email"):
             await INSERT_LEADS.run(
                 session, list(zip(UUIDS, ["a@example.com", "b@example.com"], strict=True)), NOW
             )
             await RENAME.run(session, [(1, "Anna"), (2, "Boris")])
-        async with writing_together(session):
+        async with writing_together(session, "uq_leads_email"):
             pass
 
     assert [("Anna",), ("Boris",)] == rows.execute(NAMES)
@@ -83,7 +83,7 @@ async def test_block_that_raises_writes_nothing(database: Database, rows: Rows) 
     """Its statements are not sent, and later ones run at once again."""
     async with database.writing() as session:
         with pytest.raises(ZeroDivisionError):
-            async with writing_together(session):
+            async with writing_together(session, "uq_leads_email"):
                 await RENAME.run(session, [(1, "Anna")])
                 raise ZeroDivisionError
         await RENAME.run(session, [(2, "Boris")])
@@ -103,7 +103,7 @@ async def test_row_inserted_meanwhile_rolls_back(database: Database, rows: Rows)
             rows.execute(
                 f"INSERT INTO leads VALUES ('{UUIDS[0]}', 'a@example.com', '2026-01-01T00:00:00Z')"
             )
-        async with writing_together(session):
+        async with writing_together(session, "uq_leads_email"):
             email = "a@example.com" if attempts == 1 else "b@example.com"
             await INSERT_LEADS.run(session, [(UUIDS[1], email)], NOW)
 
@@ -123,7 +123,7 @@ async def test_other_violations_are_not_retried(database: Database, rows: Rows) 
     async def work(session: WriteSession) -> None:
         nonlocal attempts
         attempts += 1
-        async with writing_together(session):
+        async with writing_together(session, "uq_leads_email"):
             await INSERT_OPERATORS.run(session, [(None, True)])
 
     with pytest.raises(Exception, match="null value") as raised:

@@ -14,6 +14,7 @@ import pytest
 
 import app
 from app.core.config import Settings, check_database_url
+from app.db.group_read import CLOSE_TIMEOUT
 from app.db.sqlite import JOIN_TIMEOUT
 from app.main import DRAIN_TIMEOUT
 from app.server.serve import GRACE
@@ -153,7 +154,8 @@ def test_unit_stores_and_answers_all_requests(unit: ConfigParser) -> None:
     assert check_database_url(url).startswith(
         f"sqlite:////var/lib/{unit['Service']['StateDirectory']}/"
     )
-    assert int(unit["Service"]["TimeoutStopSec"]) > GRACE + DRAIN_TIMEOUT + JOIN_TIMEOUT
+    timeouts = (GRACE, DRAIN_TIMEOUT, CLOSE_TIMEOUT, JOIN_TIMEOUT)
+    assert int(unit["Service"]["TimeoutStopSec"]) > sum(timeouts)
 
 
 def test_site_is_valid(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Statements as SQLAlchemy compiles them for SQLite, run on `sqlite3` itself.
+"""Statements as SQLAlchemy compiles them, for `sqlite3` or asyncpg itself.
 
-SQLAlchemy takes 50 to 180 µs to run a statement that takes SQLite 5 to 20. In the thread of a
-transaction, this module runs the same SQL, and converts parameters and rows by the same functions.
-It is the only module that uses private names of SQLAlchemy; `tests/db/test_compiled.py` names them.
+SQLAlchemy takes 50 to 180 µs to run a statement that takes SQLite 5 to 20. This module has the same
+SQL, and converts parameters and rows by the same functions. It is the only module that uses private
+names of SQLAlchemy; `tests/db/test_compiled.py` names them.
 """
 
 import sqlite3
@@ -26,11 +26,13 @@ class Compiled:
             raise TypeError("the SQL of this statement depends on its parameters")
         self.sql = compiled.string
         processors: Mapping[str, Any] = compiled._bind_processors  # noqa: SLF001
-        self.parameters: list[tuple[str, Any, _Processor]] = [
-            (name, compiled.binds[name].value, processors.get(name))
-            for name in compiled.positiontup or ()
+        self.parameters: list[tuple[str, _Processor]] = [
+            (name, processors.get(name)) for name in compiled.positiontup or ()
         ]
-        """For each parameter its name, its value unless another is given, and its conversion."""
+        """For each parameter its name and its conversion."""
+        self._defaults = {
+            name: bind.value for name, bind in compiled.binds.items() if not bind.required
+        }
         self._columns = [
             _processor(column.type, dialect)
             for column in compiled._result_columns  # noqa: SLF001
@@ -47,13 +49,16 @@ class Compiled:
         return self.converted(fetch(connection.execute(self.sql, self.values(parameters))))
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
-        """The values for the driver, in order."""
+        """The values for the driver, in order.
+
+        Raises:
+            KeyError: a parameter has no value.
+
+        """
+        all_values = {**self._defaults, **parameters}
         return [
-            value if convert is None else convert(value)
-            for value, convert in (
-                (parameters.get(name, default), convert)
-                for name, default, convert in self.parameters
-            )
+            all_values[name] if convert is None else convert(all_values[name])
+            for name, convert in self.parameters
         ]
 
     def converted(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:

@@ -18,8 +18,8 @@ async def execute(
 ) -> Sequence[Any]:
     """Run a statement in the session's transaction, without the session's work for ORM objects.
 
-    `AsyncSession.execute()` takes a third longer for a short statement. In the thread of a
-    transaction on SQLite, the statement must be built only once, as it is compiled only once.
+    `AsyncSession.execute()` takes a third longer for a short statement. Where it runs on the driver
+    itself, it is compiled once and remembered: build it only once.
 
     Returns:
         Its rows, as tuples; none if it returns no rows.

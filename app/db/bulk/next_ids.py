@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.bulk.together import Query
 from app.db.id_order import announcement
-from app.db.session import dialect_of
+from app.db.session import is_sqlite
 
 
 class NextIds:
@@ -38,7 +38,7 @@ class NextIds:
 
         SQLite uses those again that are left; PostgreSQL leaves them out.
         """
-        if dialect_of(session).name == "sqlite":
+        if is_sqlite(session):
             # Under the write lock no other transaction allocates ids.
             return Query(self._first, {}, lambda rows: range(rows[0][0], rows[0][0] + count))
         return Query(

@@ -22,7 +22,7 @@ from app.db.bulk.arrays import as_arrays, insert_from_arrays, rows_of_arrays
 from app.db.bulk.compiled import compiled
 from app.db.bulk.execute import execute
 from app.db.bulk.together import collect
-from app.db.session import dialect_of
+from app.db.session import dialect_of, is_sqlite
 from app.db.sqlite_driver import connection_here
 
 _PREFIX = "each_"
@@ -56,9 +56,9 @@ class BulkStatement:
     ) -> None:
         """Run it for rows of the columns; each row also has the shared values.
 
-        Within `writing_together`, it runs when that block ends.
+        On PostgreSQL, within `writing_together`, it runs when that block ends.
         """
-        if dialect_of(session).name != "sqlite":
+        if not is_sqlite(session):
             arrays = as_arrays(self._table, self._names, rows, shared)
             if not collect(session, self._from_arrays, arrays):
                 await execute(session, self._from_arrays, arrays)
@@ -87,11 +87,11 @@ class BulkStatement:
         statement = compiled(self._one_by_one, dialect)
         if not self._places:
             self._places = [
-                self._names.index(name.removeprefix(_PREFIX)) for name, _, _ in statement.parameters
+                self._names.index(name.removeprefix(_PREFIX)) for name, _ in statement.parameters
             ]
         columns = list(zip(*rows, strict=True))
         values: list[Iterable[Any]] = []
-        for (_, _, convert), place in zip(statement.parameters, self._places, strict=True):
+        for (_, convert), place in zip(statement.parameters, self._places, strict=True):
             if place < len(columns):
                 column = columns[place]
                 values.append(column if convert is None else map(convert, column))

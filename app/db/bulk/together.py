@@ -10,20 +10,29 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Delete, Executable, Insert, Select, Update, cast, literal, null, select
-from sqlalchemy import union_all as union
+from sqlalchemy import (
+    Delete,
+    Executable,
+    Insert,
+    Select,
+    Update,
+    cast,
+    literal,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import RolledBack
 from app.db.bulk.execute import execute
-from app.db.session import dialect_of
+from app.db.session import is_sqlite
 
 Result = TypeVar("Result")
 Write = Insert | Update | Delete
 
 _COLLECTED = "writes that wait to run together"
-_UNIQUE_VIOLATION = "23505"
 
 
 class Query(Generic[Result]):
@@ -49,7 +58,7 @@ class Query(Generic[Result]):
 
 async def read_together(session: AsyncSession, *queries: Query[Any]) -> None:
     """Run queries; those with a parameter of the same name must have the same value for it."""
-    if dialect_of(session).name == "sqlite":
+    if is_sqlite(session):
         for query in queries:
             await query.run(session)
         return
@@ -68,14 +77,18 @@ async def read_together(session: AsyncSession, *queries: Query[Any]) -> None:
 
 
 @asynccontextmanager
-async def writing_together(session: AsyncSession) -> AsyncIterator[None]:
+async def writing_together(session: AsyncSession, unique: str) -> AsyncIterator[None]:
     """Run the bulk statements of this block when it ends, on PostgreSQL.
 
     Each must write other rows than the others. Constraints are checked when all have run.
 
+    Args:
+        session: the transaction.
+        unique: the constraint on values that another transaction may have inserted since this one
+            looked for them.
+
     Raises:
-        RolledBack: another transaction has inserted a row with the same unique value since this one
-            looked for it; a retry will find it.
+        RolledBack: another transaction has done so; a retry will find its rows.
 
     """
     collected: list[tuple[Write, Mapping[str, Any]]] = []
@@ -91,7 +104,7 @@ async def writing_together(session: AsyncSession) -> AsyncIterator[None]:
         try:
             await execute(session, _with(*(statement for statement, _ in collected)), parameters)
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) == _UNIQUE_VIOLATION:
+            if getattr(error.orig, "constraint_name", None) == unique:
                 raise RolledBack from error
             raise
 
@@ -110,7 +123,7 @@ def _union(*statements: Select[Any]) -> Executable:
     """Rows with the number of their statement, and the columns of all; others' are NULL."""
     subqueries = [statement.subquery() for statement in statements]
     columns = [column for subquery in subqueries for column in subquery.c]
-    return union(
+    return union_all(
         *(
             select(
                 literal(number),
