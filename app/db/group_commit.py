@@ -17,6 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from app.core.errors import Busy, DatabaseUnavailable, ServiceError
 from app.db.database import Database
 from app.db.session import WriteSession
+from app.db.settle import settle
 
 ANSWER_TIMEOUT = 4.5
 """Seconds after which the oldest pending request, and all requests pending with it, fail."""
@@ -40,15 +41,6 @@ took."""
 class _Pending(NamedTuple, Generic[Request, Result]):
     request: Request
     future: asyncio.Future[Result]
-
-    def settle(self, outcome: Result | Exception) -> None:
-        """Give the caller the outcome, unless it was cancelled or has timed out."""
-        if self.future.done():
-            return
-        if isinstance(outcome, Exception):
-            self.future.set_exception(outcome)
-        else:
-            self.future.set_result(outcome)
 
 
 class GroupCommit(Generic[Request, Result]):
@@ -110,7 +102,7 @@ class GroupCommit(Generic[Request, Result]):
         if self._runner is not None:
             await asyncio.wait({self._runner}, timeout=within)
         for pending in self._pending:
-            pending.settle(Busy())
+            settle(pending.future, Busy())
 
     async def _run(self) -> None:
         try:
@@ -150,7 +142,7 @@ class GroupCommit(Generic[Request, Result]):
                 return
             outcomes = [error]
         for pending, outcome in zip(batch, outcomes, strict=True):
-            pending.settle(outcome)
+            settle(pending.future, outcome)
 
     async def _commit(self, requests: Sequence[Request]) -> Sequence[Result | ServiceError]:
         begin = worked = perf_counter()
@@ -170,4 +162,4 @@ class GroupCommit(Generic[Request, Result]):
 def _fail_timed_out(batch: Sequence[_Pending[Any, Any]]) -> None:
     """Fail all requests of a batch that have no outcome yet: the database does not answer."""
     for pending in batch:
-        pending.settle(DatabaseUnavailable())
+        settle(pending.future, DatabaseUnavailable())

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.core.errors import DatabaseUnavailable
 from app.db.session import ReadSession
+from app.db.settle import settle
 from app.db.sqlite_driver import InThreadConnection
 
 TURN_TIMEOUT = 2.0
@@ -35,14 +36,6 @@ class _Read(NamedTuple):
     work: Callable[[ReadSession], Coroutine[Any, Any, Any]]
     future: asyncio.Future[Any]
     since: float
-
-    def settle(self, outcome: object) -> None:
-        if self.future.done():
-            return
-        if isinstance(outcome, BaseException):
-            self.future.set_exception(outcome)
-        else:
-            self.future.set_result(outcome)
 
 
 class _Reader(NamedTuple):
@@ -118,7 +111,7 @@ class GroupRead:
         self._idle += 1
         error = task.exception()
         if error is not None and (read := self._next()) is not None:  # There is no connection.
-            read.settle(error)
+            settle(read.future, error)
         if self._waiting:
             self._start_reader()
 
@@ -164,7 +157,7 @@ class GroupRead:
     def _settle(self) -> None:
         while self._done:
             read, outcome = self._done.popleft()
-            read.settle(outcome)
+            settle(read.future, outcome)
 
     def _check_progress(self) -> None:
         """Start another reader for reads that wait; fail those that have waited too long.
@@ -187,4 +180,4 @@ class GroupRead:
             if read.since > before:
                 self._waiting.appendleft(read)
                 return
-            read.settle(DatabaseUnavailable())
+            settle(read.future, DatabaseUnavailable())
