@@ -6,21 +6,20 @@ from functools import cache
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Update, and_, bindparam, exists, func, insert, not_, select, update
+from sqlalchemy import Update, and_, bindparam, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.exact_json import is_json
 from app.core.limits import MAX_ID
+from app.crud.interaction_ids import NEXT_IDS
 from app.db.bulk.execute import execute
 from app.db.bulk.in_list import in_list
-from app.db.bulk.next_ids import NextIds
 from app.db.bulk.statement import bulk_insert, bulk_update
-from app.db.bulk.together import Query
 from app.db.id_order import UNTIL
 from app.db.page import Page, SizedPage
 from app.db.sound_json import DAMAGED, sound_json
 from app.db.types import utc_now
-from app.models import Base, IdempotencyKey, Interaction, Lead, Source
+from app.models import Base, Interaction, Lead
 from app.models.interaction import IS_ACTIVE, IS_CLOSED, IS_WAITING, payload_text
 
 
@@ -89,30 +88,10 @@ class InteractionRow(NamedTuple):
 
 _table = Base.metadata.tables[Interaction.__tablename__]
 _earlier = _table.alias()
-_leads, _sources, _keys = (
-    Base.metadata.tables[model.__tablename__] for model in (Lead, Source, IdempotencyKey)
-)
+_leads = Base.metadata.tables[Lead.__tablename__]
 COLUMNS = tuple(
     sound_json(_table.c.payload).label("payload") if name == "payload" else _table.c[name]
     for name in InteractionRow._fields
-)
-_NEXT_IDS = NextIds(_table)
-_wanted = (
-    func.unnest(
-        bindparam("wanted_source_ids", type_=ARRAY(_sources.c.id.type, dimensions=1)),
-        bindparam("wanted_keys", type_=ARRAY(_keys.c.key.type, dimensions=1)),
-    )
-    .table_valued("source_id", "key")
-    .render_derived(name="wanted")
-)
-_NEXT_IDS_OF_NEW = NextIds(
-    _table,
-    _wanted,
-    exists().where(_sources.c.id == _wanted.c.source_id),
-    ~exists().where(
-        _keys.c.source_id == _wanted.c.source_id,
-        _keys.c.key == _wanted.c.key,
-    ),
 )
 _INSERT = bulk_insert(
     insert(_table), columns=["id", *NewInteraction._fields], shared=["is_active", "created_at"]
@@ -196,28 +175,13 @@ class InteractionCRUD:
         [row] = await self.create_many([new])
         return await self._session.get_one(Interaction, row.id)
 
-    def next_ids(self, wanted: Sequence[tuple[int, str | None]]) -> Query[Sequence[int]]:
-        """A query for ids, ascending, for `create_many`: at least one for each new interaction.
-
-        Args:
-            wanted: the source of each interaction, and its idempotency key if it has one, each
-                once; those of missing sources, and with a key that is stored, are not new.
-
-        """
-        return _NEXT_IDS_OF_NEW.query(
-            self._session,
-            len(wanted),
-            wanted_source_ids=[source_id for source_id, _ in wanted],
-            wanted_keys=[key for _, key in wanted],
-        )
-
     async def create_many(
         self, interactions: Sequence[NewInteraction], ids: Sequence[int] | None = None
     ) -> list[InteractionRow]:
         """Create interactions with these ids; without, with the next ones in the order given."""
         now = utc_now()
         if ids is None:
-            ids = await _NEXT_IDS.query(self._session, len(interactions)).run(self._session)
+            ids = await NEXT_IDS.query(self._session, len(interactions)).run(self._session)
         new = list(zip(ids[: len(interactions)], interactions, strict=True))
         await _INSERT.run(self._session, [(id, *values) for id, values in new], True, now)
         return [InteractionRow(id, *values, is_active=True, created_at=now) for id, values in new]

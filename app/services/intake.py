@@ -20,6 +20,7 @@ from app.crud import (
 )
 from app.crud.idempotency_key import Answer, IdempotencySlot
 from app.crud.interaction import InteractionRow, NewInteraction
+from app.crud.interaction_ids import next_ids_of_new
 from app.crud.lead import UNIQUE_EMAIL, new_uuids
 from app.db.bulk.together import read_together, writing_together
 from app.db.database import Database
@@ -150,7 +151,7 @@ async def _find(session: WriteSession, inquiries: Sequence[Inquiry]) -> _Found:
     leads = LeadCRUD(session).uuids({inquiry.body.email for inquiry in inquiries})
     slots = {inquiry.slot for inquiry in inquiries if inquiry.slot is not None}
     unkeyed = [(inquiry.body.source_id, None) for inquiry in inquiries if inquiry.slot is None]
-    ids = InteractionCRUD(session).next_ids([*unkeyed, *slots])
+    ids = next_ids_of_new(session, [*unkeyed, *slots])
     if not slots:
         await read_together(session, rotations, leads, ids)
         return _Found(rotations.result, {}, leads.result, ids.result)
