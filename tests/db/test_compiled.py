@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import bindparam, select
+from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
@@ -191,5 +192,6 @@ async def test_parameter_without_a_value(database: Database) -> None:
     async def work(session: WriteSession) -> Any:
         return await execute(session, statement, {"e-mail": "lead@example.com"})
 
-    with pytest.raises(KeyError):
+    # The latter if the statement does not run on the driver itself.
+    with pytest.raises((KeyError, StatementError)):
         await database.write(work)
