@@ -60,7 +60,7 @@ class FirstLocks:
         # Their only parameter is the array.
         setting: ColumnElement[str] = literal_column(f"'{self._setting}'")
         remember = select(func.set_config(setting, cast(ids, Text), true()))
-        texts = [str(each.compile(dialect=dialect())) for each in (remember, *others)]  # type: ignore[no-untyped-call]
+        texts = [str(each.compile(dialect=dialect())) for each in (remember, *others)]  # type: ignore[no-untyped-call]  # has no types
         self._statements = {f"{name}_{number}": text for number, text in enumerate(texts)}
 
     def include(self, id: ColumnElement[int]) -> ColumnElement[bool]:

@@ -82,7 +82,7 @@ async def test_commit_after_an_error_that_was_not_raised(database: Database, row
         session.on_commit(lambda: committed.append("Maria"))
         await session.flush()
         with pytest.raises(Exception, match="null value"):
-            await DailyCountCRUD(session).add({(None, None, None): (1, 1, 1, 1)})  # type: ignore[dict-item]
+            await DailyCountCRUD(session).add({(None, None, None): (1, 1, 1, 1)})  # type: ignore[dict-item]  # wrong on purpose
 
     with pytest.raises(RolledBack):
         async with database.writing() as session:

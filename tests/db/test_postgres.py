@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -383,7 +384,8 @@ async def test_lead_created_by_another_process_meanwhile(database: Database, row
     rows.execute("COMMIT")
     recorded = await recording
 
-    assert "22222222-2222-2222-2222-222222222222" == str(recorded[1].interaction.lead_uuid)  # type: ignore[union-attr]
+    leads = [each.interaction.lead_uuid for each in recorded if isinstance(each, Recorded)]
+    assert UUID(int=0x22222222222222222222222222222222) == leads[1]
     assert [(2,)] == rows.execute("SELECT count(*) FROM interactions")
 
 

@@ -25,7 +25,7 @@ class Compiled:
         if compiled.post_compile_params or compiled.literal_execute_params:
             raise TypeError("the SQL of this statement depends on its parameters")
         self.sql = compiled.string
-        processors: Mapping[str, Any] = compiled._bind_processors  # noqa: SLF001
+        processors: Mapping[str, Any] = compiled._bind_processors  # noqa: SLF001  # no public name
         self.parameters: list[tuple[str, _Processor]] = [
             (name, processors.get(name)) for name in compiled.positiontup or ()
         ]
@@ -35,7 +35,7 @@ class Compiled:
         }
         self._columns = [
             _processor(column.type, dialect)
-            for column in compiled._result_columns  # noqa: SLF001
+            for column in compiled._result_columns  # noqa: SLF001  # no public name
         ]
         self._converts = any(self._columns)
 
@@ -78,7 +78,7 @@ class Compiled:
 
 
 def _processor(type: TypeEngine[Any], dialect: Dialect) -> _Processor:
-    processor: _Processor = type._cached_result_processor(dialect, None)  # noqa: SLF001
+    processor: _Processor = type._cached_result_processor(dialect, None)  # noqa: SLF001  # of TypeDecorators, too
     # All rows of a lead's page have the same UUID.
     return lru_cache(64)(processor) if processor and isinstance(type, Uuid) else processor
 
