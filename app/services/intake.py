@@ -32,16 +32,13 @@ from app.services.tally import Tally
 from app.utils.distribution import Choice, Distributor, write_credits
 
 
-class Inquiry(NamedTuple):
+class Inquiry:
     """An inquiry as received, with its idempotency key if the bot sent one."""
 
-    body: CreateInteraction
-    key: str | None = None
-
-    @property
-    def slot(self) -> IdempotencySlot | None:
+    def __init__(self, body: CreateInteraction, key: str | None = None) -> None:
+        self.body = body
+        self.slot = None if key is None else IdempotencySlot(body.source_id, key)
         """Identifies the stored answer; None without a key."""
-        return None if self.key is None else IdempotencySlot(self.body.source_id, self.key)
 
     def fingerprint(self) -> bytes:
         """SHA-256 of the request's content; the order of an object's members is ignored.
