@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
-    Delete,
     Executable,
     Insert,
     Select,
@@ -30,7 +29,7 @@ from app.db.bulk.execute import execute
 from app.db.session import is_sqlite
 
 Result = TypeVar("Result")
-Write = Insert | Update | Delete
+Write = Insert | Update
 
 _COLLECTED = "writes that wait to run together"
 
